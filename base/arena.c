@@ -1,0 +1,121 @@
+/*
+ * arena: a chain of blocks, each filled from the front; a large piece gets a block of its own.
+ * Owns the blocks.  No thread of its own.
+ */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 4096, ALIGN = 16 };
+
+struct block {
+    struct block *next;
+    size_t size, used;
+    _Alignas(ALIGN) unsigned char data[];
+};
+
+struct arena {
+    struct block *head; /* the block being filled */
+    size_t used, max;
+};
+
+struct arena *arena_new(size_t max)
+{
+    struct arena *a = calloc(1, sizeof *a);
+
+    if (a)
+        a->max = max;
+    return a;
+}
+
+void arena_free(struct arena *a)
+{
+    struct block *b, *next;
+
+    if (!a)
+        return;
+    for (b = a->head; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    free(a);
+}
+
+size_t arena_used(const struct arena *a)
+{
+    return a->used;
+}
+
+static struct block *block_add(struct arena *a, size_t size)
+{
+    struct block *b = calloc(1, sizeof *b + size);
+
+    if (!b)
+        return NULL;
+    b->size = size;
+    if (a->head && size > BLOCK_SIZE) { /* keep filling the head */
+        b->next = a->head->next;
+        a->head->next = b;
+    } else {
+        b->next = a->head;
+        a->head = b;
+    }
+    return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    struct block *b = a->head;
+    void *p;
+
+    if (size > a->max || a->used > a->max - size)
+        return NULL;
+    size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (!b || b->size - b->used < size) {
+        b = block_add(a, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+        if (!b)
+            return NULL;
+    }
+    p = b->data + b->used;
+    b->used += size;
+    a->used += size;
+    return p;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+    char *p = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
+
+    if (p && n > 0)
+        memcpy(p, s, n);
+    return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    char *p;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return NULL;
+    p = arena_alloc(a, (size_t)n + 1);
+    if (!p)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return p;
+}

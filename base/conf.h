@@ -1,0 +1,106 @@
+/*
+ * conf: the configuration file (libconfuse syntax), read, checked and with defaults filled in.
+ *
+ * An error names the file, the line, the option and what is expected; the class is ERR_PERMANENT.
+ * A struct conf never changes after conf_read: a reload reads a new one.  Any thread may read it.
+ * The option names are a contract with administrators (doc/postern.conf.5).
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
+
+struct conf_endpoint { /* where to listen: "127.0.0.1:2424", "[::1]:25" or "unix:/path" */
+    const char *text;  /* as configured; NULL: not configured */
+    const char *host;  /* NULL for a unix socket */
+    unsigned port;
+    const char *path;  /* unix socket; NULL for TCP */
+};
+
+struct conf_server { /* a server to connect to */
+    const char *host;
+    unsigned port;
+    enum conf_tls tls;
+    const char *user;     /* "": no authentication */
+    const char *password; /* from password or password_file; "" for none */
+    const char *ca_file;  /* "": the system's trust */
+};
+
+struct conf_mailbox {
+    const char *name; /* the section's title */
+    struct conf_server server;
+    const char *folder;  /* default INBOX */
+    const char *address; /* own address of the mailbox; "" when not given */
+    const char *done;    /* what becomes of a mail that is safe in the queue: "seen" (default), "delete", or a folder to move to */
+    int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
+};
+
+struct conf_map_rule { /* one `map` section, in file order */
+    const char *jabber; /* "juliet@capulet.example" or "*@capulet.example" */
+    const char *mail;
+    enum { CONF_MAP_BOTH, CONF_MAP_TO_MAIL, CONF_MAP_TO_JABBER } direction; /* option direction = both|to-mail|to-jabber */
+    const char *where;  /* "postern.conf:12", for explaining */
+};
+
+struct conf {
+    const char *file; /* path it was read from */
+    const char *jid;  /* the component's domain, prepared */
+    const char *mail_domain; /* A-labels, default: jid */
+    const char **home;       /* prepared Jabber domains */
+    size_t home_count;
+
+    struct {
+        const char *host;
+        unsigned port;
+        const char *secret;
+    } jabber;
+    bool has_smtp;
+    struct conf_server smtp;
+    unsigned smtp_connections;
+    struct conf_mailbox *mailboxes;
+    size_t mailbox_count;
+    struct conf_endpoint lmtp;
+    struct conf_endpoint web;
+    const char *web_url; /* without a final slash; NULL: no web section */
+    int64_t web_keep_s;  /* how long attachments are kept and their URLs are valid; default 30 days */
+    struct conf_endpoint admin;
+    const char **admin_jids;
+    size_t admin_jid_count;
+    const char *store_url; /* default sqlite:/var/lib/postern/postern.db */
+    struct {
+        int64_t retry_first_s, retry_max_s, lifetime_s;
+    } queue;
+    struct conf_map_rule *map;
+    size_t map_count;
+    const char *map_file; /* "": none */
+    struct {
+        int64_t mail_size_max;    /* bytes of a mail taken in; default 50 MiB */
+        int64_t stanza_size_max;  /* bytes of a stanza taken or sent; default 256 KiB */
+    } limit;
+    const char *log_level; /* error, warning, info, debug */
+    struct conf_memory *memory; /* owns every string */
+};
+
+enum conf_use {
+    CONF_OFFLINE, /* for convert, map, queue: needs only jid; secrets are not looked at */
+    CONF_SERVE    /* for run and check: jabber, a way out and a way in, readable secrets, and a file nobody else can read when a secret stands in it */
+};
+
+/* NULL with *e filled on failure. */
+struct conf *conf_read(const char *path, enum conf_use use, struct err *e);
+/* The defaults of a gateway named mail.example.org for home example.org: for convert without a file. */
+struct conf *conf_sample(struct err *e);
+void conf_free(struct conf *conf); /* takes NULL */
+
+/* Options that are accepted and do nothing yet; calls back for each that the file uses. */
+void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, void *arg), void *arg);
+
+bool conf_is_home(const struct conf *conf, const char *domain);
+
+#endif

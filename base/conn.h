@@ -1,0 +1,45 @@
+/*
+ * conn: one TCP or unix stream socket on the loop, reduced to a few events.
+ *
+ * Loop thread only.  A conn may be freed in any of its own callbacks.  Nothing is read while the
+ * reader has said no, and nothing waits to be written without bound.
+ */
+#ifndef BASE_CONN_H
+#define BASE_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/work.h"
+
+enum conn_event {
+    CONN_CONNECTED, /* the connection stands */
+    CONN_DATA,      /* data, len: what arrived, valid during the call */
+    CONN_DRAINED,   /* all that was written has left */
+    CONN_TIMEOUT,   /* the timeout of conn_set_timeout or of connecting passed */
+    CONN_FAILED,    /* could not connect, or reset: e says why */
+    CONN_CLOSED     /* the peer closed its side in order */
+};
+
+struct conn;
+typedef void conn_fn(struct conn *c, enum conn_event event, const char *data, size_t len,
+                     const struct err *e, void *arg);
+
+/* Starts connecting; the host is looked up on a worker of pool unless it is a numeric address.  All
+ * addresses are tried in order within timeout_ms.  NULL when nothing could be started (e says why). */
+struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host, unsigned port,
+                          int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e);
+void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
+
+/* Queues bytes. -1 when more than write_max would be waiting: nothing was taken. */
+int conn_write(struct conn *c, const void *data, size_t len) MUST_CHECK;
+size_t conn_waiting(const struct conn *c); /* bytes not yet given to the kernel */
+void conn_set_write_max(struct conn *c, size_t max); /* default 1 MiB */
+/* CONN_TIMEOUT after this long without anything read; 0: never. */
+void conn_set_timeout(struct conn *c, int64_t idle_ms);
+void conn_pause(struct conn *c, bool paused); /* stop or go on reading */
+
+#endif

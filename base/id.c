@@ -1,0 +1,70 @@
+/*
+ * id: making and writing ids.  State is the maker's, one thread each.
+ */
+#include "base/id.h"
+
+#include <openssl/rand.h>
+
+static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+
+void id_maker_init(struct id_maker *m, const struct clock *clock)
+{
+    m->clock = clock;
+    m->last = 0;
+}
+
+int64_t id_next(struct id_maker *m)
+{
+    uint32_t random = 0;
+    int64_t id;
+
+    /* Failing randomness costs only that two gateways might meet in one millisecond. */
+    if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
+        random = 0;
+    id = (clock_wall_ms(m->clock) << 20 | (random & 0xfffff)) & INT64_MAX;
+    if (id <= m->last)
+        id = m->last + 1 + (random & 0xff); /* same millisecond, or the clock went back */
+    m->last = id;
+    return id;
+}
+
+char *id_format(int64_t id, char *out)
+{
+    uint64_t v = (uint64_t)id;
+    int i;
+
+    for (i = ID_TEXT_SIZE - 2; i >= 0; i--) {
+        out[i] = digits[v & 31];
+        v >>= 5;
+    }
+    out[ID_TEXT_SIZE - 1] = '\0';
+    return out;
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'v')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'V')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int64_t id_parse(const char *text, unsigned n)
+{
+    uint64_t v = 0;
+    unsigned i;
+
+    if (n != ID_TEXT_SIZE - 1)
+        return 0;
+    for (i = 0; i < n; i++) {
+        int d = digit_value(text[i]);
+
+        if (d < 0 || (i == 0 && d > 7))
+            return 0;
+        v = v << 5 | (uint64_t)d;
+    }
+    return (int64_t)v;
+}

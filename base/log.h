@@ -1,0 +1,26 @@
+/*
+ * log: one line per decision, on standard error, as `level area key=value ...`.
+ *
+ * Logged once, where the decision is made, with the queue id; never a body, a subject or a secret.
+ * Control characters in what is logged are replaced, so nothing a stranger sends can forge a line.
+ * Any thread.  The level is the program's only mutable global beside the signal flags.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_set_level(enum log_level level);
+
+/* With systemd's <N> priorities in front of each line instead of the level's name. */
+void log_set_journal(int on);
+
+/* area: the part of the program, such as "stream".  fmt: `key=value` pairs, a value with spaces in "". */
+void log_error(const char *area, const char *fmt, ...) PRINTF(2, 3);
+void log_warning(const char *area, const char *fmt, ...) PRINTF(2, 3);
+void log_info(const char *area, const char *fmt, ...) PRINTF(2, 3);
+void log_debug(const char *area, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

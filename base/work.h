@@ -1,0 +1,31 @@
+/*
+ * work: a pool of threads for what blocks.
+ *
+ * A job is self-contained: run() sees only the job, on a worker; then done() is called on the loop.
+ * A full pool refuses, it never sleeps.
+ */
+#ifndef BASE_WORK_H
+#define BASE_WORK_H
+
+#include "base/err.h"
+#include "base/loop.h"
+
+struct work_job {
+    void (*run)(struct work_job *job);  /* on a worker */
+    void (*done)(struct work_job *job); /* on the loop; may free the job */
+    /* the pool's */
+    struct work_job *next;
+    struct loop_task task;
+};
+
+struct work_pool;
+
+/* waiting_max: jobs that may wait for a thread. */
+struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned threads,
+                                unsigned waiting_max, struct err *e);
+/* -1 when the pool is full or stopping: the caller keeps the job and tries later. */
+int work_submit(struct work_pool *pool, struct work_job *job) MUST_CHECK;
+/* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes NULL. */
+void work_pool_free(struct work_pool *pool);
+
+#endif

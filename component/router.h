@@ -1,0 +1,47 @@
+/*
+ * router: what each stanza from the host is for.
+ *
+ * Answers what the component itself can answer (disco#info and disco#items of gw and of contacts,
+ * jabber:iq:version, urn:xmpp:ping, jabber:iq:last, urn:xmpp:time, jabber:iq:gateway, unknown iq: service-unavailable),
+ * accepts presence subscriptions to valid contacts, and hands messages up.  An iq or message of type error is never answered.
+ * Loop thread only.
+ */
+#ifndef COMPONENT_ROUTER_H
+#define COMPONENT_ROUTER_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/xml.h"
+
+struct router_handler {
+    /* A message not of type error; the arena is the callee's. */
+    void (*message)(struct xml_node *stanza, struct arena *arena, void *arg);
+    /* A message or presence of type error; the arena is the callee's. */
+    void (*error)(struct xml_node *stanza, struct arena *arena, void *arg);
+    /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */
+    void (*send)(const struct xml_node *stanza, void *arg);
+    /* The mail address behind a contact's JID, written to *e when it is none: 0 or -1. */
+    int (*contact)(const char *jid, const char **mail_out, struct arena *a, struct err *e, void *arg);
+    /* jabber:iq:gateway: the contact's JID for a mail address typed by a user: 0 or -1. */
+    int (*prompt)(const char *address, const char **jid_out, struct arena *a, struct err *e, void *arg);
+    /* May this JID use the gateway? */
+    bool (*may_use)(const char *jid, void *arg);
+};
+
+struct router_settings {
+    const char *jid; /* gw */
+    const char *version;
+};
+
+struct router;
+
+struct router *router_new(const struct clock *clock, const struct router_settings *settings,
+                          const struct router_handler *handler, void *arg);
+void router_free(struct router *r); /* takes NULL */
+
+/* One stanza from the stream; takes the arena over. */
+void router_dispatch(struct router *r, struct xml_node *stanza, struct arena *arena);
+
+#endif

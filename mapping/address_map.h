@@ -1,0 +1,52 @@
+/*
+ * address_map: who a person is on the other side.
+ *
+ * The administrators' rules first (first match wins), then the two rules of the gateway itself: a mail
+ * address is the JID local\40dom@gw, a Jabber user is node@md or node=domain@md.  Pure: an address_map
+ * is built once from the configuration and only read afterwards, on any thread.
+ */
+#ifndef MAPPING_ADDRESS_MAP_H
+#define MAPPING_ADDRESS_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/jid.h"
+
+struct address_map;
+
+/* NULL with *e filled (a rule that is none, with its place).  Keeps no pointer into conf. */
+struct address_map *address_map_new(const struct conf *conf, struct err *e);
+void address_map_free(struct address_map *map); /* takes NULL */
+
+const char *address_map_gateway(const struct address_map *map);     /* gw */
+const char *address_map_mail_domain(const struct address_map *map); /* md */
+bool address_map_is_home(const struct address_map *map, const char *jabber_domain);
+/* Is the domain one whose mail addresses are Jabber users: md or the right side of a rule? */
+bool address_map_owns(const struct address_map *map, const char *mail_domain);
+
+/* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern map`. */
+
+/* The mail address of a Jabber user (of any domain but gw). ERR_PERMANENT when there is none. */
+int address_map_jid_to_mail(const struct address_map *map, struct arena *a, const struct jid *jid,
+                            struct addr *out, const char **rule_out, struct err *e) MUST_CHECK;
+
+/* The Jabber user behind a mail address of md or of the right side of a rule.  ERR_PERMANENT when the
+ * address is nobody's here. */
+int address_map_mail_to_jid(const struct address_map *map, struct arena *a, const struct addr *mail,
+                            struct jid *out, const char **rule_out, struct err *e) MUST_CHECK;
+
+/* A contact at gw -> its mail address: local\40dom@gw, or local%dom@gw where the last % is the @ and
+ * there is no \40.  The resource plays no part. */
+int address_map_contact_to_mail(const struct address_map *map, struct arena *a, const struct jid *contact,
+                                struct addr *out, const char **rule_out, struct err *e) MUST_CHECK;
+
+/* A mail address of the world -> its contact at gw (XEP-0106 form). */
+int address_map_mail_to_contact(const struct address_map *map, struct arena *a, const struct addr *mail,
+                                struct jid *out, const char **rule_out, struct err *e) MUST_CHECK;
+
+#endif

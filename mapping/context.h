@@ -1,0 +1,24 @@
+/*
+ * context: what a conversion needs to know beside the message: the map, the time, the keys, and the
+ * administrator's choices.  Read only; any thread.
+ */
+#ifndef MAPPING_CONTEXT_H
+#define MAPPING_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/keyed.h"
+#include "mapping/address_map.h"
+
+struct context {
+    const struct address_map *map;
+    int64_t now_s;
+    const struct keyed_key *key; /* for reverse-paths and hashed threads */
+    bool lead_with_subject;      /* a new conversation's subject leads the body (default true) */
+    bool cut_quotes;             /* cut quoted text and signature (default true) */
+};
+
+enum { REVERSE_PATH_DAYS = 30 };
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * letter: one message, belonging to neither world.
+ *
+ * The centre of the mapping.  Four conversions meet here: stanza_read and mime_read make a letter,
+ * mime_write and stanza_write turn it into the other side's form.  Whatever a message can carry is a
+ * field; a new feature is one field, its four conversions and a golden pair.
+ *
+ * Every string is UTF-8 in the letter's arena; NULL means "not there".  Text has \n line ends and
+ * nothing XML 1.0 forbids.  A person (struct party) is known on both sides: the readers fill both forms
+ * with the address map, so the writers need no map.  Pure: no I/O, no clock (context.h holds the time).
+ */
+#ifndef MAPPING_LETTER_H
+#define MAPPING_LETTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/jid.h"
+#include "mapping/status.h"
+
+enum party_role { PARTY_TO, PARTY_CC, PARTY_BCC, PARTY_REPLY_TO };
+
+struct party {
+    const char *name;      /* display name */
+    struct addr mail;      /* mail.domain NULL: no mail form is known */
+    struct jid jid;        /* jid.domain NULL: no Jabber form is known; a mail person's is their contact at gw */
+    bool is_jabber;        /* lives on the Jabber side (md, home or map), else on the mail side */
+    enum party_role role;  /* in letter.parties */
+    bool delivered;        /* XEP-0033: somebody else delivers to this one */
+    struct party *next;
+};
+
+struct resent { /* jabber:x:envelope forwardedby, RFC 5322 §3.6.6 */
+    struct party by;
+    const struct party *to; /* first of a list, NULL: none */
+    int64_t date_s;         /* 0: unknown */
+    const char *message_id; /* without <>; NULL: none */
+    struct resent *next;
+};
+
+struct attachment {
+    const char *url;         /* jabber:x:oob url; NULL until it is served */
+    const char *description; /* jabber:x:oob desc, Content-Description */
+    const char *filename;    /* a safe base name */
+    const char *media_type;  /* "image/png"; NULL: unknown */
+    const char *content_id;  /* without <>; for cid: */
+    const char *content;     /* decoded bytes; NULL: only the url is known */
+    size_t size;
+    bool is_inline;
+    struct attachment *next;
+};
+
+struct reference { /* of References, oldest first, without <> */
+    const char *message_id;
+    struct reference *next;
+};
+
+enum report_action {
+    REPORT_FAILED,
+    REPORT_DELAYED,
+    REPORT_DELIVERED,
+    REPORT_RELAYED,
+    REPORT_EXPANDED
+};
+
+struct report_recipient { /* RFC 3464 §2.3 */
+    const char *address; /* final or original recipient, as written; NULL: not said */
+    enum report_action action;
+    struct smtp_status status;
+    struct report_recipient *next;
+};
+
+struct report { /* what a delivery report says (RFC 3464), or a bounce in another form */
+    struct report_recipient *recipients;
+    const char *envelope_id;         /* ENVID */
+    const char *original_message_id; /* of the returned message, without <> */
+    const char *original_from;       /* addr-spec of the returned message's From */
+    const char *reporting_mta;
+};
+
+enum letter_type { LETTER_NORMAL, LETTER_CHAT };
+
+struct letter {
+    struct arena *arena;
+    enum letter_type type;
+
+    /* People. */
+    struct party from;            /* the author */
+    struct party *claimed_from;   /* envelope from / X33 ofrom as the stanza claims it; NULL: none */
+    struct party *parties;        /* To, Cc, Bcc, Reply-To, in order */
+    struct resent *resent;        /* newest first */
+    struct party *recipients;     /* whom this very letter goes to */
+    const char *reverse_path;     /* of a mail: "" is the null path; NULL: unknown */
+    bool is_multicast;            /* the stanza was addressed to gw itself */
+
+    /* Identity and thread. */
+    const char *stanza_id;
+    const char *thread;
+    const char *message_id;       /* without <> */
+    const char *in_reply_to;      /* without <> */
+    struct reference *references;
+    const char *reply_to_id;      /* XEP-0461: stanza id that this answers */
+    const char *reply_to_jid;     /* XEP-0461: its sender */
+
+    /* Content. */
+    const char *subject;
+    const char *text;
+    const char *lang;
+    struct attachment *attachments;
+
+    /* Time, seconds since 1970 UTC; 0: none. */
+    int64_t date_s;
+    int64_t expires_s;
+
+    /* Mail nobody wrote. */
+    bool is_automatic;            /* Auto-Submitted other than no, bulk or list mail */
+    bool no_reply;                /* X33 noreply */
+    const char *list_id;
+    struct report *report;        /* this letter is a delivery report */
+
+    /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL: none. */
+    const char *notice;
+    bool is_cut;                  /* quoted text or a signature was cut from the text */
+};
+
+/* A letter in an arena of its own choosing; NULL when the arena is exhausted. */
+struct letter *letter_new(struct arena *a);
+
+/* Adds at the end of a list; NULL when the arena is exhausted. */
+struct party *letter_add_party(struct letter *l, struct party **list);
+struct attachment *letter_add_attachment(struct letter *l);
+struct reference *letter_add_reference(struct letter *l, const char *message_id);
+
+#endif
