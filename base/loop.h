@@ -26,9 +26,12 @@ struct event_base *loop_base(struct loop *loop); /* for the web listener */
 struct loop_task {
     void (*run)(void *arg); /* on the loop */
     void *arg;
-    struct loop_task *next; /* the loop's */
+    struct loop_task *next; /* the loop's; NULL at first */
 };
-void loop_post(struct loop *loop, struct loop_task *task); /* any thread */
+/* Any thread.  A task that is queued already stays where it is; it may be posted again once it runs. */
+void loop_post(struct loop *loop, struct loop_task *task);
+/* Takes a queued task back, so that its owner may be freed; nothing happens when it is not queued. */
+void loop_cancel(struct loop *loop, struct loop_task *task);
 
 struct loop_timer;
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *arg), void *arg);

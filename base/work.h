@@ -15,17 +15,17 @@ struct work_job {
     void (*done)(struct work_job *job); /* on the loop; may free the job */
     /* the pool's */
     struct work_job *next;
-    struct loop_task task;
 };
 
 struct work_pool;
 
-/* waiting_max: jobs that may wait for a thread. */
+/* waiting_max: jobs that may wait for a thread.  The workers have every signal blocked. */
 struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned threads,
                                 unsigned waiting_max, struct err *e);
-/* -1 when the pool is full or stopping: the caller keeps the job and tries later. */
+/* -1 when the pool is full or stopping: the caller keeps the job and tries later.  Any thread. */
 int work_submit(struct work_pool *pool, struct work_job *job) MUST_CHECK;
-/* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes NULL. */
+/* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes NULL.
+ * Loop thread, and not from a done(). */
 void work_pool_free(struct work_pool *pool);
 
 #endif

@@ -1,0 +1,176 @@
+/*
+ * work: a pool of threads for what blocks.
+ *
+ * Owns the threads, the jobs that wait for one, and the jobs that are finished and wait for the
+ * loop; one mutex guards both lists.  run() is called on a worker without the mutex held, done() on
+ * the loop. A crash leaves nothing behind: a job that matters is recorded elsewhere until its
+ * done().
+ */
+#include "base/work.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+struct job_list {
+    struct work_job *head, *tail;
+};
+
+struct work_pool {
+    struct loop *loop;
+    struct loop_task finish; /* calls the done() of what is in finished */
+    char name[16];           /* of the threads, as the kernel limits it */
+
+    pthread_mutex_t lock;
+    pthread_cond_t wanted; /* a job waits, or the pool stops */
+    struct job_list waiting, finished;
+    unsigned waiting_count, waiting_max;
+    unsigned idle; /* threads without a job */
+    bool stopping;
+
+    unsigned thread_count;
+    pthread_t threads[];
+};
+
+static void list_push(struct job_list *list, struct work_job *job)
+{
+    job->next = NULL;
+    if (list->head)
+        list->tail->next = job;
+    else
+        list->head = job;
+    list->tail = job;
+}
+
+static struct work_job *list_pop(struct job_list *list)
+{
+    struct work_job *job = list->head;
+
+    if (job)
+        list->head = job->next;
+    return job;
+}
+
+static void *worker(void *arg)
+{
+    struct work_pool *pool = arg;
+    struct work_job *job;
+
+    prctl(PR_SET_NAME, pool->name);
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->waiting.head && !pool->stopping)
+            pthread_cond_wait(&pool->wanted, &pool->lock);
+        job = list_pop(&pool->waiting);
+        if (!job)
+            break; /* stopping, and all is done */
+        pool->waiting_count--;
+        pool->idle--;
+        pthread_mutex_unlock(&pool->lock);
+        job->run(job);
+        pthread_mutex_lock(&pool->lock);
+        pool->idle++;
+        list_push(&pool->finished, job);
+        loop_post(pool->loop, &pool->finish);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* On the loop.  Takes the whole list at once: done() may submit, and what finishes meanwhile posts
+ * again. */
+static void finish_jobs(void *arg)
+{
+    struct work_pool *pool = arg;
+    struct job_list list;
+    struct work_job *job;
+
+    pthread_mutex_lock(&pool->lock);
+    list = pool->finished;
+    pool->finished.head = pool->finished.tail = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    while ((job = list_pop(&list)))
+        job->done(job);
+}
+
+/* Signals are the loop's: a worker inherits a mask that blocks them all. */
+static int start_threads(struct work_pool *pool, unsigned threads, struct err *e)
+{
+    sigset_t all, before;
+    int r = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool->thread_count < threads && r == 0) {
+        r = pthread_create(&pool->threads[pool->thread_count], NULL, worker, pool);
+        if (r == 0)
+            pool->thread_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r != 0)
+        return err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(r));
+    return 0;
+}
+
+struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned threads,
+                                unsigned waiting_max, struct err *e)
+{
+    struct work_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
+
+    if (!pool) {
+        err_memory(e);
+        return NULL;
+    }
+    pool->loop = loop;
+    pool->finish.run = finish_jobs;
+    pool->finish.arg = pool;
+    pool->waiting_max = waiting_max;
+    pool->idle = threads;
+    snprintf(pool->name, sizeof pool->name, "%s", name);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->wanted, NULL);
+    if (start_threads(pool, threads, e) < 0) {
+        work_pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+int work_submit(struct work_pool *pool, struct work_job *job)
+{
+    int r = -1;
+
+    pthread_mutex_lock(&pool->lock);
+    /* A job that an idle thread is about to take is not one that waits. */
+    if (!pool->stopping && pool->waiting_count < pool->waiting_max + pool->idle) {
+        list_push(&pool->waiting, job);
+        pool->waiting_count++;
+        pthread_cond_signal(&pool->wanted);
+        r = 0;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return r;
+}
+
+void work_pool_free(struct work_pool *pool)
+{
+    unsigned i;
+
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->wanted);
+    pthread_mutex_unlock(&pool->lock);
+    for (i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
+    finish_jobs(pool);
+    loop_cancel(pool->loop, &pool->finish);
+    pthread_cond_destroy(&pool->wanted);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
