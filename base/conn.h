@@ -21,24 +21,28 @@ enum conn_event {
     CONN_DRAINED,   /* all that was written has left */
     CONN_TIMEOUT,   /* the timeout of conn_set_timeout or of connecting passed */
     CONN_FAILED,    /* could not connect, or reset: e says why */
-    CONN_CLOSED     /* the peer closed its side in order */
+    CONN_CLOSED     /* the peer closed its side in order; writing is still possible */
 };
 
 struct conn;
 typedef void conn_fn(struct conn *c, enum conn_event event, const char *data, size_t len,
                      const struct err *e, void *arg);
 
-/* Starts connecting; the host is looked up on a worker of pool unless it is a numeric address.  All
- * addresses are tried in order within timeout_ms.  NULL when nothing could be started (e says why). */
+/* Starts connecting; the host is looked up on a worker of pool unless it is a numeric address or
+ * "unix:/path".  All addresses are tried in order within timeout_ms, each with its share of it.  NULL
+ * when nothing could be started (e says why).  After CONN_FAILED, or CONN_TIMEOUT before CONN_CONNECTED
+ * (e is given there too), nothing more happens. */
 struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host, unsigned port,
                           int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e);
 void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
 
-/* Queues bytes. -1 when more than write_max would be waiting: nothing was taken. */
+/* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the
+ * connection has failed: nothing was taken. */
 int conn_write(struct conn *c, const void *data, size_t len) MUST_CHECK;
 size_t conn_waiting(const struct conn *c); /* bytes not yet given to the kernel */
 void conn_set_write_max(struct conn *c, size_t max); /* default 1 MiB */
-/* CONN_TIMEOUT after this long without anything read; 0: never. */
+/* CONN_TIMEOUT after this long without anything read, once for each silence; 0: never.  The time
+ * does not run before CONN_CONNECTED nor while paused. */
 void conn_set_timeout(struct conn *c, int64_t idle_ms);
 void conn_pause(struct conn *c, bool paused); /* stop or go on reading */
 
