@@ -14,7 +14,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { ADDR_LOCAL_MAX = 64, ADDR_DOMAIN_MAX = 255 };
+/* ADDR_LOCAL_MAX is for addresses we make.  Others' local parts are often longer (the reverse-paths of
+ * list and bulk mailers) and RFC 5321 §4.5.3.1 asks to bear it: only the path's own limit holds, without
+ * its angle brackets. */
+enum { ADDR_LOCAL_MAX = 64, ADDR_DOMAIN_MAX = 255, ADDR_PATH_MAX = 254 };
 
 struct addr {
     const char *local;  /* unquoted, case kept, UTF-8 */
@@ -37,7 +40,7 @@ bool addr_is_ascii(const struct addr *addr); /* false: needs SMTPUTF8 */
 /* Domains without case, local parts with. */
 bool addr_is_same(const struct addr *a, const struct addr *b);
 
-/* domain as lower-case A-labels; ERR_PERMANENT when it is none. */
+/* domain as lower-case A-labels; ERR_PERMANENT when it is none (an address literal is none). */
 int addr_domain(struct arena *a, const char *domain, const char **out, struct err *e) MUST_CHECK;
 
 #endif

@@ -72,7 +72,7 @@ void *arena_alloc(struct arena *a, size_t size)
     struct block *b = a->head;
     void *p;
 
-    if (size > a->max || a->used > a->max - size)
+    if (size > SIZE_MAX / 2 || size > a->max || a->used > a->max - size)
         return NULL;
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     if (!b || b->size - b->used < size) {

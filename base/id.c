@@ -21,7 +21,7 @@ int64_t id_next(struct id_maker *m)
     /* Failing randomness costs only that two gateways might meet in one millisecond. */
     if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
         random = 0;
-    id = (clock_wall_ms(m->clock) << 20 | (random & 0xfffff)) & INT64_MAX;
+    id = (int64_t)(((uint64_t)clock_wall_ms(m->clock) << 20 | (random & 0xfffff)) & INT64_MAX);
     if (id <= m->last)
         id = m->last + 1 + (random & 0xff); /* same millisecond, or the clock went back */
     m->last = id;

@@ -17,9 +17,15 @@ struct jid {
     const char *resource; /* NULL: none */
 };
 
-/* Parses and prepares; every part is at most 1023 bytes.  ERR_PERMANENT with a text that says what
+/* Parses and prepares; every part is at most 1023 bytes, a domain is in U-labels where IDNA 2003 has
+ * them, without a final dot, or an IPv6 address in brackets.  ERR_PERMANENT with a text that says what
  * is wrong, ERR_RETRY when the arena is exhausted. */
 int jid_parse(struct arena *a, const char *text, struct jid *out, struct err *e) MUST_CHECK;
+
+/* As jid_parse, from parts; node and resource may be NULL for none.  A node is taken as it stands: it
+ * is escaped already where it needs to be. */
+int jid_from_parts(struct arena *a, const char *node, const char *domain, const char *resource,
+                   struct jid *out, struct err *e) MUST_CHECK;
 
 void jid_write(struct buf *out, const struct jid *jid);      /* with resource */
 void jid_write_bare(struct buf *out, const struct jid *jid); /* without */

@@ -22,7 +22,9 @@ struct keyed_key {
 
 int keyed_random(void *out, size_t len, struct err *e) MUST_CHECK;
 
-/* A token for id and purpose (such as "bounce": a token for one purpose is none for another), valid
+/* Where OpenSSL fails (memory), what the following write is "", and a check says KEYED_FORGED. */
+
+/* A token for id (> 0) and purpose (such as "bounce": a token for one purpose is none for another), valid
  * through the UTC day that holds expires_s.  out holds KEYED_TOKEN_SIZE; at most 40 characters,
  * lower case, so that an MTA that folds case does no harm. */
 void keyed_token(const struct keyed_key *key, const char *purpose, int64_t id, int64_t expires_s,

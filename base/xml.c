@@ -3,43 +3,10 @@
  */
 #include "base/xml.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/*
- * Length of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), 0 when it is not one.
- * The code point goes to *cp.
- */
-static size_t utf8_sequence(const unsigned char *p, size_t n, uint32_t *cp)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len, i;
-
-    if (p[0] < 0x80) {
-        *cp = p[0];
-        return 1;
-    }
-    len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
-    if (len == 0 || len > n || p[0] > 0xf4)
-        return 0;
-    *cp = p[0] & (0x7fU >> len);
-    for (i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *cp = *cp << 6 | (p[i] & 0x3f);
-    }
-    if (*cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff))
-        return 0;
-    return len;
-}
-
-static bool is_xml_char(uint32_t cp)
-{
-    if (cp < 0x20)
-        return cp == '\t' || cp == '\n' || cp == '\r';
-    return cp != 0xfffe && cp != 0xffff;
-}
+#include "base/utf8.h"
 
 /* The first byte that may not stand in XML, or n. */
 static size_t clean_prefix(const char *text, size_t n)
@@ -48,9 +15,9 @@ static size_t clean_prefix(const char *text, size_t n)
 
     while (i < n) {
         uint32_t cp;
-        size_t len = utf8_sequence((const unsigned char *)text + i, n - i, &cp);
+        size_t len = utf8_sequence(text + i, n - i, &cp);
 
-        if (len == 0 || !is_xml_char(cp))
+        if (len == 0 || !utf8_is_xml(cp))
             break;
         i += len;
     }
@@ -73,14 +40,14 @@ const char *xml_clean(struct arena *a, const char *text, size_t len)
     memcpy(out, text, i);
     while (i < len) {
         uint32_t cp;
-        size_t n = utf8_sequence((const unsigned char *)text + i, len - i, &cp);
+        size_t n = utf8_sequence(text + i, len - i, &cp);
 
         if (n == 0) {
             memcpy(out + o, replacement, 3);
             o += 3;
             i++;
         } else {
-            if (is_xml_char(cp)) {
+            if (utf8_is_xml(cp)) {
                 memcpy(out + o, text + i, n);
                 o += n;
             }
@@ -123,7 +90,7 @@ struct xml_node *xml_add(struct arena *a, struct xml_node *parent, const char *n
 
 struct xml_node *xml_add_text(struct arena *a, struct xml_node *parent, const char *text)
 {
-    struct xml_node *node = parent ? arena_alloc(a, sizeof *node) : NULL;
+    struct xml_node *node = parent && text ? arena_alloc(a, sizeof *node) : NULL;
 
     if (!node)
         return NULL;
@@ -172,7 +139,8 @@ static struct xml_node *set_attr(struct arena *a, struct xml_node *node, const c
     return node;
 }
 
-struct xml_node *xml_set(struct arena *a, struct xml_node *node, const char *name, const char *value)
+struct xml_node *xml_set(struct arena *a, struct xml_node *node, const char *name,
+                         const char *value)
 {
     return set_attr(a, node, NULL, name, value);
 }
