@@ -30,7 +30,7 @@ int buf_add(struct buf *b, const void *data, size_t len);
 int buf_adds(struct buf *b, const char *s);
 int buf_addc(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 
 /* Takes n bytes off the front. */
 void buf_consume(struct buf *b, size_t n);
@@ -41,7 +41,8 @@ static inline bool buf_failed(const struct buf *b)
     return b->failed;
 }
 
-/* The content as heap memory of the caller's (free it), NULL after a failure; the buffer is empty after. */
+/* The content as heap memory of the caller's (free it), NULL after a failure; the buffer is empty
+ * after. */
 char *buf_detach(struct buf *b, size_t *len_out);
 
 /* First place of needle in the n bytes at hay, or NULL.  needle_len of 0 finds hay. */

@@ -15,13 +15,15 @@ void id_maker_init(struct id_maker *m, const struct clock *clock)
 
 int64_t id_next(struct id_maker *m)
 {
+    const int64_t ms_max = ((int64_t)1 << 43) - 2; /* leaves room to count on in */
+    int64_t id, ms = clock_wall_ms(m->clock);
     uint32_t random = 0;
-    int64_t id;
 
     /* Failing randomness costs only that two gateways might meet in one millisecond. */
     if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
         random = 0;
-    id = (int64_t)(((uint64_t)clock_wall_ms(m->clock) << 20 | (random & 0xfffff)) & INT64_MAX);
+    ms = ms < 0 ? 0 : ms > ms_max ? ms_max : ms;
+    id = ms << 20 | (random & 0xfffff);
     if (id <= m->last)
         id = m->last + 1 + (random & 0xff); /* same millisecond, or the clock went back */
     m->last = id;

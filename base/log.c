@@ -39,7 +39,7 @@ static int head(char *out, size_t size, enum log_level level, const char *area)
                     (int)(ts.tv_nsec / 1000000), names[level], area);
 }
 
-static void line(enum log_level level, const char *area, const char *fmt, va_list ap)
+static PRINTF(3, 0) void line(enum log_level level, const char *area, const char *fmt, va_list ap)
 {
     char text[2048];
     size_t len, i;
