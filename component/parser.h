@@ -14,14 +14,14 @@
 #include "base/err.h"
 #include "base/xml.h"
 
-struct parser_limits {
+struct parser_limits { /* 0: the default */
     size_t stanza_bytes; /* default 256 KiB */
     unsigned depth;      /* of elements inside a stanza; default 64 */
     unsigned attributes; /* per element; default 64 */
 };
 
 struct parser_handler {
-    /* The stream's opening tag. */
+    /* The stream's opening tag; valid during the call. */
     void (*opened)(const struct xml_node *root, void *arg);
     /* A child of the root. The arena holds it and is the callee's from here on. */
     void (*stanza)(struct xml_node *stanza, struct arena *arena, void *arg);
@@ -35,7 +35,7 @@ struct parser *parser_new(const struct parser_limits *limits, const struct parse
 void parser_free(struct parser *p); /* takes NULL; may be called from the handler's calls */
 
 /* -1: *e says why, and e_condition_out (may be NULL) gets the stream error condition for the peer
- * (not-well-formed, restricted-xml, policy-violation, ...). */
+ * (not-well-formed, restricted-xml, policy-violation, ...).  0 when a handler has freed the parser. */
 int parser_feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
                 struct err *e) MUST_CHECK;
 
