@@ -56,9 +56,13 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpostern.a
 unit: $(UNITS)
 	@for t in $(UNITS); do $$t || exit 1; done
 
+# The real program against real servers in private instances; SCENARIO narrows it: SCENARIO='-k bounce'.
+scenario: postern
+	$(PYTHON) -m pytest -q tests/scenario $(SCENARIO)
+
 clean:
 	rm -rf build postern
 
-.PHONY: all unit clean
+.PHONY: all unit scenario clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

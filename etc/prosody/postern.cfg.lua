@@ -1,0 +1,10 @@
+-- postern for Prosody: put this file into /etc/prosody/conf.d/ (or its lines at the end of
+-- prosody.cfg.lua), then `prosodyctl reload`.  Both names stand in postern.conf as well: jid, and secret
+-- in its jabber section.  Prosody listens for components on 127.0.0.1 port 5347 unless told otherwise.
+
+Component "mail.example.org"
+    component_secret = "change me"
+
+    -- A gateway on another machine that lost power leaves a dead connection behind, and Prosody
+    -- would refuse the new one until it notices.  This lets the new connection win.
+    -- component_conflict_resolve = "kick_old"

@@ -1,0 +1,114 @@
+"""The test bed itself: every private server does what the scenarios take for granted, without a gateway.
+
+When one of these fails, look there first: the scenarios cannot pass.
+"""
+
+import asyncio
+import imaplib
+import smtplib
+import ssl
+import threading
+
+import pytest
+import slixmpp
+
+import world as w
+from jabber import end_of_loop
+from mail import body_of, make_mail
+
+
+class EchoComponent:
+    """The smallest component: sends every message back."""
+
+    def __init__(self, server, secret=None):
+        self._ready = threading.Event()
+        self._server = server
+        self._secret = secret or server.secret
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(10), "the component is not connected"
+        return self
+
+    def __exit__(self, *_):
+        asyncio.run_coroutine_threadsafe(end_of_loop(self._component), self._loop)
+        self._thread.join(10)
+
+    def _run(self):
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        component = self._component = slixmpp.ComponentXMPP(
+            self._server.component, self._secret, "127.0.0.1", self._server.component_port)
+        component.loop = self._loop
+        component.add_event_handler("session_start", lambda _: self._ready.set())
+        component.add_event_handler("message", lambda m: m.reply(m["body"]).send())
+        component.connect()
+        self._loop.run_forever()
+        self._loop.close()
+
+
+def test_host_routes_between_user_and_component(jabber_side):
+    with EchoComponent(jabber_side.server):
+        juliet = jabber_side.client("juliet")
+        juliet.send_message(f"romeo\\40montague.example@{w.GATEWAY}", "art thou not Romeo")
+        answer = juliet.wait_message(lambda m: m.findtext("{jabber:client}body") == "art thou not Romeo")
+        assert answer.get("from").startswith(f"romeo\\40montague.example@{w.GATEWAY}")
+
+
+def test_host_says_when_the_component_is_away(jabber_side):
+    juliet = jabber_side.client("juliet")
+    stanza_id = juliet.send_message(f"romeo\\40montague.example@{w.GATEWAY}", "nobody there")
+    assert juliet.wait_error(stanza_id) is not None
+
+
+def test_relay_delivers_with_the_envelope_in_headers(mail_side):
+    romeo, bridge = mail_side.user("romeo"), mail_side.user("bridge")
+    romeo.send(make_mail(romeo.address, "whoever@elsewhere.example", "Envelope", "bed-envelope"),
+               to=f"Any.Body+x@{w.GATEWAY}", sender=f"bounce+1@{w.MAIL_DOMAIN}")
+    mail = bridge.wait_body("bed-envelope")
+    assert mail["Return-Path"] == f"<bounce+1@{w.MAIL_DOMAIN}>"
+    assert mail["X-Original-To"].lower() == f"any.body+x@{w.GATEWAY}"
+    assert mail["Delivered-To"].lower() == f"any.body+x@{w.GATEWAY}"
+
+
+def test_relay_delivers_to_mail_users(mail_side):
+    romeo, benvolio = mail_side.user("romeo"), mail_side.user("benvolio")
+    romeo.write(benvolio.address, "Cousin", "good morrow bed-users")
+    assert "good morrow" in body_of(benvolio.wait_body("bed-users"))
+
+
+def test_relay_refuses_an_unknown_user_at_once(mail_side):
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        mail_side.user("romeo").write(f"rosaline@{w.MAIL_DOMAIN}", "x", "y")
+    code, text = refused.value.recipients[f"rosaline@{w.MAIL_DOMAIN}"]
+    assert code == 550 and text.startswith(b"5.1.1")
+
+
+def test_relay_bounces_later(mail_side):
+    romeo = mail_side.user("romeo")
+    romeo.write(f"tybalt@{w.MAIL_DOMAIN}", "Prince of cats", "bed-bounce")
+    report = romeo.wait_mail(lambda m: m.get_content_type() == "multipart/report" and "bed-bounce" in m.as_string())
+    assert "5.1.1" in report.as_string()
+
+
+def test_imap_in_the_clear_by_starttls_and_by_tls(mail_side):
+    trust = ssl.create_default_context(cafile=mail_side.certificates.ca)
+    dovecot = mail_side.dovecot
+
+    plain = imaplib.IMAP4("127.0.0.1", dovecot.imap_port, timeout=10)
+    starttls = imaplib.IMAP4("localhost", dovecot.imap_port, timeout=10)
+    starttls.starttls(trust)
+    implicit = imaplib.IMAP4_SSL("localhost", dovecot.imaps_port, ssl_context=trust, timeout=10)
+    for imap in (plain, starttls, implicit):
+        imap.login("bridge", w.MAIL_PASSWORD)
+        assert imap.select()[0] == "OK"
+        assert "IDLE" in imap.capabilities
+        imap.logout()
+
+
+def test_imap_refuses_a_wrong_password(mail_side):
+    imap = imaplib.IMAP4("127.0.0.1", mail_side.dovecot.imap_port, timeout=10)
+    with pytest.raises(imaplib.IMAP4.error):
+        imap.login("bridge", "wrong")
+    imap.shutdown()
