@@ -30,14 +30,14 @@ static bool is_alnum(unsigned char c)
 
 size_t header_clip(const char *text, size_t max)
 {
-    size_t n = strnlen(text, max + 1);
+    size_t n = strnlen(text, max + 1), back;
 
     if (n <= max)
         return n;
-    n = max;
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--;
-    return n;
+    for (back = 0; back <= max && back < 4; back++)
+        if (((unsigned char)text[max - back] & 0xc0) != 0x80)
+            return max - back;
+    return max; /* not UTF-8 */
 }
 
 /* Into clean: controls as spaces, runs of spaces bounded, none at the ends, at most max bytes. */
@@ -199,7 +199,8 @@ static size_t encoded_fit(const char *p, size_t n, size_t room, bool use_b, bool
 
 static void put_encoded(struct header *h, const char *p, size_t n, bool in_phrase)
 {
-    bool use_b = q_size(p, n, in_phrase) > (n + 2) / 3 * 4;
+    /* Q can be read as it stands: worth some length. */
+    bool use_b = q_size(p, n, in_phrase) > 2 * n;
 
     while (n > 0) {
         size_t room, fit;

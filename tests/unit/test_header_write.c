@@ -193,8 +193,8 @@ static void parameters(void **state)
     check_parameter("r\xc3\xb6sli.png", "X: attachment; filename*=utf-8''r%C3%B6sli.png\r\n");
     check_parameter("\xd0\xbb\xd1\x8e\xd0\xb1\xd0\xbe\xd0\xb2\xd1\x8c \xd0\xb5\xd1\x89\xd0\xb5.png",
                     "X: attachment;\r\n"
-                    " filename*0*=utf-8''%D0%BB%D1%8E%D0%B1%D0%BE%D0%B2%D1%8C%20%D0%B5%D1%89;\r\n"
-                    " filename*1*=%D0%B5.png\r\n");
+                    " filename*0*=utf-8''%D0%BB%D1%8E%D0%B1%D0%BE%D0%B2%D1%8C%20%D0%B5;\r\n"
+                    " filename*1*=%D1%89%D0%B5.png\r\n");
 }
 
 static void dates(void **state)
