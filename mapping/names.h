@@ -1,0 +1,33 @@
+/*
+ * names: the XML namespaces that the mapping knows.
+ */
+#ifndef MAPPING_NAMES_H
+#define MAPPING_NAMES_H
+
+/* 2001 */
+#define NS_ENVELOPE  "jabber:x:envelope"
+#define NS_X_OOB     "jabber:x:oob"     /* XEP-0066 */
+#define NS_X_EXPIRE  "jabber:x:expire"  /* XEP-0023 */
+#define NS_X_DELAY   "jabber:x:delay"   /* XEP-0091 */
+#define NS_X_EVENT   "jabber:x:event"   /* XEP-0022 */
+#define NS_X_ENCRYPT "jabber:x:encrypted" /* XEP-0027 */
+
+/* later */
+#define NS_DELAY        "urn:xmpp:delay"   /* XEP-0203 */
+#define NS_SID          "urn:xmpp:sid:0"   /* XEP-0359 */
+#define NS_REPLY        "urn:xmpp:reply:0" /* XEP-0461 */
+#define NS_FALLBACK     "urn:xmpp:fallback:0"
+#define NS_FALLBACK_OLD "urn:xmpp:feature-fallback:0" /* XEP-0428 before 0.2 */
+#define NS_NICK         "http://jabber.org/protocol/nick"
+#define NS_RECEIPTS     "urn:xmpp:receipts"       /* XEP-0184 */
+#define NS_MARKERS      "urn:xmpp:chat-markers:0" /* XEP-0333 */
+#define NS_CHATSTATES   "http://jabber.org/protocol/chatstates"
+#define NS_HINTS        "urn:xmpp:hints"
+#define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
+#define NS_EME          "urn:xmpp:eme:0" /* XEP-0380 */
+#define NS_OMEMO        "urn:xmpp:omemo:2"
+#define NS_OMEMO_1      "urn:xmpp:omemo:1"
+#define NS_AXOLOTL      "eu.siacs.conversations.axolotl"
+#define NS_OX           "urn:xmpp:openpgp:0" /* XEP-0373 */
+
+#endif
