@@ -23,8 +23,9 @@ struct stored_file {
     unsigned part;          /* which attachment of it */
 };
 
-/* Writes the bytes under id, durably. */
+/* Writes the bytes under id, durably; the same id may be written again with the same bytes. */
 int files_write(const struct store *s, int64_t id, const void *data, size_t len, struct err *e) MUST_CHECK;
+/* One with the same id is replaced. */
 int files_put(struct store_txn *txn, const struct stored_file *file, struct err *e) MUST_CHECK;
 /* *out NULL when there is none. */
 int files_get(struct store_txn *txn, struct arena *a, int64_t id, struct stored_file **out, struct err *e) MUST_CHECK;

@@ -22,13 +22,16 @@ struct link {
     const char *mail;        /* the other side's mail address; for LINK_TO_JABBER the reverse-path reports go to ("" : none) */
     const char *alias;       /* the Jabber user's mail address that was used */
     const char *stanza_id;   /* NULL: had none */
+    const char *stanza_to;   /* LINK_TO_MAIL: what the stanza was addressed to (errors come from there); NULL: contact */
     const char *thread;      /* NULL: had none */
+    const char *subject;     /* of the message; NULL: had none */
     const char *message_id;  /* of the mail, without <>; NULL: had none */
     const char *references;  /* ids without <>, oldest first, space between; at most 20 */
     const char *mail_header; /* LINK_TO_JABBER: header of the mail, for a late report; NULL: none */
     int64_t created_s;
 };
 
+/* Stores the link; one with the same id and n is replaced. */
 int links_put(struct store_txn *txn, const struct link *link, struct err *e) MUST_CHECK;
 
 /* Each sets *out NULL when there is none. */
