@@ -54,15 +54,67 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpostern.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 unit: $(UNITS)
-	@for t in $(UNITS); do $$t || exit 1; done
+	@tests/unit/run.sh $(UNITS)
+
+# Pairs of stanza and mail that people can read; UPDATE=1 writes the expected side anew.
+golden: postern
+	POSTERN=$(CURDIR)/$(BUILD)/postern $(PYTHON) -m pytest -q tests/golden $(if $(UPDATE),--update)
 
 # The real program against real servers in private instances; SCENARIO narrows it: SCENARIO='-k bounce'.
 scenario: postern
 	$(PYTHON) -m pytest -q tests/scenario $(SCENARIO)
 
+# Everything a change must pass: installs what is missing, then builds and tests.
+check: deps
+	@tests/check.sh
+
+# Unit and golden tests under the address and undefined-behaviour sanitizers, then those with threads
+# under the thread sanitizer.
+check-san:
+	$(MAKE) BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' build/san/postern unit
+	POSTERN=$(CURDIR)/build/san/postern $(PYTHON) -m pytest -q tests/golden
+	$(MAKE) BUILD=build/tsan CFLAGS='-O1 -g' SANFLAGS='-fsanitize=thread' \
+	    UNITS='$(addprefix build/tsan/unit/,$(THREADED))' unit
+THREADED := test_loop test_work test_conn test_send test_imap_watch test_store
+
+bench: postern
+	$(PYTHON) tests/bench/bench.py
+
+lint:
+	tests/lint/layers.sh
+	tests/lint/options.sh
+	clang-format --dry-run --Werror $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch])
+
+tidy:
+	clang-tidy --quiet $(SRC) -- -std=c17 $(CPPFLAGS)
+
+format:
+	clang-format -i $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch])
+
+# Debian's packages that building and testing need; does nothing when all are there.
+deps:
+	@tests/deps.sh
+
+# The main job on real private servers, to look at; demo-keep leaves them running to play with.
+demo: deps
+	@$(MAKE) --no-print-directory postern
+	@$(PYTHON) tests/demo/demo.py
+demo-keep: deps
+	@$(MAKE) --no-print-directory postern
+	@$(PYTHON) tests/demo/demo.py --keep
+
+install: postern
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/doc/postern/examples
+	install -m 755 postern $(DESTDIR)$(PREFIX)/bin/postern
+	install -m 644 doc/postern.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 doc/postern.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 README $(DESTDIR)$(PREFIX)/share/doc/postern/
+	cp -R etc/. $(DESTDIR)$(PREFIX)/share/doc/postern/examples/
+
 clean:
 	rm -rf build postern
 
-.PHONY: all unit scenario clean
+.PHONY: all unit golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
