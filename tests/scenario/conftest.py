@@ -10,15 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import world as w  # noqa: E402
 from servers import postfix  # noqa: E402
+from servers.ejabberd import Ejabberd  # noqa: E402
+from servers.jabberd2 import Jabberd2  # noqa: E402
 from servers.prosody import Prosody  # noqa: E402
 
-HOSTS = {"prosody": Prosody}
-try:
-    from servers.ejabberd import Ejabberd
-    from servers.jabberd2 import Jabberd2
-    HOSTS.update(ejabberd=Ejabberd, jabberd2=Jabberd2)
-except ImportError:
-    pass
+HOSTS = {"prosody": Prosody, "ejabberd": Ejabberd, "jabberd2": Jabberd2}
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,8 @@ class EchoComponent:
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         component = self._component = slixmpp.ComponentXMPP(
-            self._server.component, self._secret, "127.0.0.1", self._server.component_port)
+            self._server.component, self._secret, "127.0.0.1", self._server.component_port,
+            use_jc_ns=self._server.sends_client_namespace)
         component.loop = self._loop
         component.add_event_handler("session_start", lambda _: self._ready.set())
         component.add_event_handler("message", lambda m: m.reply(m["body"]).send())

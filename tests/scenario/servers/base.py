@@ -122,16 +122,20 @@ class Server:
         self.processes.append(process)
         return process
 
-    def wait_for_ports(self, ports, timeout_s=START_TIMEOUT_S):
+    def wait_for(self, what, predicate, timeout_s=START_TIMEOUT_S):
+        """Waits until predicate is true; fails at once, with the log, when a process of the server ends."""
         def answers():
             for process in self.processes:
                 if not process.is_alive():
                     raise ServerFailure(f"{self.name} ended with {process.popen.returncode}\n{self.show_log()}")
-            return all(is_listening(port) for port in ports)
+            return predicate()
         try:
-            wait_until(f"{self.name} on ports {ports}", answers, timeout_s)
+            wait_until(f"{self.name}: {what}", answers, timeout_s)
         except TimeoutError as e:
             raise ServerFailure(f"{e}\n{self.show_log()}") from e
+
+    def wait_for_ports(self, ports):
+        self.wait_for(f"ports {ports}", lambda: all(is_listening(port) for port in ports))
 
     def start(self):
         raise NotImplementedError
@@ -146,14 +150,21 @@ class Server:
         self.start()
 
     def show_log(self):
-        return f"--- {self.log} ---\n{tail(self.log)}"
+        return self.show_file(self.log)
+
+    @staticmethod
+    def show_file(path):
+        return f"--- {path} ---\n{tail(path)}"
 
 
 class JabberServer(Server):
     """A host server: one Jabber domain with users, and the gateway's component.
 
-    Has c2s_port for clients and component_port for the gateway.
+    Has c2s_port for clients and component_port for the gateway.  sends_client_namespace: stanzas reach the
+    component in jabber:client although its stream is jabber:component:accept.
     """
+
+    sends_client_namespace = False
 
     def __init__(self, folder, domain, users, component, secret):
         super().__init__(folder)
