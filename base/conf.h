@@ -52,7 +52,7 @@ struct conf {
     const char *file; /* path it was read from */
     const char *jid;  /* the component's domain, prepared */
     const char *mail_domain; /* A-labels, default: jid */
-    const char **home;       /* prepared Jabber domains */
+    const char **home;       /* prepared Jabber domains; default: the domain that jid is a part of */
     size_t home_count;
 
     struct {
