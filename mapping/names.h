@@ -6,10 +6,10 @@
 
 /* 2001 */
 #define NS_ENVELOPE  "jabber:x:envelope"
-#define NS_X_OOB     "jabber:x:oob"     /* XEP-0066 */
-#define NS_X_EXPIRE  "jabber:x:expire"  /* XEP-0023 */
-#define NS_X_DELAY   "jabber:x:delay"   /* XEP-0091 */
-#define NS_X_EVENT   "jabber:x:event"   /* XEP-0022 */
+#define NS_X_OOB     "jabber:x:oob"       /* XEP-0066 */
+#define NS_X_EXPIRE  "jabber:x:expire"    /* XEP-0023 */
+#define NS_X_DELAY   "jabber:x:delay"     /* XEP-0091 */
+#define NS_X_EVENT   "jabber:x:event"     /* XEP-0022 */
 #define NS_X_ENCRYPT "jabber:x:encrypted" /* XEP-0027 */
 
 /* later */

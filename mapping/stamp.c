@@ -28,7 +28,8 @@ static bool skip(const char **p, char c)
     return true;
 }
 
-/* "Z", nothing (XEP-0091), or "+02:00": seconds east of UTC; -1 with *ok false for anything else. */
+/* "Z", nothing (XEP-0091), or "+02:00": seconds east of UTC; -1 with *ok false for anything else.
+ */
 static int offset(const char *p, bool *ok)
 {
     int sign = *p == '-' ? -1 : 1, hours, minutes;

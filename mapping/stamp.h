@@ -1,6 +1,6 @@
 /*
- * stamp: points in time as Jabber writes them (XEP-0082, and the older form of XEP-0091).  Pure; any
- * thread.
+ * stamp: points in time as Jabber writes them (XEP-0082, and the older form of XEP-0091).  Pure;
+ * any thread.
  */
 #ifndef MAPPING_STAMP_H
 #define MAPPING_STAMP_H

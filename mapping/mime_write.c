@@ -1,0 +1,394 @@
+/*
+ * mime_write: from a letter to a mail.
+ *
+ * Header fields come from a table, one small function each; the body is one text part, or a
+ * multipart/mixed when the letter carries content of its own.  No data, no thread of its own.
+ */
+#include "mapping/mime_write.h"
+
+#include <string.h>
+
+#include "mapping/flowed.h"
+#include "mapping/header_write.h"
+#include "mapping/mime_parts.h"
+
+enum {
+    REFERENCES_MAX = 20,
+    SUBJECT_CHARS = 60 /* of the text, when there is no subject */
+};
+
+struct writing {
+    const struct context *ctx;
+    const struct letter *letter;
+    struct buf *out;
+};
+
+/* ---- header ---- */
+
+static int64_t date_of(const struct writing *w)
+{
+    return w->letter->date_s > 0 ? w->letter->date_s : w->ctx->now_s;
+}
+
+enum { TO = 1 << PARTY_TO, CC = 1 << PARTY_CC, REPLY_TO = 1 << PARTY_REPLY_TO }; /* never Bcc */
+
+static const struct party *next_with_role(const struct party *p, unsigned roles)
+{
+    while (p && (!(1U << p->role & roles) || !p->mail.domain))
+        p = p->next;
+    return p;
+}
+
+static void write_people(struct writing *w, const char *name, const struct party *list,
+                         unsigned roles)
+{
+    const struct party *p = next_with_role(list, roles), *next;
+    struct header h;
+
+    if (!p)
+        return;
+    header_begin(&h, w->out, name);
+    for (; p; p = next) {
+        next = next_with_role(p->next, roles);
+        header_mailbox(&h, p->name, &p->mail, next != NULL);
+    }
+    header_end(&h);
+}
+
+static void write_person(struct writing *w, const char *name, const struct party *p)
+{
+    struct header h;
+
+    header_begin(&h, w->out, name);
+    header_mailbox(&h, p->name, &p->mail, false);
+    header_end(&h);
+}
+
+/* RFC 5322 §3.6.6: a block for each, newest first, before everything else. */
+static void write_resent(struct writing *w)
+{
+    const struct resent *r;
+    unsigned n = 0;
+
+    for (r = w->letter->resent; r; r = r->next) {
+        struct header h;
+        struct buf id;
+
+        n++;
+        if (!r->by.mail.domain)
+            continue;
+        buf_init(&id, HEADER_ID_MAX + 16);
+        header_date(w->out, "Resent-Date", r->date_s > 0 ? r->date_s : w->ctx->now_s);
+        write_person(w, "Resent-From", &r->by);
+        write_people(w, "Resent-To", r->to, TO | CC);
+        header_begin(&h, w->out, "Resent-Message-ID");
+        if (r->message_id && header_is_message_id(r->message_id))
+            buf_adds(&id, r->message_id);
+        else
+            buf_printf(&id, "r%u.%s", n, w->letter->message_id);
+        header_message_id(&h, id.data);
+        header_end(&h);
+        buf_clear(&id);
+    }
+}
+
+static void write_date(struct writing *w)
+{
+    header_date(w->out, "Date", date_of(w));
+}
+
+static void write_from(struct writing *w)
+{
+    write_person(w, "From", &w->letter->from);
+}
+
+/* Whom the letter goes to, unless it says whom it shows.  RFC 5322 wants no To, but readers do. */
+static void write_to(struct writing *w)
+{
+    const struct letter *l = w->letter;
+
+    if (next_with_role(l->parties, TO)) {
+        write_people(w, "To", l->parties, TO);
+    } else if (!next_with_role(l->parties, CC)) {
+        if (next_with_role(l->recipients, TO))
+            write_people(w, "To", l->recipients, TO);
+        else
+            buf_adds(w->out, "To: undisclosed-recipients:;\r\n");
+    }
+}
+
+static void write_cc(struct writing *w)
+{
+    write_people(w, "Cc", w->letter->parties, CC);
+}
+
+static void write_reply_to(struct writing *w)
+{
+    if (!w->letter->no_reply)
+        write_people(w, "Reply-To", w->letter->parties, REPLY_TO);
+}
+
+/* The first words of the text, cut between two, at about a line. */
+static void subject_of_text(struct buf *out, const char *text)
+{
+    size_t i = 0, chars = 0, space = 0, n;
+
+    text += strspn(text, " \t\n");
+    n = strcspn(text, "\n");
+    while (i < n && chars < SUBJECT_CHARS) {
+        if (text[i] == ' ')
+            space = i;
+        i++;
+        while (i < n && ((unsigned char)text[i] & 0xc0) == 0x80)
+            i++;
+        chars++;
+    }
+    if (i < n && text[i] != ' ' && space > 0)
+        i = space;
+    while (i > 0 && text[i - 1] == ' ')
+        i--;
+    buf_add(out, text, i);
+    if (i < n)
+        buf_adds(out, "\xe2\x80\xa6");
+}
+
+static void write_subject(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    const struct attachment *att = l->attachments;
+    const char *name = att ? att->description ? att->description : att->filename : NULL;
+    struct buf subject;
+
+    if (l->subject) {
+        header_text(w->out, "Subject", l->subject);
+        return;
+    }
+    buf_init(&subject, 4 * SUBJECT_CHARS + HEADER_TEXT_MAX);
+    if (l->text)
+        subject_of_text(&subject, l->text);
+    if (subject.len == 0 && name)
+        buf_add(&subject, name, header_clip(name, HEADER_TEXT_MAX));
+    header_text(w->out, "Subject", subject.len > 0 ? subject.data : "(no subject)");
+    buf_clear(&subject);
+}
+
+static void write_message_id(struct writing *w)
+{
+    struct header h;
+
+    header_begin(&h, w->out, "Message-ID");
+    header_message_id(&h, w->letter->message_id);
+    header_end(&h);
+}
+
+static void write_in_reply_to(struct writing *w)
+{
+    const char *id = w->letter->in_reply_to;
+    struct header h;
+
+    if (!id || !header_is_message_id(id))
+        return;
+    header_begin(&h, w->out, "In-Reply-To");
+    header_message_id(&h, id);
+    header_end(&h);
+}
+
+/* RFC 5322 §3.6.4; of a long list the root and the latest serve threading best. */
+static void write_references(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    const struct reference *ref;
+    unsigned count = 0, skip, i = 0;
+    struct header h;
+
+    for (ref = l->references; ref; ref = ref->next)
+        count += header_is_message_id(ref->message_id);
+    if (count == 0 && (!l->in_reply_to || !header_is_message_id(l->in_reply_to)))
+        return;
+    header_begin(&h, w->out, "References");
+    if (count == 0)
+        header_message_id(&h, l->in_reply_to);
+    skip = count > REFERENCES_MAX ? count - REFERENCES_MAX : 0;
+    for (ref = l->references; ref; ref = ref->next) {
+        if (!header_is_message_id(ref->message_id))
+            continue;
+        if (i == 0 || i > skip)
+            header_message_id(&h, ref->message_id);
+        i++;
+    }
+    header_end(&h);
+}
+
+static void write_expires(struct writing *w)
+{
+    if (w->letter->expires_s > 0)
+        header_date(w->out, "Expires", w->letter->expires_s);
+}
+
+/* RFC 3834 §5 */
+static void write_auto_submitted(struct writing *w)
+{
+    if (w->letter->no_reply || w->letter->is_automatic)
+        buf_adds(w->out, "Auto-Submitted: auto-generated\r\n");
+}
+
+static void write_claimed_from(struct writing *w)
+{
+    write_people(w, "X-Jabber-Envelope-From", w->letter->claimed_from, TO);
+}
+
+/* RFC 7259 §2: the bare JID as in an xmpp: URI, all ASCII (RFC 5122 §2.2). */
+static void write_jabber_id(struct writing *w)
+{
+    const struct jid *jid = &w->letter->from.jid;
+    struct buf bare, escaped;
+    struct header h;
+    size_t i;
+
+    if (!w->letter->from.is_jabber || !jid->domain)
+        return;
+    buf_init(&bare, 8192);
+    buf_init(&escaped, 8192);
+    jid_write_bare(&bare, jid);
+    for (i = 0; i < bare.len; i++) {
+        unsigned char c = (unsigned char)bare.data[i];
+
+        if (c > ' ' && c < 0x7f && !strchr("\"#%<>?[\\]^`{|}&'/:", c))
+            buf_addc(&escaped, (char)c);
+        else
+            buf_printf(&escaped, "%%%02X", c);
+    }
+    if (escaped.len > 0 && escaped.len < HEADER_ID_MAX) {
+        header_begin(&h, w->out, "Jabber-ID");
+        header_word(&h, escaped.data);
+        header_end(&h);
+    }
+    w->out->failed = w->out->failed || buf_failed(&bare) || buf_failed(&escaped);
+    buf_clear(&bare);
+    buf_clear(&escaped);
+}
+
+static void write_header(struct writing *w)
+{
+    static void (*const fields[])(struct writing *) = {
+        write_resent,       write_date,       write_from,    write_to,
+        write_cc,           write_reply_to,   write_subject, write_message_id,
+        write_in_reply_to,  write_references, write_expires, write_auto_submitted,
+        write_claimed_from, write_jabber_id,
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof fields / sizeof *fields; i++)
+        fields[i](w);
+}
+
+/* ---- body ---- */
+
+static bool is_all_of(const char *text, const char *url)
+{
+    size_t n = strlen(url);
+
+    text += strspn(text, " \t\n");
+    return strncmp(text, url, n) == 0 && text[n + strspn(text + n, " \t\n")] == '\0';
+}
+
+static void write_links(struct buf *out, const struct letter *l)
+{
+    const struct attachment *att;
+    bool is_first = true;
+
+    for (att = l->attachments; att; att = att->next) {
+        const char *name = att->description ? att->description : att->filename;
+
+        if (!att->url || att->content || (l->text && is_all_of(l->text, att->url)))
+            continue;
+        if (is_first && out->len > 0)
+            buf_adds(out, "\n");
+        is_first = false;
+        if (name)
+            buf_printf(out, "%s: ", name);
+        buf_printf(out, "%s\n", att->url);
+    }
+}
+
+/* The words and the links below them, as flowed lines. */
+static void write_text(struct buf *flowed, const struct letter *l)
+{
+    struct buf text;
+
+    buf_init(&text, flowed->max);
+    if (l->text)
+        buf_printf(&text, "%s\n", l->text);
+    write_links(&text, l);
+    flowed_write(flowed, text.data);
+    flowed->failed = flowed->failed || buf_failed(&text);
+    buf_clear(&text);
+}
+
+static void write_content_language(struct writing *w)
+{
+    const char *lang = w->letter->lang;
+    size_t n = lang ? strlen(lang) : 0;
+
+    if (n > 0 && n < 64 &&
+        strspn(lang, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == n)
+        buf_printf(w->out, "Content-Language: %s\r\n", lang);
+}
+
+static bool has_content(const struct letter *l)
+{
+    const struct attachment *att;
+
+    for (att = l->attachments; att; att = att->next)
+        if (att->content)
+            return true;
+    return false;
+}
+
+/* The text, alone or as a part; where other forms of it come, they stand here in an alternative. */
+static void write_text_part(struct writing *w)
+{
+    struct buf flowed;
+
+    buf_init(&flowed, w->out->max);
+    write_text(&flowed, w->letter);
+    write_content_language(w);
+    mime_text_part(w->out, "text/plain; charset=utf-8; format=flowed", flowed.data, flowed.len);
+    w->out->failed = w->out->failed || buf_failed(&flowed);
+    buf_clear(&flowed);
+}
+
+static void write_body(struct writing *w)
+{
+    struct mime_multipart m;
+    const struct attachment *att;
+
+    buf_adds(w->out, "MIME-Version: 1.0\r\n");
+    if (!has_content(w->letter)) {
+        write_text_part(w);
+        return;
+    }
+    mime_multipart_begin(&m, w->out, "mixed", NULL, w->letter->message_id);
+    mime_multipart_next(&m);
+    write_text_part(w);
+    for (att = w->letter->attachments; att; att = att->next)
+        if (att->content) {
+            mime_multipart_next(&m);
+            mime_attachment_part(w->out, att);
+        }
+    mime_multipart_end(&m);
+}
+
+int mime_write(const struct context *ctx, const struct letter *letter, struct buf *out,
+               struct err *e)
+{
+    struct writing w = {ctx, letter, out};
+
+    if (!letter->message_id || !header_is_message_id(letter->message_id))
+        return err_set(e, ERR_BUG, "a letter without a Message-ID cannot be written");
+    if (!letter->from.mail.domain)
+        return err_set(e, ERR_PERMANENT, "the sender has no mail address");
+    write_header(&w);
+    write_body(&w);
+    return buf_failed(out) ? err_memory(e) : 0;
+}

@@ -1,0 +1,530 @@
+/*
+ * stanza_read: from a message stanza to a letter.
+ *
+ * Each child element that means something has one small function, found by namespace and name in a
+ * table; a new feature is one more line there.  What needs the whole message (recipients, the quote
+ * before a reply, whether anything is left to send) comes after the walk.  Everything lives in the
+ * letter's arena; no thread of its own, and nothing is left behind.
+ */
+#include "mapping/stanza_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mapping/envelope.h"
+#include "mapping/header_write.h"
+#include "mapping/names.h"
+#include "mapping/stamp.h"
+#include "mapping/stanza_text.h"
+
+enum {
+    LINKS_MAX = 100,
+    ID_MAX = 1023, /* bytes of an id, a thread */
+    FUTURE_S = 300 /* a clock may be this wrong */
+};
+static const int64_t expire_max_s = 10 * 365 * INT64_C(86400);
+
+struct reading {
+    const struct context *ctx;
+    struct arena *a;
+    const struct xml_node *stanza;
+    struct letter *letter;
+    struct jabber_error *error;
+    struct jid to;
+    bool is_reply_all; /* to user@gw/all: answering everybody is a step still to come */
+    const struct xml_node *envelope, *body, *subject;
+    const char *cipher; /* the text is encrypted with this; NULL: it is not */
+    const char *words;  /* links that stay text, a line each; NULL: none */
+    bool is_signal;     /* something that only means anything between chat clients */
+    unsigned links;
+};
+
+/* ---- verdicts ---- */
+
+static enum stanza_verdict refuse(struct reading *r, const char *condition, const char *text)
+{
+    if (!text)
+        return STANZA_FAILED;
+    jabber_error_init(r->error, condition, text);
+    return STANZA_REFUSED;
+}
+
+static enum stanza_verdict refuse_address(struct reading *r, const char *what, const char *address,
+                                          const struct err *e)
+{
+    if (e->class == ERR_RETRY)
+        return STANZA_FAILED;
+    return refuse(r, "jid-malformed",
+                  arena_printf(r->a, "%s \"%.*s\" cannot be used: %s.", what,
+                               (int)header_clip(address, 200), address, e->text));
+}
+
+/* ---- one function for each element ---- */
+
+static bool is_usable_id(const char *id)
+{
+    return id && *id != '\0' && strlen(id) <= ID_MAX;
+}
+
+/* Of several, the one without a language of its own, else the first. */
+static void prefer(const struct xml_node **best, const struct xml_node *node)
+{
+    if (!*best || (stanza_own_lang(*best) && !stanza_own_lang(node)))
+        *best = node;
+}
+
+static enum stanza_verdict read_body(struct reading *r, const struct xml_node *node)
+{
+    prefer(&r->body, node);
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_subject(struct reading *r, const struct xml_node *node)
+{
+    prefer(&r->subject, node);
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_thread(struct reading *r, const struct xml_node *node)
+{
+    const char *text = xml_text(r->a, node);
+
+    if (!text)
+        return STANZA_FAILED;
+    if (*text != '\0' && strlen(text) <= ID_MAX)
+        r->letter->thread = text;
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_envelope(struct reading *r, const struct xml_node *node)
+{
+    if (r->envelope)
+        return STANZA_LETTER;
+    r->envelope = node;
+    return envelope_read(r->ctx, r->letter, node, r->error);
+}
+
+/* A link that must not become one (javascript:, file:) stays words. */
+static enum stanza_verdict keep_as_text(struct reading *r, const char *url, const char *desc)
+{
+    const char *before = r->words;
+
+    r->words = arena_printf(r->a, "%s%s%s%s%s", before ? before : "", before ? "\n" : "",
+                            desc ? desc : "", desc ? ": " : "", url);
+    return r->words ? STANZA_LETTER : STANZA_FAILED;
+}
+
+static enum stanza_verdict read_oob(struct reading *r, const struct xml_node *node)
+{
+    const char *url = xml_child_text(r->a, node, NULL, "url");
+    const char *desc = xml_child_text(r->a, node, NULL, "desc");
+    struct attachment *att;
+
+    if ((!url && xml_child(node, NULL, "url")) || (!desc && xml_child(node, NULL, "desc")))
+        return STANZA_FAILED;
+    if (!url)
+        return STANZA_LETTER;
+    if (++r->links > LINKS_MAX)
+        return refuse(r, "not-acceptable", "The message has too many links.");
+    url = stanza_url(r->a, url);
+    if (desc)
+        desc = stanza_line(r->a, desc, HEADER_TEXT_MAX);
+    if (!url || (desc == NULL && xml_child(node, NULL, "desc")))
+        return STANZA_FAILED;
+    if (*url == '\0')
+        return STANZA_LETTER;
+    desc = desc && *desc ? desc : NULL;
+    if (!stanza_is_link(url))
+        return keep_as_text(r, url, desc);
+    att = letter_add_attachment(r->letter);
+    if (!att)
+        return STANZA_FAILED;
+    att->url = url;
+    att->description = desc;
+    return STANZA_LETTER;
+}
+
+/* A whole number; what is beyond int64_t comes out as its limit. */
+static bool read_number(const char *text, int64_t *out)
+{
+    char *end;
+
+    if (!text || *text == '\0')
+        return false;
+    *out = strtoll(text, &end, 10);
+    while (*end == ' ')
+        end++;
+    return *end == '\0';
+}
+
+/*
+ * XEP-0023.  `stored` is the time at which a server put the message away; the seconds count from
+ * there.  A message whose time is over is told to its sender rather than dropped without a word.
+ */
+static enum stanza_verdict read_expire(struct reading *r, const struct xml_node *node)
+{
+    int64_t seconds, stored, start = r->ctx->now_s;
+
+    if (!read_number(xml_get(node, "seconds"), &seconds))
+        return refuse(r, "bad-request",
+                      "The attribute seconds of jabber:x:expire is not a number.");
+    if (seconds > expire_max_s)
+        seconds = expire_max_s;
+    if (read_number(xml_get(node, "stored"), &stored) && stored > 0 && stored < start)
+        start = stored;
+    if (seconds <= 0 || start + seconds <= r->ctx->now_s)
+        return refuse(r, "not-acceptable",
+                      "The time that jabber:x:expire gives the message was over when it arrived; "
+                      "it was not sent.");
+    r->letter->expires_s = start + seconds;
+    return STANZA_LETTER;
+}
+
+/* The oldest stamp is the time of writing. */
+static enum stanza_verdict read_delay(struct reading *r, const struct xml_node *node)
+{
+    const char *stamp = xml_get(node, "stamp");
+    int64_t t = stamp ? stamp_read(stamp) : 0;
+
+    if (t > 0 && t <= r->ctx->now_s + FUTURE_S && (r->letter->date_s == 0 || t < r->letter->date_s))
+        r->letter->date_s = t;
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_reply(struct reading *r, const struct xml_node *node)
+{
+    const char *id = xml_get(node, "id");
+
+    const char *to = xml_get(node, "to");
+
+    if (!is_usable_id(id))
+        return STANZA_LETTER;
+    r->letter->reply_to_id = arena_strdup(r->a, id);
+    r->letter->reply_to_jid = arena_strdup(r->a, to);
+    return r->letter->reply_to_id && (r->letter->reply_to_jid || !to) ? STANZA_LETTER
+                                                                      : STANZA_FAILED;
+}
+
+static enum stanza_verdict read_nick(struct reading *r, const struct xml_node *node)
+{
+    const char *text = xml_text(r->a, node), *name;
+
+    name = text ? stanza_line(r->a, text, HEADER_NAME_MAX) : NULL;
+    if (!name)
+        return STANZA_FAILED;
+    if (*name != '\0' && !r->letter->from.name) /* a name in the envelope is the nearer one */
+        r->letter->from.name = name;
+    return STANZA_LETTER;
+}
+
+/* The id of the stanza itself, when it has none (XEP-0359 wants them equal). */
+static enum stanza_verdict read_origin_id(struct reading *r, const struct xml_node *node)
+{
+    const char *id = xml_get(node, "id");
+
+    if (r->letter->stanza_id || !is_usable_id(id))
+        return STANZA_LETTER;
+    r->letter->stanza_id = arena_strdup(r->a, id);
+    return r->letter->stanza_id ? STANZA_LETTER : STANZA_FAILED;
+}
+
+static enum stanza_verdict read_signal(struct reading *r, const struct xml_node *node)
+{
+    (void)node;
+    r->is_signal = true;
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_omemo(struct reading *r, const struct xml_node *node)
+{
+    if (!xml_child(node, NULL, "payload"))
+        return read_signal(r, node); /* keys for a session, no text */
+    r->cipher = "OMEMO";
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_openpgp(struct reading *r, const struct xml_node *node)
+{
+    (void)node;
+    r->cipher = "OpenPGP";
+    return STANZA_LETTER;
+}
+
+/* XEP-0380, for methods not known here: the body beside it is no more than an apology. */
+static enum stanza_verdict read_eme(struct reading *r, const struct xml_node *node)
+{
+    const char *name = xml_get(node, "name"), *ns = xml_get(node, "namespace");
+
+    if (!r->cipher && xml_child(r->stanza, r->stanza->ns, "body")) {
+        r->cipher = stanza_line(r->a, name ? name : ns ? ns : "a method unknown here", 100);
+        if (!r->cipher)
+            return STANZA_FAILED;
+    }
+    return STANZA_LETTER;
+}
+
+static const struct reader {
+    const char *ns;   /* NULL: the stanza's own */
+    const char *name; /* NULL: any */
+    enum stanza_verdict (*read)(struct reading *r, const struct xml_node *node);
+} readers[] = {
+    {NULL, "body", read_body},
+    {NULL, "subject", read_subject},
+    {NULL, "thread", read_thread},
+    {NS_ENVELOPE, "x", read_envelope},
+    {NS_X_OOB, "x", read_oob},
+    {NS_X_EXPIRE, "x", read_expire},
+    {NS_X_DELAY, "x", read_delay},
+    {NS_DELAY, "delay", read_delay},
+    {NS_REPLY, "reply", read_reply},
+    {NS_NICK, "nick", read_nick},
+    {NS_SID, "origin-id", read_origin_id},
+    {NS_X_EVENT, "x", read_signal},
+    {NS_RECEIPTS, NULL, read_signal},
+    {NS_MARKERS, NULL, read_signal},
+    {NS_CHATSTATES, NULL, read_signal},
+    {NS_HINTS, NULL, read_signal},
+    {NS_PUBSUB_EVENT, "event", read_signal},
+    {NS_OMEMO, "encrypted", read_omemo},
+    {NS_OMEMO_1, "encrypted", read_omemo},
+    {NS_AXOLOTL, "encrypted", read_omemo},
+    {NS_OX, "openpgp", read_openpgp},
+    {NS_X_ENCRYPT, "x", read_openpgp},
+    {NS_EME, "encryption", read_eme},
+};
+
+static enum stanza_verdict read_child(struct reading *r, const struct xml_node *node)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof readers / sizeof *readers; i++) {
+        const struct reader *reader = &readers[i];
+
+        if (strcmp(node->ns, reader->ns ? reader->ns : r->stanza->ns) == 0 &&
+            (!reader->name || strcmp(node->name, reader->name) == 0))
+            return reader->read(r, node);
+    }
+    return STANZA_LETTER; /* what nobody here knows is not for mail */
+}
+
+static enum stanza_verdict read_children(struct reading *r)
+{
+    const struct xml_node *child;
+    enum stanza_verdict verdict = STANZA_LETTER;
+
+    for (child = r->stanza->first; child && verdict == STANZA_LETTER; child = child->next)
+        if (child->name)
+            verdict = read_child(r, child);
+    return verdict;
+}
+
+/* ---- who ---- */
+
+static enum stanza_verdict read_sender(struct reading *r)
+{
+    const char *text = xml_get(r->stanza, "from");
+    struct party *from = &r->letter->from;
+    struct err e = {0};
+
+    if (!text)
+        return refuse(r, "jid-malformed", "The message has no sender.");
+    if (jid_parse(r->a, text, &from->jid, &e) < 0)
+        return refuse_address(r, "The sender", text, &e);
+    from->jid.resource = NULL;
+    from->is_jabber = true;
+    if (!from->jid.node)
+        return refuse(r, "not-allowed", "Only a user can write mail: the sender has no node.");
+    if (address_map_jid_to_mail(r->ctx->map, r->a, &from->jid, &from->mail, NULL, &e) < 0)
+        return refuse_address(r, "The sender", text, &e);
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_contact(struct reading *r)
+{
+    struct party *p = letter_add_party(r->letter, &r->letter->recipients);
+    struct err e = {0};
+
+    if (!p)
+        return STANZA_FAILED;
+    if (address_map_contact_to_mail(r->ctx->map, r->a, &r->to, &p->mail, NULL, &e) < 0)
+        return refuse_address(r, "The address", xml_get(r->stanza, "to"), &e);
+    p->jid = (struct jid){r->to.node, r->to.domain, NULL};
+    r->is_reply_all = r->to.resource && strcmp(r->to.resource, "all") == 0;
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict read_addressee(struct reading *r)
+{
+    const char *text = xml_get(r->stanza, "to");
+    struct err e = {0};
+
+    if (!text)
+        return refuse(r, "jid-malformed", "The message has no address.");
+    if (jid_parse(r->a, text, &r->to, &e) < 0)
+        return refuse_address(r, "The address", text, &e);
+    if (strcmp(r->to.domain, address_map_gateway(r->ctx->map)) != 0)
+        return refuse(r, "item-not-found", "The address is not one of this gateway.");
+    r->letter->is_multicast = !r->to.node;
+    return r->letter->is_multicast ? STANZA_LETTER : read_contact(r);
+}
+
+/* Each to and cc once, whatever the envelope repeats. */
+static enum stanza_verdict add_recipients(struct reading *r)
+{
+    const struct party *p, *seen;
+
+    for (p = r->letter->parties; p; p = p->next) {
+        struct party *copy;
+
+        if (p->role == PARTY_REPLY_TO || p->delivered)
+            continue;
+        for (seen = r->letter->recipients; seen; seen = seen->next)
+            if (addr_is_same(&seen->mail, &p->mail))
+                break;
+        if (seen)
+            continue;
+        copy = letter_add_party(r->letter, &r->letter->recipients);
+        if (!copy)
+            return STANZA_FAILED;
+        *copy = *p;
+        copy->next = NULL;
+    }
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict finish_people(struct reading *r)
+{
+    if (r->letter->is_multicast && add_recipients(r) != STANZA_LETTER)
+        return STANZA_FAILED;
+    if (!r->letter->recipients)
+        return refuse(
+            r, "bad-request",
+            arena_printf(r->a,
+                         "A message to %s itself needs a jabber:x:envelope whose to and cc "
+                         "name those it is for. To write to one person, send to "
+                         "name\\40domain@%s.",
+                         r->to.domain, r->to.domain));
+    return envelope_close(r->letter, r->error);
+}
+
+/* ---- what ---- */
+
+static enum stanza_verdict read_type(struct reading *r)
+{
+    const char *type = xml_get(r->stanza, "type");
+
+    if (!type)
+        return STANZA_LETTER;
+    if (strcmp(type, "error") == 0)
+        return STANZA_IGNORE; /* never an answer to an error (RFC 6120 §8.3.1) */
+    if (strcmp(type, "groupchat") == 0)
+        return refuse(r, "not-acceptable",
+                      "This gateway is no chat room: send a message of type chat or normal.");
+    if (strcmp(type, "chat") == 0)
+        r->letter->type = LETTER_CHAT;
+    /* Alerts of a program; mail knows that too. */
+    if (strcmp(type, "headline") == 0)
+        r->letter->is_automatic = true;
+    return STANZA_LETTER;
+}
+
+static enum stanza_verdict finish_text(struct reading *r)
+{
+    struct letter *l = r->letter;
+    const char *text;
+
+    if (r->subject) {
+        text = xml_text(r->a, r->subject);
+        l->subject = text ? stanza_line(r->a, text, HEADER_TEXT_MAX) : NULL;
+        if (!l->subject)
+            return STANZA_FAILED;
+        if (*l->subject == '\0')
+            l->subject = NULL;
+    }
+    if (r->body) {
+        text = xml_text(r->a, r->body);
+        if (text && l->reply_to_id)
+            text = stanza_without_fallback(r->a, r->stanza, NS_REPLY, text);
+        l->text = text ? stanza_paragraphs(r->a, text) : NULL;
+        if (!l->text)
+            return STANZA_FAILED;
+        if (*l->text == '\0')
+            l->text = NULL;
+        l->lang = arena_strdup(r->a, stanza_own_lang(r->body));
+        if (!l->lang && stanza_own_lang(r->body))
+            return STANZA_FAILED;
+    }
+    return STANZA_LETTER;
+}
+
+/* Links that stay words come under the text. */
+static enum stanza_verdict finish_words(struct reading *r)
+{
+    struct letter *l = r->letter;
+
+    if (!r->words)
+        return STANZA_LETTER;
+    l->text = l->text ? arena_printf(r->a, "%s\n\n%s", l->text, r->words) : r->words;
+    return l->text ? STANZA_LETTER : STANZA_FAILED;
+}
+
+static enum stanza_verdict check_content(struct reading *r)
+{
+    struct letter *l = r->letter;
+
+    if (r->body && !r->cipher && l->text && strncmp(l->text, "?OTR", 4) == 0)
+        r->cipher = "OTR";
+    if (r->cipher)
+        return refuse(r, "not-acceptable",
+                      arena_printf(r->a,
+                                   "This gateway cannot send a message encrypted with %s as mail. "
+                                   "Nothing was sent; switch encryption off for this contact.",
+                                   r->cipher));
+    if (l->text || l->subject || l->attachments)
+        return STANZA_LETTER;
+    if (r->is_signal)
+        return STANZA_IGNORE;
+    return refuse(r, "bad-request",
+                  "The message has neither text nor subject nor link: there is nothing to send.");
+}
+
+/* ---- the whole ---- */
+
+static enum stanza_verdict read_message(struct reading *r)
+{
+    static enum stanza_verdict (*const steps[])(struct reading *) = {
+        read_type,   read_sender,  read_addressee, read_children,
+        finish_text, finish_words, check_content,  finish_people,
+    };
+    enum stanza_verdict verdict = STANZA_LETTER;
+    size_t i;
+
+    for (i = 0; i < sizeof steps / sizeof *steps && verdict == STANZA_LETTER; i++)
+        verdict = steps[i](r);
+    return verdict;
+}
+
+enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a,
+                                const struct xml_node *stanza, struct letter **out,
+                                struct jabber_error *error)
+{
+    struct reading r = {.ctx = ctx, .a = a, .stanza = stanza, .error = error};
+    enum stanza_verdict verdict;
+    const char *id = xml_get(stanza, "id");
+
+    *out = NULL;
+    r.letter = letter_new(a);
+    if (!r.letter)
+        return STANZA_FAILED;
+    if (is_usable_id(id)) {
+        r.letter->stanza_id = arena_strdup(a, id);
+        if (!r.letter->stanza_id)
+            return STANZA_FAILED;
+    }
+    verdict = read_message(&r);
+    if (verdict == STANZA_LETTER)
+        *out = r.letter;
+    return verdict;
+}

@@ -1,0 +1,367 @@
+/*
+ * stanza_write: from a letter to a message stanza.
+ *
+ * Each thing a stanza can carry has one small function in a table; those that have two generations
+ * write both.  Everything lives in the caller's arena; no thread of its own.
+ */
+#include "mapping/stanza_write.h"
+
+#include <string.h>
+
+#include "mapping/envelope.h"
+#include "mapping/header_write.h"
+#include "mapping/names.h"
+#include "mapping/stamp.h"
+
+enum {
+    /* Bytes of the text as it stands in the stream, escapes counted.  Host servers close the whole
+     * stream on a stanza over their limit (Prosody at 512 KiB, others lower), and with it every
+     * other user's messages: the text is cut well before. */
+    TEXT_MAX = 100000,
+    LINKS_MAX = 100,
+    NAME_MAX_LEN = 200, /* bytes of an attachment's name or description */
+    /* When all of it together is over this, it is written again with less of everything. */
+    STANZA_MAX = 200000,
+    SHORT_TEXT_MAX = 50000,
+    SHORT_LINKS_MAX = 10,
+    LATE_S = 60 /* older than this, a message says when it was written */
+};
+
+struct writing {
+    const struct context *ctx;
+    struct arena *a;
+    const struct letter *letter;
+    const struct party *recipient;
+    struct xml_node *stanza;
+    size_t text_max;
+    unsigned links_max;
+    bool has_envelope;
+};
+
+typedef int write_fn(struct writing *w); /* -1: the arena is exhausted */
+
+static int added(const struct xml_node *node)
+{
+    return node ? 0 : -1;
+}
+
+/* ---- the element itself ---- */
+
+/* A component speaks only for its own domain (XEP-0114): everybody else's letters come from the
+ * gateway. */
+static const char *from_address(struct writing *w)
+{
+    const struct jid *jid = &w->letter->from.jid;
+    const char *gw = address_map_gateway(w->ctx->map);
+
+    if (!jid->domain || strcmp(jid->domain, gw) != 0)
+        return gw;
+    return jid_bare(w->a, jid);
+}
+
+static int write_attributes(struct writing *w)
+{
+    const struct letter *l = w->letter;
+
+    if (!xml_set(w->a, w->stanza, "from", from_address(w)) ||
+        !xml_set(w->a, w->stanza, "to", jid_text(w->a, &w->recipient->jid)) ||
+        !xml_set(w->a, w->stanza, "type", l->type == LETTER_CHAT ? "chat" : "normal"))
+        return -1;
+    return l->stanza_id ? added(xml_set(w->a, w->stanza, "id", l->stanza_id)) : 0;
+}
+
+/* ---- text ---- */
+
+/* What a character takes in the stream. */
+static size_t escaped_size(char c)
+{
+    switch (c) {
+    case '<':
+    case '>':
+        return 4;
+    case '&':
+        return 5;
+    case '\'':
+    case '"':
+        return 6;
+    default:
+        return 1;
+    }
+}
+
+static void add_text(struct buf *body, const char *text, size_t max)
+{
+    size_t i, size = 0;
+
+    for (i = 0; text[i] && size <= max; i++)
+        size += escaped_size(text[i]);
+    if (!text[i]) {
+        buf_adds(body, text);
+        return;
+    }
+    buf_add(body, text, header_clip(text, i - 1));
+    buf_printf(body, "\n\n[The text is cut here: %zu of its %zu KiB are shown.]", (i - 1) / 1024,
+               strlen(text) / 1024);
+}
+
+/* Chat clients show no subject: that of a new conversation stands over the text, unless it is the
+ * text. */
+static bool leads_with_subject(const struct writing *w)
+{
+    const struct letter *l = w->letter;
+
+    return w->ctx->lead_with_subject && l->subject && !l->reply_to_id &&
+           (!l->text || strncmp(l->text, l->subject, strlen(l->subject)) != 0);
+}
+
+static void add_size(struct buf *out, size_t size)
+{
+    if (size < 1000)
+        buf_printf(out, "%zu bytes", size);
+    else if (size < 1000000)
+        buf_printf(out, "%zu kB", (size + 500) / 1000);
+    else
+        buf_printf(out, "%zu.%zu MB", size / 1000000, size / 100000 % 10);
+}
+
+static const char *name_of(const struct attachment *att)
+{
+    return att->description ? att->description : att->filename;
+}
+
+/* "photo.png (image/png, 12 kB): https://..." */
+static void add_link(struct buf *body, const struct attachment *att)
+{
+    const char *name = name_of(att);
+    size_t before = body->len;
+
+    if (name)
+        buf_add(body, name, header_clip(name, NAME_MAX_LEN));
+    if (att->media_type || att->size > 0) {
+        buf_adds(body, body->len > before ? " (" : "(");
+        if (att->media_type)
+            buf_adds(body, att->media_type);
+        if (att->media_type && att->size > 0)
+            buf_adds(body, ", ");
+        if (att->size > 0)
+            add_size(body, att->size);
+        buf_addc(body, ')');
+    }
+    if (att->url)
+        buf_printf(body, "%s%s", body->len > before ? ": " : "", att->url);
+    buf_addc(body, '\n');
+}
+
+static void add_gap(struct buf *body)
+{
+    if (body->len == 0)
+        return;
+    while (body->len > 0 && body->data[body->len - 1] == '\n')
+        buf_truncate(body, body->len - 1);
+    buf_adds(body, "\n\n");
+}
+
+static void add_links(struct buf *body, const struct letter *l, unsigned max)
+{
+    const struct attachment *att;
+    unsigned n = 0;
+
+    if (l->attachments)
+        add_gap(body);
+    for (att = l->attachments; att && n < max; att = att->next, n++)
+        add_link(body, att);
+    if (att)
+        buf_adds(body, "[There are more attachments than can be shown here.]\n");
+}
+
+/* The gateway's own remarks, last and in brackets, so that nobody takes them for the author's. */
+static void add_notices(struct buf *body, const struct letter *l)
+{
+    const char *line = l->notice;
+
+    if (l->notice || l->list_id || l->is_automatic)
+        add_gap(body);
+    if (l->list_id)
+        buf_printf(body, "[From the mailing list %s]\n", l->list_id);
+    else if (l->is_automatic)
+        buf_adds(body, "[Sent automatically]\n");
+    while (line && *line) {
+        size_t n = strcspn(line, "\n");
+
+        if (n > 0) {
+            buf_addc(body, '[');
+            buf_add(body, line, n);
+            buf_adds(body, "]\n");
+        }
+        line += n + (line[n] == '\n');
+    }
+}
+
+/*
+ * Subject, text, links, notices.  Each stands there for clients that know no better form of it;
+ * their places in the body are known here, which is where XEP-0428 will mark them.
+ */
+static int write_body(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    struct buf body;
+    int rc = 0;
+
+    buf_init(&body, 4 * (size_t)1024 * 1024);
+    if (leads_with_subject(w))
+        buf_add(&body, l->subject, header_clip(l->subject, HEADER_TEXT_MAX));
+    if (l->text && *l->text) {
+        add_gap(&body);
+        add_text(&body, l->text, w->text_max);
+    }
+    add_links(&body, l, w->links_max);
+    add_notices(&body, l);
+    while (body.len > 0 && body.data[body.len - 1] == '\n')
+        buf_truncate(&body, body.len - 1);
+    if (buf_failed(&body))
+        rc = -1;
+    else if (body.len > 0)
+        rc = added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", body.data));
+    buf_clear(&body);
+    return rc;
+}
+
+static int write_subject(struct writing *w)
+{
+    const char *subject = w->letter->subject;
+
+    if (!subject)
+        return 0;
+    return added(
+        xml_add_with_text(w->a, w->stanza, w->stanza->ns, "subject",
+                          arena_strndup(w->a, subject, header_clip(subject, HEADER_TEXT_MAX))));
+}
+
+static int write_thread(struct writing *w)
+{
+    if (!w->letter->thread)
+        return 0;
+    return added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "thread", w->letter->thread));
+}
+
+/* ---- extensions ---- */
+
+/* XEP-0359: a reply, a correction or a receipt may name either id, so they are one. */
+static int write_origin_id(struct writing *w)
+{
+    if (!w->letter->stanza_id)
+        return 0;
+    return added(
+        xml_set(w->a, xml_add(w->a, w->stanza, NS_SID, "origin-id"), "id", w->letter->stanza_id));
+}
+
+static int write_reply(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    struct xml_node *reply;
+
+    if (!l->reply_to_id)
+        return 0;
+    reply = xml_set(w->a, xml_add(w->a, w->stanza, NS_REPLY, "reply"), "id", l->reply_to_id);
+    if (reply && l->reply_to_jid)
+        reply = xml_set(w->a, reply, "to", l->reply_to_jid);
+    return added(reply);
+}
+
+static int write_oobs(struct writing *w)
+{
+    const struct attachment *att;
+    unsigned n = 0;
+
+    for (att = w->letter->attachments; att && n < w->links_max; att = att->next, n++) {
+        const char *name = name_of(att);
+        struct xml_node *x;
+
+        if (!att->url)
+            continue;
+        x = xml_add(w->a, w->stanza, NS_X_OOB, "x");
+        if (!xml_add_with_text(w->a, x, NS_X_OOB, "url", att->url))
+            return -1;
+        if (name && !xml_add_with_text(w->a, x, NS_X_OOB, "desc",
+                                       arena_strndup(w->a, name, header_clip(name, NAME_MAX_LEN))))
+            return -1;
+    }
+    return 0;
+}
+
+static int write_envelope(struct writing *w)
+{
+    return w->has_envelope ? envelope_write(w->a, w->letter, w->stanza) : 0;
+}
+
+/* XEP-0023: what is left now; the caller does not send what is over. */
+static int write_expire(struct writing *w)
+{
+    int64_t left = w->letter->expires_s - w->ctx->now_s;
+
+    if (w->letter->expires_s <= 0)
+        return 0;
+    return added(xml_set(w->a, xml_add(w->a, w->stanza, NS_X_EXPIRE, "x"), "seconds",
+                         arena_printf(w->a, "%lld", left > 0 ? (long long)left : 0LL)));
+}
+
+static int write_delay(struct writing *w)
+{
+    const char *gw = address_map_gateway(w->ctx->map);
+    int64_t date = w->letter->date_s;
+    char stamp[STAMP_SIZE];
+    struct xml_node *delay, *old;
+
+    if (date <= 0 || date > w->ctx->now_s - LATE_S)
+        return 0;
+    delay = xml_set(w->a, xml_add(w->a, w->stanza, NS_DELAY, "delay"), "from", gw);
+    if (!xml_set(w->a, delay, "stamp", stamp_write(date, stamp)))
+        return -1;
+    old = xml_set(w->a, xml_add(w->a, w->stanza, NS_X_DELAY, "x"), "from", gw);
+    return added(xml_set(w->a, old, "stamp", stamp_write_old(date, stamp)));
+}
+
+static struct xml_node *write_parts(struct writing *w)
+{
+    static write_fn *const parts[] = {
+        write_attributes, write_subject,  write_body,   write_thread, write_origin_id,
+        write_reply,      write_envelope, write_expire, write_oobs,   write_delay,
+    };
+    size_t i;
+
+    /* The stream's namespace is the component's (XEP-0114 §3). */
+    w->stanza = xml_new(w->a, "jabber:component:accept", "message");
+    for (i = 0; w->stanza && i < sizeof parts / sizeof *parts; i++)
+        if (parts[i](w) < 0)
+            return NULL;
+    return w->stanza;
+}
+
+/* What it takes in the stream. */
+static bool is_too_large(const struct xml_node *stanza)
+{
+    struct buf text;
+    bool is_large;
+
+    buf_init(&text, STANZA_MAX);
+    xml_write(&text, stanza, stanza->ns);
+    is_large = buf_failed(&text);
+    buf_clear(&text);
+    return is_large;
+}
+
+struct xml_node *stanza_write(const struct context *ctx, struct arena *a,
+                              const struct letter *letter, const struct party *recipient)
+{
+    struct writing w = {ctx, a, letter, recipient, NULL, TEXT_MAX, LINKS_MAX, true};
+    size_t used = arena_used(a);
+    struct xml_node *stanza = write_parts(&w);
+
+    /* An escape makes six bytes of one: below a sixth there is no need to look. */
+    if (!stanza || arena_used(a) - used < STANZA_MAX / 6 || !is_too_large(stanza))
+        return stanza;
+    w.text_max = SHORT_TEXT_MAX;
+    w.links_max = SHORT_LINKS_MAX;
+    w.has_envelope = false;
+    return write_parts(&w);
+}
