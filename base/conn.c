@@ -68,6 +68,7 @@ struct conn {
     struct loop_timer *total, *attempt, *idle;
     int64_t idle_ms;
     bool paused, ended_by_peer;
+    bool broken; /* writing has failed: what the peer said before is still read */
 
     struct buf out;
     size_t sent; /* of out, already with the kernel */
@@ -174,9 +175,23 @@ static void drained(struct conn *c)
     tell(c, CONN_DRAINED, NULL, 0, NULL);
 }
 
+/* The peer is gone, but why may stand in what it sent before: reading goes on to its end. */
+static void write_failed(struct conn *c, int code)
+{
+    if (c->paused || c->ended_by_peer) {
+        fail_errno(c, "lost the connection to", code);
+        return;
+    }
+    c->broken = true;
+    event_del(c->writable);
+    buf_clear(&c->out);
+    c->sent = 0;
+    err_set(&c->last, ERR_RETRY, "lost the connection to %s: %s", c->name, strerror(code));
+}
+
 static void flush(struct conn *c)
 {
-    if (!c->writing)
+    if (!c->writing || c->broken)
         return;
     while (c->sent < c->out.len) {
         ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
@@ -189,7 +204,7 @@ static void flush(struct conn *c)
             return;
         }
         if (n < 0) {
-            fail_errno(c, "lost the connection to", errno);
+            write_failed(c, errno);
             return;
         }
         c->sent += (size_t)n;
@@ -201,7 +216,7 @@ int conn_write(struct conn *c, const void *data, size_t len)
 {
     size_t waiting = conn_waiting(c);
 
-    if (c->state == ENDED || waiting > c->write_max || len > c->write_max - waiting)
+    if (c->state == ENDED || c->broken || waiting > c->write_max || len > c->write_max - waiting)
         return -1;
     if (len == 0)
         return 0;
@@ -240,9 +255,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)what;
     n = recv(fd, data, sizeof data, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (n <= 0 && c->broken) {
+        end(c, CONN_FAILED);
+        return;
+    }
     if (n < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            fail_errno(c, "lost the connection to", errno);
+        fail_errno(c, "lost the connection to", errno);
         return;
     }
     if (n > 0) {

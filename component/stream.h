@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -27,8 +28,22 @@ struct stream_settings {
     unsigned port;
     const char *secret;
     const char *ping_to; /* JID that answers pings for the host: a home domain */
-    size_t stanza_size_max;
-    size_t waiting_max;   /* bytes written and not yet taken by the host; default 4 MiB */
+    size_t stanza_size_max; /* taken or sent; 0: 256 KiB */
+    bool once; /* a single attempt: whatever ends it is told by down, and then nothing more happens */
+    size_t waiting_max;     /* bytes written and not yet taken by the host; 0: 4 MiB */
+
+    struct stream_times { /* milliseconds; 0: the default */
+        int64_t connect;   /* for connecting, all addresses together; 15 s */
+        int64_t answer;    /* for each step of the handshake, and for a ping; 30 s */
+        int64_t silence;   /* without a byte from the host, then a ping is sent; 60 s */
+        int64_t warm;      /* between the first pings, which a host may lose; 2 s */
+        int64_t retry_min; /* back-off after an ordinary loss; 1 s */
+        int64_t retry_max; /* 60 s */
+        int64_t mend_min;  /* back-off after a configuration error or a conflict; 60 s */
+        int64_t mend_max;  /* 10 min */
+        int64_t stable;    /* up for so long, the back-off starts anew; 30 s */
+        int64_t close;     /* for the end in order; 5 s */
+    } times;
 };
 
 enum stream_loss {
@@ -51,7 +66,8 @@ struct stream_handler {
 
 struct stream;
 
-/* settings and clock are borrowed for the stream's life. */
+/* settings and clock are borrowed for the stream's life; pool may be NULL when host is an address.
+ * All calls below may be made in any callback, stream_free included. */
 struct stream *stream_new(struct loop *loop, struct work_pool *pool, const struct clock *clock,
                           const struct stream_settings *settings, const struct stream_handler *handler,
                           void *arg, struct err *e);
@@ -62,15 +78,22 @@ void stream_free(struct stream *s); /* takes NULL */
 
 bool stream_is_up(const struct stream *s);
 
-/* Queues one serialised stanza. -1: the stream is down or its buffer is full; nothing was taken. */
+enum { STREAM_TOO_LARGE = -2 };
+
+/* Queues one serialised stanza. -1: the stream is down or its buffer is full; STREAM_TOO_LARGE: it is
+ * larger than stanza_size_max and never will be taken.  In both cases nothing was taken.  Answers may
+ * be sent from the first stanza on, before up. */
 int stream_send(struct stream *s, const char *xml, size_t len) MUST_CHECK;
 int stream_send_node(struct stream *s, const struct xml_node *stanza) MUST_CHECK;
 
 /* The barrier: a ping behind everything sent so far.  fn is called once: with answered true when the
- * host has answered it (by result or error), with false when the stream was lost first. */
+ * host has answered it (by result or error), with false when the stream was lost first (before down, and
+ * at the end of stream_stop).  Not called by stream_free.  -1: the stream is not up, or too many wait. */
 int stream_barrier(struct stream *s, void (*fn)(bool answered, void *arg), void *arg) MUST_CHECK;
 
-/* For `postern check`: one attempt at connecting and shaking hands, told once, then nothing more. */
+/* For `postern check`: one attempt at connecting, shaking hands and having a ping answered, told once,
+ * then nothing more.  Where a host lets several instances connect, messages that reach the probe are sent
+ * back with an error that asks to try again.  NULL when memory is out.  settings are borrowed. */
 struct stream_probe;
 struct stream_probe *stream_probe_start(struct loop *loop, struct work_pool *pool,
                                         const struct stream_settings *settings,

@@ -390,6 +390,33 @@ static void test_written_to_the_gone(void **state)
     world_close(&w);
 }
 
+static void test_last_words_are_read(void **state)
+{
+    struct world w;
+    struct linger now = {1, 0};
+    char *much = calloc(1, 8 << 20);
+
+    (void)state;
+    assert_non_null(much);
+    world_established(&w);
+    conn_set_write_max(w.conn, 8 << 20);
+    assert_int_equal(conn_write(w.conn, much, 8 << 20), 0);
+    conn_pause(w.conn, true);
+    world_run(&w, 'D', 50); /* the peer reads nothing: the write is stuck */
+    assert_string_equal(w.trace, "C");
+    assert_int_equal(send(w.peer, "because", 7, 0), 7);
+    assert_int_equal(setsockopt(w.peer, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    close(w.peer);
+    w.peer = -1;
+    conn_pause(w.conn, false);
+    world_run(&w, 'F', 5000);
+    assert_string_equal(w.trace, "CdF");
+    assert_string_equal(w.data, "because");
+    assert_int_equal(conn_write(w.conn, "x", 1), -1);
+    free(much);
+    world_close(&w);
+}
+
 static void test_freed_in_callbacks(void **state)
 {
     static const char events[] = "CdDTE";
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_write_limit),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_written_to_the_gone),
+        cmocka_unit_test(test_last_words_are_read),
         cmocka_unit_test(test_freed_in_callbacks),
         cmocka_unit_test(test_unix_socket),
     };
