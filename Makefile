@@ -29,6 +29,15 @@ UNITS   := $(UNITSRC:tests/unit/%.c=$(BUILD)/unit/%)
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
 
 .DEFAULT_GOAL := all
+
+# V=1 shows the whole commands.
+ifeq ($(V),1)
+say =
+Q   =
+else
+say = @echo '  $(1)'
+Q   = @
+endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -46,7 +55,8 @@ $(BUILD)/libpostern.a: $(LIBOBJ)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Each unit test is one program on cmocka, linked with everything but main.
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpostern.a

@@ -14,22 +14,25 @@
 #include "store/store.h"
 
 struct stored_file {
-    int64_t id;             /* in its URL's token */
-    const char *name;       /* a safe base name for Content-Disposition */
+    int64_t id;       /* in its URL's token */
+    const char *name; /* a safe base name for Content-Disposition */
     const char *media_type;
     size_t size;
     int64_t expires_s;
-    int64_t message_id;     /* the queue id of the mail it came with */
-    unsigned part;          /* which attachment of it */
+    int64_t message_id; /* the queue id of the mail it came with */
+    unsigned part;      /* which attachment of it */
 };
 
 /* Writes the bytes under id, durably; the same id may be written again with the same bytes. */
-int files_write(const struct store *s, int64_t id, const void *data, size_t len, struct err *e) MUST_CHECK;
+int files_write(const struct store *s, int64_t id, const void *data, size_t len,
+                struct err *e) MUST_CHECK;
 /* One with the same id is replaced. */
 int files_put(struct store_txn *txn, const struct stored_file *file, struct err *e) MUST_CHECK;
 /* *out NULL when there is none. */
-int files_get(struct store_txn *txn, struct arena *a, int64_t id, struct stored_file **out, struct err *e) MUST_CHECK;
-/* The file stored for this attachment before (a retry after a crash); *out NULL when there is none. */
+int files_get(struct store_txn *txn, struct arena *a, int64_t id, struct stored_file **out,
+              struct err *e) MUST_CHECK;
+/* The file stored for this attachment before (a retry after a crash); *out NULL when there is none.
+ */
 int files_by_part(struct store_txn *txn, struct arena *a, int64_t message_id, unsigned part,
                   struct stored_file **out, struct err *e) MUST_CHECK;
 /* Path of the bytes. */

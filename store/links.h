@@ -14,15 +14,17 @@
 enum link_direction { LINK_TO_MAIL = 1, LINK_TO_JABBER = 2 };
 
 struct link {
-    int64_t id;              /* the queue id it was sent under: in the reverse-path and in the stanza's id */
-    unsigned n;              /* item within that message */
+    int64_t id; /* the queue id it was sent under: in the reverse-path and in the stanza's id */
+    unsigned n; /* item within that message */
     enum link_direction direction;
-    const char *jid;         /* the Jabber user, as in the stanza (full JID where it was full) */
-    const char *contact;     /* the other side as the Jabber user sees it: JID at gw */
-    const char *mail;        /* the other side's mail address; for LINK_TO_JABBER the reverse-path reports go to ("" : none) */
-    const char *alias;       /* the Jabber user's mail address that was used */
+    const char *jid;     /* the Jabber user, as in the stanza (full JID where it was full) */
+    const char *contact; /* the other side as the Jabber user sees it: JID at gw */
+    const char *mail;  /* the other side's mail address; for LINK_TO_JABBER the reverse-path reports
+                          go to ("" : none) */
+    const char *alias; /* the Jabber user's mail address that was used */
     const char *stanza_id;   /* NULL: had none */
-    const char *stanza_to;   /* LINK_TO_MAIL: what the stanza was addressed to (errors come from there); NULL: contact */
+    const char *stanza_to;   /* LINK_TO_MAIL: what the stanza was addressed to (errors come from
+                                there); NULL: contact */
     const char *thread;      /* NULL: had none */
     const char *subject;     /* of the message; NULL: had none */
     const char *message_id;  /* of the mail, without <>; NULL: had none */
@@ -41,11 +43,13 @@ int links_by_id(struct store_txn *txn, struct arena *a, int64_t id, unsigned n, 
 int links_by_message_id(struct store_txn *txn, struct arena *a, const char *message_id,
                         const char *bare_jid, struct link **out, struct err *e) MUST_CHECK;
 /* By the id of a stanza exchanged between user and contact (both bare). */
-int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_jid, const char *bare_contact,
-                       const char *stanza_id, struct link **out, struct err *e) MUST_CHECK;
+int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_jid,
+                       const char *bare_contact, const char *stanza_id, struct link **out,
+                       struct err *e) MUST_CHECK;
 /* The newest link in a thread between user and contact (both bare). */
 int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bare_jid,
-                         const char *bare_contact, const char *thread, struct link **out, struct err *e) MUST_CHECK;
+                         const char *bare_contact, const char *thread, struct link **out,
+                         struct err *e) MUST_CHECK;
 
 /* Forgets what is older; *count_out rows at most count_max at a time. */
 int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, unsigned *count_out,

@@ -1,10 +1,11 @@
 /*
  * queue: messages on their way, on disk.
  *
- * A message is stored once with one item per recipient.  An item is waiting (due at next_at_s), set aside
- * (poison: not tried again until an administrator says so), or gone: what is done, failed and reported, expired or dropped is
- * deleted with its message when the last item goes.  All calls run inside store work (store/store.h), on
- * its thread.  Strings and bytes that come out live in the caller's arena.
+ * A message is stored once with one item per recipient.  An item is waiting (due at next_at_s), set
+ * aside (poison: not tried again until an administrator says so), or gone: what is done, failed and
+ * reported, expired or dropped is deleted with its message when the last item goes.  All calls run
+ * inside store work (store/store.h), on its thread.  Strings and bytes that come out live in the
+ * caller's arena.
  */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
@@ -19,14 +20,15 @@
 
 enum queue_kind {
     QUEUE_MAIL_OUT = 1, /* content: an RFC 5322 message for SMTP; sender: reverse-path */
-    QUEUE_MAIL_IN = 2,  /* content: a mail as it arrived, to be made a stanza; sender: its reverse-path */
+    QUEUE_MAIL_IN =
+        2, /* content: a mail as it arrived, to be made a stanza; sender: its reverse-path */
     QUEUE_STANZA_OUT = 3 /* content: a whole stanza, ready; sender: its from */
 };
 
 struct queue_item {
-    unsigned n;             /* 0, 1, ... within its message */
-    const char *recipient;  /* mail address, or JID */
-    unsigned attempts;      /* made so far */
+    unsigned n;            /* 0, 1, ... within its message */
+    const char *recipient; /* mail address, or JID */
+    unsigned attempts;     /* made so far */
     int64_t next_at_s;
     bool is_set_aside;
     const char *last_error; /* "" when none */
@@ -36,9 +38,9 @@ struct queue_message {
     int64_t id;
     enum queue_kind kind;
     const char *sender;
-    const char *origin;     /* where it came from: "jabber", "imap:bridge", "lmtp", "report" */
+    const char *origin; /* where it came from: "jabber", "imap:bridge", "lmtp", "report" */
     int64_t created_s;
-    int64_t deadline_s;     /* the message's own expiry; 0: none */
+    int64_t deadline_s; /* the message's own expiry; 0: none */
     const char *content;
     size_t content_len;
     struct queue_item *items;
@@ -48,15 +50,18 @@ struct queue_message {
 /* Stores message and items as they are. */
 int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *e) MUST_CHECK;
 
-/* Puts a mail fetched by IMAP unless this (mailbox, uidvalidity, uid) was put before: *new_out tells. */
+/* Puts a mail fetched by IMAP unless this (mailbox, uidvalidity, uid) was put before: *new_out
+ * tells. */
 int queue_put_fetched(struct store_txn *txn, const struct queue_message *m, const char *mailbox,
                       uint32_t uidvalidity, uint32_t uid, bool *new_out, struct err *e) MUST_CHECK;
 
-/* Items of one kind that are due, oldest due first, whose message id is none of skip (sorted ascending: in flight).
- * A message comes with its due items only.  *next_at_out: when the next is due, 0: none. */
-int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s, size_t count_max, size_t bytes_max,
-              const int64_t *skip, size_t skip_count, struct queue_message **out, size_t *count_out,
-              int64_t *next_at_out, struct err *e) MUST_CHECK;
+/* Items of one kind that are due, oldest due first, whose message id is none of skip (sorted
+ * ascending: in flight). A message comes with its due items only.  *next_at_out: when the next is
+ * due, 0: none. */
+int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s,
+              size_t count_max, size_t bytes_max, const int64_t *skip, size_t skip_count,
+              struct queue_message **out, size_t *count_out, int64_t *next_at_out,
+              struct err *e) MUST_CHECK;
 
 /* Whole, with all items; *out NULL when there is none. */
 int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_message **out,
@@ -71,11 +76,14 @@ int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *e
                     struct err *e) MUST_CHECK;
 
 /* For the command line. id 0: all.  *count_out: items touched. */
-int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *count_out, struct err *e) MUST_CHECK;
+int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *count_out,
+                struct err *e) MUST_CHECK;
 int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e) MUST_CHECK;
-/* Calls back for each message, oldest first, content NULL (content_len is set); -1 from fn stops. */
-int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, void *arg), void *arg,
-               struct err *e) MUST_CHECK;
-int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out, struct err *e) MUST_CHECK;
+/* Calls back for each message, oldest first, content NULL (content_len is set); -1 from fn stops.
+ */
+int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, void *arg),
+               void *arg, struct err *e) MUST_CHECK;
+int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out,
+                struct err *e) MUST_CHECK;
 
 #endif

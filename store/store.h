@@ -2,11 +2,12 @@
  * store: what must survive a crash, in one SQLite database (WAL, synchronous=FULL).
  *
  * The gateway gives work to the store's writer thread: a run() that calls the functions of
- * store/queue.h, links.h, files.h and cursors.h on a struct store_txn.  The writer takes all waiting work
- * into one transaction (group commit), commits with fsync, and only then is each done() called on the loop.
- * If one run() fails or the commit does, the transaction is rolled back and each piece of work is run again
- * in a transaction of its own, so one failure does not touch its neighbours: run() must be repeatable.
- * `postern queue` and `map` open the same file from another process and use store_now.
+ * store/queue.h, links.h, files.h and cursors.h on a struct store_txn.  The writer takes all
+ * waiting work into one transaction (group commit), commits with fsync, and only then is each
+ * done() called on the loop. If one run() fails or the commit does, the transaction is rolled back
+ * and each piece of work is run again in a transaction of its own, so one failure does not touch
+ * its neighbours: run() must be repeatable. `postern queue` and `map` open the same file from
+ * another process and use store_now.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -23,13 +24,14 @@ struct store_txn;
 
 enum store_mode { STORE_READ_WRITE, STORE_READ_ONLY };
 
-/* url: "sqlite:/path".  Creates and migrates the schema (READ_WRITE).  A path that cannot be used, a
- * database of a newer schema: ERR_PERMANENT saying what to do. The files are readable by their owner alone. */
+/* url: "sqlite:/path".  Creates and migrates the schema (READ_WRITE).  A path that cannot be used,
+ * a database of a newer schema: ERR_PERMANENT saying what to do. The files are readable by their
+ * owner alone. */
 struct store *store_open(const char *url, enum store_mode mode, struct err *e);
 void store_close(struct store *s); /* store_stop was called, or store_start never; takes NULL */
 
-/* At most one gateway serves a database: takes the lock file beside it, or ERR_PERMANENT "... is in use by
- * process N".  Released by store_close or the process's end. */
+/* At most one gateway serves a database: takes the lock file beside it, or ERR_PERMANENT "... is in
+ * use by process N".  Released by store_close or the process's end. */
 int store_lock(struct store *s, struct err *e) MUST_CHECK;
 bool store_is_locked(const char *url); /* does a gateway serve this database now? */
 
@@ -41,8 +43,8 @@ int store_key(struct store *s, struct keyed_key *out, struct err *e) MUST_CHECK;
 struct store_work {
     /* On the writer's thread. -1 with *e: the work is undone and done() is told. */
     int (*run)(struct store_txn *txn, struct store_work *work, struct err *e);
-    /* On the loop, after the commit: e NULL, or why it failed (ERR_RETRY: disk full, i/o error; the work may be
-     * submitted again).  May free the work. */
+    /* On the loop, after the commit: e NULL, or why it failed (ERR_RETRY: disk full, i/o error; the
+     * work may be submitted again).  May free the work. */
     void (*done)(struct store_work *work, const struct err *e);
     /* the store's */
     struct store_work *next;
@@ -52,13 +54,14 @@ struct store_work {
 
 /* The writer thread. */
 int store_start(struct store *s, struct loop *loop, struct err *e) MUST_CHECK;
-/* -1 when waiting_max (10,000) pieces of work wait or the writer is stopping: the caller keeps the work. */
+/* -1 when waiting_max (10,000) pieces of work wait or the writer is stopping: the caller keeps the
+ * work. */
 int store_submit(struct store *s, struct store_work *work) MUST_CHECK;
 void store_stop(struct store *s); /* ends waiting work, joins; done()s have run */
 
 /* At once, on the caller's thread (not while the writer runs in this process). */
-int store_now(struct store *s, int (*run)(struct store_txn *txn, void *arg, struct err *e), void *arg,
-              struct err *e) MUST_CHECK;
+int store_now(struct store *s, int (*run)(struct store_txn *txn, void *arg, struct err *e),
+              void *arg, struct err *e) MUST_CHECK;
 
 /* Has another process written since the last call?  Cheap; loop thread. */
 bool store_has_foreign_change(struct store *s);

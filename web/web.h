@@ -1,9 +1,9 @@
 /*
  * web: attachments over HTTP (libevent's evhttp), for a reverse proxy in front of it.
  *
- * Serves GET and HEAD of /f/<token>/<name> and nothing else.  A token is keyed and expires (base/keyed.h,
- * purpose "file").  What it serves cannot act in a browser: attachment disposition, nosniff, a CSP sandbox,
- * no cookies.  Loop thread only.
+ * Serves GET and HEAD of /f/<token>/<name> and nothing else.  A token is keyed and expires
+ * (base/keyed.h, purpose "file").  What it serves cannot act in a browser: attachment disposition,
+ * nosniff, a CSP sandbox, no cookies.  Loop thread only.
  */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
@@ -18,7 +18,7 @@
 #include "base/loop.h"
 
 struct web_file {
-    const char *path;       /* of the bytes */
+    const char *path; /* of the bytes */
     const char *name;
     const char *media_type;
 };
@@ -29,8 +29,9 @@ struct web;
 struct web_request;
 typedef void web_find_fn(struct web_request *request, int64_t id, void *arg);
 
-struct web *web_new(struct loop *loop, const struct clock *clock, const struct conf_endpoint *listen,
-                    const struct keyed_key *key, web_find_fn *find, void *arg, struct err *e);
+struct web *web_new(struct loop *loop, const struct clock *clock,
+                    const struct conf_endpoint *listen, const struct keyed_key *key,
+                    web_find_fn *find, void *arg, struct err *e);
 void web_answer(struct web_request *request, const struct web_file *file);
 void web_free(struct web *w); /* takes NULL; every request has been answered */
 

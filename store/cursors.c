@@ -1,0 +1,48 @@
+/*
+ * cursors: how far each mailbox has been read.  No data but the database; runs inside store work.
+ */
+#include "store/cursors.h"
+
+#include "store/store_inside.h"
+
+int cursors_get(struct store_txn *txn, const char *mailbox, uint32_t *uidvalidity_out,
+                uint32_t *uid_next_out, struct err *e)
+{
+    sqlite3_stmt *s =
+        txn_statement(txn, "SELECT uidvalidity, uid_next FROM cursor WHERE mailbox = ?", e);
+    int r;
+
+    *uidvalidity_out = *uid_next_out = 0;
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, mailbox);
+    r = txn_row(txn, s, e);
+    if (r > 0) {
+        *uidvalidity_out = (uint32_t)sqlite3_column_int64(s, 0);
+        *uid_next_out = (uint32_t)sqlite3_column_int64(s, 1);
+    }
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
+int cursors_put(struct store_txn *txn, const char *mailbox, uint32_t uidvalidity, uint32_t uid_next,
+                struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn, "INSERT OR REPLACE INTO cursor VALUES(?, ?, ?)", e);
+
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, mailbox);
+    sqlite3_bind_int64(s, 2, uidvalidity);
+    sqlite3_bind_int64(s, 3, uid_next);
+    if (txn_step(txn, s, e) < 0)
+        return -1;
+    s = txn_statement(
+        txn, "DELETE FROM fetched WHERE mailbox = ?1 AND (uidvalidity <> ?2 OR uid < ?3)", e);
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, mailbox);
+    sqlite3_bind_int64(s, 2, uidvalidity);
+    sqlite3_bind_int64(s, 3, uid_next);
+    return txn_step(txn, s, e);
+}
