@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import world as w  # noqa: E402
+from fake.smtp_relay import FakeRelay  # noqa: E402
 from servers import postfix  # noqa: E402
 from servers.ejabberd import Ejabberd  # noqa: E402
 from servers.jabberd2 import Jabberd2  # noqa: E402
@@ -36,13 +37,59 @@ def mail_side(folder):
         side.stop()
 
 
+@pytest.fixture(scope="session")
+def hosts(folder):
+    """Gives the running host server of a name; each is started at first use."""
+    sides = {}
+
+    def side(name):
+        if name not in sides:
+            sides[name] = w.JabberSide(folder, HOSTS[name])
+            sides[name].start()
+        return sides[name]
+
+    yield side
+    for started in sides.values():
+        started.stop()
+
+
 @pytest.fixture(scope="session", params=list(HOSTS))
-def jabber_side(request, folder):
-    side = w.JabberSide(folder, HOSTS[request.param])
-    try:
-        yield side.start()
-    finally:
-        side.stop()
+def jabber_side(request, hosts):
+    """Each host server in turn."""
+    return hosts(request.param)
+
+
+@pytest.fixture
+def make_world(folder, hosts, mail_side):
+    """Makes worlds with a configuration or a relay of their own; they end with the test."""
+    made = []
+
+    def make(changes=None, relay=None, host="prosody"):
+        made.append(w.World(folder, hosts(host), mail_side, changes, relay))
+        return made[-1]
+
+    make.show_logs = lambda: "\n".join(world.show_logs() for world in made)
+    yield make
+    for world in made:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world, jabber_side):
+    """The world as an administrator sets it up, on each host server in turn."""
+    return make_world(host=jabber_side.server.name).start()
+
+
+@pytest.fixture
+def prosody_world(make_world):
+    """The same on Prosody alone, for what does not depend on the host."""
+    return make_world().start()
+
+
+@pytest.fixture
+def relay():
+    with FakeRelay() as fake:
+        yield fake
 
 
 @pytest.hookimpl(hookwrapper=True)

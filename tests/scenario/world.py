@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from gateway import Gateway, merge
 from jabber import JabberClient
 from mail import MailUser
 from servers import postfix
@@ -95,3 +96,65 @@ class JabberSide:
 
 def remove(folder):
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def options(jabber_side, mail_side, relay_port=None):
+    """The configuration that joins both sides."""
+    return {
+        "jid": GATEWAY,
+        "home": [JABBER_DOMAIN],
+        "log_level": "debug",
+        "jabber": {"host": "127.0.0.1", "port": jabber_side.server.component_port, "secret": SECRET},
+        "smtp": {"host": "127.0.0.1", "port": relay_port or mail_side.postfix.port, "tls": "none"},
+        "mailbox": {"bridge": {"host": "127.0.0.1", "port": mail_side.dovecot.imap_port, "tls": "none",
+                               "user": "bridge", "password": MAIL_PASSWORD}},
+        "queue": {"retry_first": 1, "retry_max": 2, "lifetime": 60},
+    }
+
+
+class World:
+    """A host server, a mail server, people on both sides, and a gateway with an empty queue between them."""
+
+    def __init__(self, folder, jabber_side, mail_side, changes=None, relay=None):
+        self.jabber_side = jabber_side
+        self.mail_side = mail_side
+        self.relay = relay
+        self.bridge = mail_side.user("bridge")
+        self.bridge.empty()
+        self.gateway = Gateway(tempfile.mkdtemp(prefix="gw", dir=folder), merge(
+            options(jabber_side, mail_side, relay.port if relay else None), changes or {}))
+
+    def start(self, **how):
+        self.gateway.start(**how)
+        return self
+
+    def stop(self):
+        self.gateway.stop()
+
+    @property
+    def host(self):
+        return self.jabber_side.server
+
+    @property
+    def juliet(self):
+        return self.jabber_side.client("juliet")
+
+    @property
+    def romeo(self):
+        return self.mail_side.user("romeo")
+
+    def user(self, name):
+        return self.mail_side.user(name)
+
+    @staticmethod
+    def contact(address):
+        """The JID of a mail address, as a client's gateway dialog builds it."""
+        return f"{address.replace('@', chr(92) + '40')}@{GATEWAY}"
+
+    @staticmethod
+    def mail_of(name):
+        """The mail address of a Jabber user."""
+        return f"{name}@{GATEWAY}"
+
+    def show_logs(self):
+        return "\n".join((self.gateway.show_logs(), self.jabber_side.show_logs(), self.mail_side.show_logs()))
