@@ -26,6 +26,7 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 LIBOBJ  := $(LIBSRC:%.c=$(BUILD)/%.o)
 UNITSRC := $(wildcard tests/unit/test_*.c)
 UNITS   := $(UNITSRC:tests/unit/%.c=$(BUILD)/unit/%)
+FAKEOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fake/*.c))
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
 
 .DEFAULT_GOAL := all
@@ -58,8 +59,12 @@ $(BUILD)/%.o: %.c
 	$(call say,CC $<)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Each unit test is one program on cmocka, linked with everything but main.
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpostern.a
+# Each unit test is one program on cmocka, linked with everything but main, and with the fakes it uses.
+$(BUILD)/libfake.a: $(FAKEOBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libfake.a $(BUILD)/libpostern.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 

@@ -16,6 +16,11 @@ enum {
     HEADER_MAX = 1 << 20, /* bytes of the header of a mail that is too large */
 };
 
+/* libetpan exports these and its own parts use them, but no header of it tells.  The public
+ * mailimap_custom_command is of no use: it ends each command with a space, which servers refuse. */
+char *mailimap_read_line(mailimap *session);
+int mailimap_parse_response(mailimap *session, struct mailimap_response **result);
+
 struct imap_session {
     const struct conf_mailbox *mailbox;
     struct imap_cancel *cancel;

@@ -61,9 +61,46 @@ int imap_outcome(struct imap_session *s, int code, struct err *e)
     }
 }
 
+static int put(struct imap_session *s, const char *text, struct err *e)
+{
+    if (mailstream_write(imap_stream_mailstream(s->stream), text, strlen(text)) < 0)
+        return imap_broken(s, e);
+    return 0;
+}
+
+int imap_send(struct imap_session *s, const char *text, struct err *e)
+{
+    if (put(s, text, e) < 0)
+        return -1;
+    if (mailstream_flush(imap_stream_mailstream(s->stream)) < 0)
+        return imap_broken(s, e);
+    return 0;
+}
+
+static int read_answer(struct imap_session *s)
+{
+    struct mailimap_response *response;
+    int code, kind;
+
+    if (!mailimap_read_line(s->imap))
+        return MAILIMAP_ERROR_STREAM;
+    code = mailimap_parse_response(s->imap, &response);
+    if (code != MAILIMAP_NO_ERROR)
+        return code;
+    kind = response->rsp_resp_done->rsp_data.rsp_tagged->rsp_cond_state->rsp_type;
+    mailimap_response_free(response);
+    return kind == MAILIMAP_RESP_COND_STATE_OK ? MAILIMAP_NO_ERROR : MAILIMAP_ERROR_CUSTOM_COMMAND;
+}
+
 int imap_command(struct imap_session *s, const char *text, struct err *e)
 {
-    return imap_outcome(s, mailimap_custom_command(s->imap, text), e);
+    char tag[16];
+
+    imap_next_tag(s, tag, sizeof tag);
+    if (put(s, tag, e) < 0 || put(s, " ", e) < 0 || put(s, text, e) < 0 ||
+        imap_send(s, "\r\n", e) < 0)
+        return -1;
+    return imap_outcome(s, read_answer(s), e);
 }
 
 bool imap_has(const struct imap_session *s, const char *extension)
@@ -90,15 +127,6 @@ bool imap_has(const struct imap_session *s, const char *extension)
 int imap_read_line(struct imap_session *s, struct err *e)
 {
     if (!mailstream_read_line_remove_eol(imap_stream_mailstream(s->stream), s->line))
-        return imap_broken(s, e);
-    return 0;
-}
-
-int imap_send(struct imap_session *s, const char *text, struct err *e)
-{
-    mailstream *ms = imap_stream_mailstream(s->stream);
-
-    if (mailstream_write(ms, text, strlen(text)) < 0 || mailstream_flush(ms) < 0)
         return imap_broken(s, e);
     return 0;
 }
