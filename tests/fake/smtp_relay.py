@@ -53,6 +53,7 @@ class FakeRelay:
     def __init__(self, port=0):
         self.port = port
         self.mails = []
+        self.unanswered = []  # came whole, and were neither accepted nor refused
         self.connections = 0
         self._rules = []
         self._change = threading.Condition()
@@ -180,7 +181,10 @@ class FakeRelay:
         while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(line[1:] if line.startswith(b".") else line)
         mail.data = b"".join(lines)
-        if await self._answer(writer, "END", mail.recipients[0] if mail.recipients else ""):
+        self.unanswered.append(mail)
+        accepted = await self._answer(writer, "END", mail.recipients[0] if mail.recipients else "")
+        self.unanswered.remove(mail)
+        if accepted:
             with self._change:
                 self.mails.append(mail)
                 self._change.notify_all()

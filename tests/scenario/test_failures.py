@@ -1,0 +1,172 @@
+"""What goes wrong reaches the one who can act, once, as an error on the original stanza's id."""
+
+import time
+
+import world as w
+from fake.smtp_relay import DROP
+from jabber import error_of, new_id
+from servers.base import free_port
+
+
+def test_an_unknown_recipient_is_404(world):
+    stanza_id = world.juliet.send_message(world.contact(f"rosaline@{w.MAIL_DOMAIN}"), "Art thou there?")
+    error = world.juliet.wait_error(stanza_id)
+    code, condition, kind, text = error_of(error)
+    assert (code, condition, kind) == ("404", "item-not-found", "cancel")
+    assert "User unknown" in text, "the relay's own words are in it"
+    assert error.get("from").partition("/")[0] == world.contact(f"rosaline@{w.MAIL_DOMAIN}")
+
+
+def test_a_bounce_that_comes_later_is_404_on_the_original_id(world):
+    token = new_id("later")
+    stanza_id = world.juliet.send_message(world.contact(f"{w.LATE_BOUNCES[0]}@{w.MAIL_DOMAIN}"), token)
+    code, condition, _, _ = error_of(world.juliet.wait_error(stanza_id))
+    assert (code, condition) == ("404", "item-not-found")
+    time.sleep(0.5)
+    assert len(world.juliet.stanzas(lambda s: s.get("id") == stanza_id)) == 1, "told once"
+    assert not world.juliet.stanzas(lambda s: s.get("type") != "error" and token in (
+        s.findtext("{jabber:client}body") or "")), "a report is no message"
+
+
+def test_a_relay_that_is_down_is_waited_for(make_world, relay):
+    relay.stop()
+    world = make_world(relay=relay).start()
+    token = new_id("patience")
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), token)
+    world.gateway.wait_log("event=accepted")
+    time.sleep(1.5)
+    assert not world.juliet.stanzas(lambda s: s.get("id") == stanza_id), "no error before the queue gives up"
+    relay.start()
+    assert relay.wait_mail().recipients == [world.romeo.address]
+
+
+def test_a_relay_that_stays_down_is_502_when_the_queue_gives_up(make_world):
+    world = make_world({"smtp": {"port": free_port()}, "queue": {"lifetime": 3}}).start()
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), "Is anybody there?")
+    code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id))
+    assert (code, condition, kind) == ("502", "service-unavailable", "wait")
+    assert text
+
+
+def test_temporary_refusals_wait_in_the_queue(make_world, relay):
+    relay.script("RCPT", "450 4.2.0 come back", "451 4.3.0 and again", "250 2.1.5 welcome")
+    world = make_world(relay=relay).start()
+    token = new_id("greylist")
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), token)
+    assert token.encode() in relay.wait_mail().data
+    assert not world.juliet.stanzas(lambda s: s.get("id") == stanza_id)
+
+
+def test_one_refused_recipient_does_not_spoil_the_others(make_world, relay):
+    relay.script("RCPT", "550 5.2.1 mailbox disabled", match="mercutio@")
+    world = make_world(relay=relay).start()
+    stanza_id = world.juliet.send_message(w.GATEWAY, "to all", extra=(
+        "<x xmlns='jabber:x:envelope'>"
+        f"<to jid='romeo@{w.MAIL_DOMAIN}'/><to jid='mercutio@{w.MAIL_DOMAIN}'/></x>"))
+    assert relay.wait_mail().recipients == [world.romeo.address]
+    code, condition, kind, _ = error_of(world.juliet.wait_error(stanza_id))
+    assert (code, condition, kind) == ("503", "service-unavailable", "cancel")
+
+
+def test_replies_become_the_errors_that_fit(make_world, relay):
+    cases = {
+        "policy": ("550 5.7.1 not from you", ("403", "forbidden", "auth")),
+        "size": ("552 5.3.4 too big", ("406", "not-acceptable", "modify")),
+        "syntax": ("553 5.1.3 strange", ("400", "jid-malformed", "modify")),
+        "domain": ("550 5.1.2 no such host", ("504", "remote-server-not-found", "cancel")),
+        "words": ("550 no such user here", ("404", "item-not-found", "cancel")),
+    }
+    for name, (reply, _) in cases.items():
+        relay.script("RCPT", reply, match=f"{name}@")
+    world = make_world(relay=relay).start()
+    ids = {name: world.juliet.send_message(world.contact(f"{name}@{w.MAIL_DOMAIN}"), "?") for name in cases}
+    for name, (_, expected) in cases.items():
+        assert error_of(world.juliet.wait_error(ids[name]))[:3] == expected, name
+
+
+def test_temporary_failures_at_queue_end_keep_their_meaning(make_world, relay):
+    relay.script("RCPT", "451 4.4.1 the host beyond does not answer", match="far@")
+    relay.script("RCPT", "452 4.2.2 mailbox full", match="full@")
+    world = make_world({"queue": {"lifetime": 2}}, relay=relay).start()
+    far = world.juliet.send_message(world.contact(f"far@{w.MAIL_DOMAIN}"), "?")
+    full = world.juliet.send_message(world.contact(f"full@{w.MAIL_DOMAIN}"), "?")
+    assert error_of(world.juliet.wait_error(far))[:3] == ("504", "remote-server-timeout", "wait")
+    assert error_of(world.juliet.wait_error(full))[:3] == ("500", "resource-constraint", "wait")
+
+
+def test_a_relay_that_closes_at_the_greeting_is_502(make_world, relay):
+    relay.script("GREETING", "554 5.3.2 not today")
+    world = make_world({"queue": {"lifetime": 2}}, relay=relay).start()
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), "?")
+    assert error_of(world.juliet.wait_error(stanza_id))[0] in ("502", "503")
+
+
+def test_a_relay_that_drops_at_data_is_tried_again(make_world, relay):
+    relay.script("DATA", DROP, "354 go on")
+    world = make_world(relay=relay).start()
+    token = new_id("drop")
+    world.juliet.send_message(world.contact(world.romeo.address), token)
+    assert token.encode() in relay.wait_mail().data
+
+
+def test_what_expires_in_the_queue_is_not_sent(make_world, relay):
+    relay.stop()
+    world = make_world(relay=relay).start()
+    token = new_id("stale")
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), token,
+                                          extra="<x xmlns='jabber:x:expire' seconds='2'/>")
+    told = world.juliet.wait_stanza(lambda s: s.findtext("{jabber:x:event}x/{jabber:x:event}id") == stanza_id)
+    assert told.get("type") != "error" and told.findtext("{jabber:client}body") is None
+    relay.start()
+    marker = new_id("fresh")
+    world.juliet.send_message(world.contact(world.romeo.address), marker)
+    relay.wait_mail(lambda m: marker.encode() in m.data)
+    assert not [m for m in relay.mails if token.encode() in m.data]
+
+
+def test_an_error_is_never_answered(world):
+    token = new_id("silent")
+    contact = world.contact(f"rosaline@{w.MAIL_DOMAIN}")
+    world.juliet.send_xml(f"<message xmlns='jabber:client' to='{contact}' id='{token}' type='error'><body>x</body>"
+                          "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+                          "</message>")
+    marker = new_id("marker")
+    world.juliet.send_message(world.contact(world.romeo.address), marker)
+    world.romeo.wait_body(marker)
+    assert not world.juliet.stanzas(lambda s: s.get("id") == token)
+
+
+def test_a_contact_that_is_no_address_is_refused_at_once(world):
+    for contact in (f"nobody@{w.GATEWAY}", f"a\\40@{w.GATEWAY}"):
+        stanza_id = world.juliet.send_message(contact, "?")
+        code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id, timeout_s=5))
+        assert (code, condition) in (("400", "jid-malformed"), ("404", "item-not-found")), contact
+        assert text
+
+
+def test_a_mail_to_nobody_is_reported_to_its_sender(world):
+    token = new_id("nobody")
+    message_id = world.romeo.write(world.mail_of("rosaline"), "To nobody", token)
+    if world.host.name == "prosody":  # others may store or drop it without a word (RFC 6121 §8.5.1)
+        report = world.romeo.wait_mail(lambda m: m.get_content_type() == "multipart/report"
+                                       and message_id in m.as_string())
+        assert report["Return-Path"] == "<>"
+        assert report["Auto-Submitted"] == "auto-replied"
+        assert "5.1.1" in report.as_string() and world.mail_of("rosaline") in report.as_string()
+        assert "dsn-gateway: smtp" in report.as_string().lower()
+    marker = new_id("marker")
+    world.romeo.write(world.mail_of("juliet"), None, marker)
+    world.juliet.wait_message(lambda m: marker in (m.findtext("{jabber:client}body") or ""))
+
+
+def test_a_report_to_nobody_is_not_answered(prosody_world):
+    world = prosody_world
+    token = new_id("void")
+    world.romeo.send(f"From: x@y.example\r\nTo: {world.mail_of('rosaline')}\r\nMessage-ID: <{token}@y.example>\r\n"
+                     f"Subject: {token}\r\n\r\n{token}\r\n".encode(), world.mail_of("rosaline"), sender="")
+    marker = new_id("marker")
+    world.romeo.write(world.mail_of("juliet"), None, marker)
+    world.juliet.wait_message(lambda m: marker in (m.findtext("{jabber:client}body") or ""))
+    time.sleep(0.5)
+    assert not [m for m in world.romeo.mails() + world.bridge.mails()
+                if m.get_content_type() == "multipart/report" and token in m.as_string()]
