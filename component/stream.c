@@ -60,6 +60,7 @@ struct stream {
     struct parser *parser;
     struct buf scratch;
     bool refused; /* a stanza, and writable has not been told since */
+    bool paused; /* the caller takes no stanzas for now */
 
     struct pings pings;
     uint64_t queued;        /* bytes, since connecting */
@@ -189,6 +190,10 @@ static void on_answer_due(void *arg)
 
     if (!p || !s->conn)
         return;
+    if (s->paused) { /* the answer may be there, unread */
+        loop_timer_start(s->answer, s->times.answer);
+        return;
+    }
     sent = s->queued - conn_waiting(s->conn);
     age = clock_mono_ms(s->clock) - p->sent_ms;
     if (age < s->times.answer) {
@@ -243,7 +248,7 @@ static void disconnect(struct stream *s)
     s->conn = NULL;
     parser_free(s->parser);
     s->parser = NULL;
-    s->refused = false;
+    s->refused = s->paused = false;
     loop_timer_stop(s->answer);
 }
 
@@ -712,6 +717,14 @@ int stream_send_node(struct stream *s, const struct xml_node *stanza)
     if (buf_failed(&s->scratch))
         return STREAM_TOO_LARGE;
     return stream_send(s, s->scratch.data, s->scratch.len);
+}
+
+void stream_pause(struct stream *s, bool paused)
+{
+    if (!s->conn || s->paused == paused)
+        return;
+    s->paused = paused;
+    conn_pause(s->conn, paused);
 }
 
 int stream_barrier(struct stream *s, void (*fn)(bool answered, void *arg), void *arg)

@@ -86,6 +86,10 @@ enum { STREAM_TOO_LARGE = -2 };
 int stream_send(struct stream *s, const char *xml, size_t len) MUST_CHECK;
 int stream_send_node(struct stream *s, const struct xml_node *stanza) MUST_CHECK;
 
+/* Back-pressure: takes no more stanzas from the host until told to go on; what has been read already still
+ * comes.  A lost connection ends the pause. */
+void stream_pause(struct stream *s, bool paused);
+
 /* The barrier: a ping behind everything sent so far.  fn is called once: with answered true when the
  * host has answered it (by result or error), with false when the stream was lost first (before down, and
  * at the end of stream_stop).  Not called by stream_free.  -1: the stream is not up, or too many wait. */
