@@ -1,0 +1,27 @@
+/*
+ * send_engine: what an engine of `send` offers.  Private to mail/.
+ *
+ * A hop is served by the first engine of the table in send.c that accepts it.  Today that is
+ * libesmtp for the plain hop (smtp_pool.h); the engine for TLS and AUTH joins as a second row.
+ */
+#ifndef MAIL_SEND_ENGINE_H
+#define MAIL_SEND_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mail/send.h"
+
+struct send_engine {
+    const char *name;
+    /* Can it serve this hop?  No I/O.  -1 names the option to change. */
+    int (*check)(const struct conf_server *server, struct err *e);
+    /* The rest is as the calls of send.h; open's result is given to submit and close. */
+    void *(*open)(struct loop *loop, const struct send_settings *settings, struct err *e);
+    int (*submit)(void *impl, struct send_job *job);
+    void (*close)(void *impl);
+    int (*probe)(const struct send_settings *settings, char *text_out, size_t text_size,
+                 struct err *e);
+};
+
+#endif
