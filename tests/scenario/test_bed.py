@@ -7,14 +7,17 @@ import asyncio
 import imaplib
 import smtplib
 import ssl
+import subprocess
 import threading
 
 import pytest
 import slixmpp
 
 import world as w
+from fake.smtp_relay import DROP
 from jabber import end_of_loop
 from mail import body_of, make_mail
+from servers.base import ROOT
 
 
 class EchoComponent:
@@ -113,3 +116,29 @@ def test_imap_refuses_a_wrong_password(mail_side):
     with pytest.raises(imaplib.IMAP4.error):
         imap.login("bridge", "wrong")
     imap.shutdown()
+
+
+def test_fake_relay_follows_its_script(relay):
+    relay.script("RCPT", "450 4.2.0 later", "250 2.1.5 ok", match="romeo@")
+    relay.script("RCPT", "550 5.1.1 nobody", match="rosaline@")
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=10) as smtp:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            smtp.sendmail("a@b.example", ["romeo@c.example", "rosaline@c.example"], b"x")
+        refused = smtp.sendmail("a@b.example", ["romeo@c.example", "rosaline@c.example"], b"x: y\r\n\r\n.dot\r\n")
+    assert refused == {"rosaline@c.example": (550, b"5.1.1 nobody")}
+    mail = relay.wait_mail()
+    assert (mail.sender, mail.recipients, mail.data) == ("a@b.example", ["romeo@c.example"], b"x: y\r\n\r\n.dot\r\n")
+
+    relay.script("GREETING", DROP, "220 back")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        smtplib.SMTP("127.0.0.1", relay.port, timeout=10)
+    relay.stop()
+    with pytest.raises(ConnectionRefusedError):
+        smtplib.SMTP("127.0.0.1", relay.port, timeout=10)
+    relay.start()
+    smtplib.SMTP("127.0.0.1", relay.port, timeout=10).quit()
+
+
+def test_installing_what_is_there_does_nothing():
+    done = subprocess.run([ROOT / "tests" / "deps.sh"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and "installing" not in done.stdout, done.stdout + done.stderr
