@@ -201,7 +201,9 @@ static int read_smtp(struct conf *conf, const struct conf_values *v)
         return conf_file_error(v->file, NULL, NULL, "smtp", v->e,
                                "is missing: mail has no way out; expected smtp { host = ... }");
     if (read_server(&conf->smtp, ports, v) < 0 ||
-        conf_value_number(v, "connections", 1, 64, &connections) < 0)
+        conf_value_number(v, "connections", 1, 64, &connections) < 0 ||
+        conf_value_number(v, "connect_timeout", 1, 600, &conf->smtp_connect_timeout_s) < 0 ||
+        conf_value_number(v, "reply_timeout", 1, 3600, &conf->smtp_reply_timeout_s) < 0)
         return -1;
     conf->smtp_connections = (unsigned)connections;
     return 0;
@@ -452,6 +454,8 @@ static struct conf *conf_new(struct err *e)
     conf->jabber.host = "127.0.0.1";
     conf->jabber.port = 5347;
     conf->jabber.secret = "";
+    conf->smtp_connect_timeout_s = 30;
+    conf->smtp_reply_timeout_s = 300;
     conf->web_keep_s = 30 * DAY_S;
     conf->store_url = "sqlite:/var/lib/postern/postern.db";
     conf->queue.retry_first_s = 60;

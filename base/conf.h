@@ -63,6 +63,7 @@ struct conf {
     bool has_smtp;
     struct conf_server smtp;
     unsigned smtp_connections;
+    int64_t smtp_connect_timeout_s, smtp_reply_timeout_s; /* defaults 30 and 300 */
     struct conf_mailbox *mailboxes;
     size_t mailbox_count;
     struct conf_endpoint lmtp;

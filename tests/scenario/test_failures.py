@@ -2,8 +2,10 @@
 
 import time
 
+import pytest
+
 import world as w
-from fake.smtp_relay import DROP
+from fake.smtp_relay import DROP, SILENCE
 from jabber import error_of, new_id
 from servers.base import free_port
 
@@ -92,6 +94,16 @@ def test_temporary_failures_at_queue_end_keep_their_meaning(make_world, relay):
     full = world.juliet.send_message(world.contact(f"full@{w.MAIL_DOMAIN}"), "?")
     assert error_of(world.juliet.wait_error(far))[:3] == ("504", "remote-server-timeout", "wait")
     assert error_of(world.juliet.wait_error(full))[:3] == ("500", "resource-constraint", "wait")
+
+
+@pytest.mark.parametrize("command", ["GREETING", "RCPT"])
+def test_a_relay_that_says_nothing_is_504_when_the_queue_gives_up(make_world, relay, command):
+    relay.script(command, SILENCE)
+    world = make_world({"smtp": {"reply_timeout": 1}, "queue": {"lifetime": 3}}, relay=relay).start()
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), "Speak!")
+    code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id))
+    assert (code, condition, kind) == ("504", "remote-server-timeout", "wait")
+    assert text
 
 
 def test_a_relay_that_closes_at_the_greeting_is_502(make_world, relay):

@@ -95,6 +95,8 @@ static void test_defaults(void **state)
     assert_string_equal(c->smtp.password, "");
     assert_string_equal(c->smtp.ca_file, "");
     assert_int_equal(c->smtp_connections, 4);
+    assert_int_equal(c->smtp_connect_timeout_s, 30);
+    assert_int_equal(c->smtp_reply_timeout_s, 300);
     assert_int_equal(c->mailbox_count, 1);
     assert_string_equal(c->mailboxes[0].name, "bridge");
     assert_int_equal(c->mailboxes[0].server.port, 143);
@@ -132,7 +134,8 @@ static const char everything[] =
     "jabber  { host = \"[::1]\"  port = 5348  secret_file = \"secret\" }\n"
     "smtp    { host = smtp.example.org port = 2525 tls = starttls user = me password_file = "
     "secret\n"
-    "          connections = 8 ca_file = /etc/ca.pem }\n"
+    "          connections = 8 ca_file = /etc/ca.pem\n"
+    "          connect_timeout = 5 reply_timeout = 60 }\n"
     "mailbox \"bridge\" { host = \"imap.example.org\" tls = implicit user = \"bridge\"\n"
     "   password = 'p\"w' folder = \"In\" address = \"Bridge@Example.org\" done = \"Archive\" poll "
     "= 5 }\n"
@@ -183,6 +186,8 @@ static void test_everything(void **state)
     assert_string_equal(c->smtp.password, "file s3cret");
     assert_string_equal(c->smtp.ca_file, "/etc/ca.pem");
     assert_int_equal(c->smtp_connections, 8);
+    assert_int_equal(c->smtp_connect_timeout_s, 5);
+    assert_int_equal(c->smtp_reply_timeout_s, 60);
     assert_int_equal(c->mailbox_count, 2);
     assert_int_equal(c->mailboxes[0].server.tls, CONF_TLS_IMPLICIT);
     assert_int_equal(c->mailboxes[0].server.port, 993);
