@@ -26,17 +26,22 @@ void address_map_free(struct address_map *map); /* takes NULL */
 const char *address_map_gateway(const struct address_map *map);     /* gw */
 const char *address_map_mail_domain(const struct address_map *map); /* md */
 bool address_map_is_home(const struct address_map *map, const char *jabber_domain);
-/* Is the domain one whose mail addresses are Jabber users: md or the right side of a rule? */
+/* Is the domain one whose mail addresses are all Jabber users: md or the right side of a rule *@...? */
 bool address_map_owns(const struct address_map *map, const char *mail_domain);
+/* Is this address a Jabber user's (or a reverse-path): at such a domain, the right side of a rule, or a
+ * sub-address box+node=domain or box+node of a mailbox whose own address is known? */
+bool address_map_owns_address(const struct address_map *map, const struct addr *mail);
 
-/* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern map`. */
+/* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern map`;
+ * they live as long as the map. */
 
-/* The mail address of a Jabber user (of any domain but gw). ERR_PERMANENT when there is none. */
+/* The mail address of a Jabber user (of any domain but gw): mapping/alias.h has the encoding.
+ * ERR_PERMANENT when there is none. */
 int address_map_jid_to_mail(const struct address_map *map, struct arena *a, const struct jid *jid,
                             struct addr *out, const char **rule_out, struct err *e) MUST_CHECK;
 
-/* The Jabber user behind a mail address of md or of the right side of a rule.  ERR_PERMANENT when the
- * address is nobody's here. */
+/* The Jabber user behind a mail address that address_map_owns_address.  ERR_PERMANENT when it is nobody's
+ * here, and for b+... at md, which is a reverse-path (mapping/reverse_path.h). */
 int address_map_mail_to_jid(const struct address_map *map, struct arena *a, const struct addr *mail,
                             struct jid *out, const char **rule_out, struct err *e) MUST_CHECK;
 

@@ -1,0 +1,445 @@
+/*
+ * address_map: the rules of the configuration, then the gateway's own.
+ *
+ * Owns one arena with copies of all it needs; built once, read on any thread.  Each direction walks
+ * the rules in file order, so that every way of asking gets the same answer and the words for it.
+ */
+#include "mapping/address_map.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "mapping/alias.h"
+#include "mapping/reverse_path.h"
+
+enum { ARENA_MAX = 64 << 20 };
+
+struct rule {
+    bool is_domain; /* *@domain on both sides: node and local are NULL */
+    bool to_mail, to_jabber;
+    struct jid jid;
+    struct addr mail;
+    const char *words;
+};
+
+struct box { /* a mailbox whose sub-addresses are Jabber users */
+    struct addr address;
+    const char *words;
+};
+
+struct address_map {
+    struct arena *arena;
+    const char *gateway, *mail_domain;
+    const char **home;
+    size_t home_count;
+    struct rule *rules;
+    size_t rule_count;
+    struct box *boxes;
+    size_t box_count;
+    const char *home_words, *other_words;
+};
+
+static const char *star_domain(const char *text)
+{
+    return text[0] == '*' && text[1] == '@' ? text + 2 : NULL;
+}
+
+static int read_jabber_side(struct arena *a, struct rule *rule, const struct conf_map_rule *in,
+                            const char *gateway, struct err *e)
+{
+    const char *domain = star_domain(in->jabber);
+    struct err why;
+
+    if (jid_parse(a, domain ? domain : in->jabber, &rule->jid, &why) < 0)
+        return why.class == ERR_RETRY ? err_memory(e)
+                                      : err_set(e, ERR_PERMANENT,
+                                                "%s: map: \"%s\": %s; expected a JID such as "
+                                                "juliet@capulet.example, or *@capulet.example",
+                                                in->where, in->jabber, why.text);
+    if (!rule->jid.node == !domain || rule->jid.resource)
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map: \"%s\" is no user; expected a JID such as "
+                       "juliet@capulet.example without a resource, or *@capulet.example",
+                       in->where, in->jabber);
+    if (strcmp(rule->jid.domain, gateway) == 0)
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map: \"%s\" is at the gateway itself, where mail users are; "
+                       "expected a Jabber user on the left",
+                       in->where, in->jabber);
+    return 0;
+}
+
+static int read_mail_side(struct arena *a, struct rule *rule, const struct conf_map_rule *in,
+                          struct err *e)
+{
+    const char *domain = star_domain(in->mail);
+    struct err why;
+    int rc;
+
+    if (!domain != !rule->is_domain)
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map: \"%s\" and \"%s\"; expected *@ on both sides or on none",
+                       in->where, in->jabber, in->mail);
+    rc = domain ? addr_domain(a, domain, &rule->mail.domain, &why)
+                : addr_parse(a, in->mail, &rule->mail, &why);
+    if (rc == 0)
+        return 0;
+    return why.class == ERR_RETRY ? err_memory(e)
+                                  : err_set(e, ERR_PERMANENT,
+                                            "%s: map.mail: \"%s\": %s; expected an address such "
+                                            "as juliet.c@example.org, or *@example.org",
+                                            in->where, in->mail, why.text);
+}
+
+static int read_rule(struct address_map *map, size_t n, const struct conf_map_rule *in,
+                     struct err *e)
+{
+    struct rule *rule = &map->rules[n];
+
+    rule->is_domain = star_domain(in->jabber) != NULL;
+    rule->to_mail = in->direction != CONF_MAP_TO_JABBER;
+    rule->to_jabber = in->direction != CONF_MAP_TO_MAIL;
+    rule->words = arena_printf(map->arena, "map rule %zu (%s)", n + 1, in->where);
+    if (!rule->words)
+        return err_memory(e);
+    if (read_jabber_side(map->arena, rule, in, map->gateway, e) < 0 ||
+        read_mail_side(map->arena, rule, in, e) < 0)
+        return -1;
+    /* Bounces come back to b+... at md: no rule may take them. */
+    if (!rule->is_domain && strcmp(rule->mail.domain, map->mail_domain) == 0 &&
+        reverse_path_is_form(rule->mail.local))
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map.mail: \"%s\": addresses with b+ in front are the gateway's "
+                       "own for bounces; expected another one",
+                       in->where, in->mail);
+    return 0;
+}
+
+static int add_boxes(struct address_map *map, const struct conf *conf, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < conf->mailbox_count; i++) {
+        struct box *box = &map->boxes[map->box_count];
+
+        if (!*conf->mailboxes[i].address)
+            continue;
+        if (addr_parse(map->arena, conf->mailboxes[i].address, &box->address, e) < 0)
+            return -1;
+        box->words =
+            arena_printf(map->arena, "sub-address of mailbox \"%s\"", conf->mailboxes[i].name);
+        if (!box->words)
+            return err_memory(e);
+        map->box_count++;
+    }
+    return 0;
+}
+
+static int add_homes(struct address_map *map, const struct conf *conf, struct err *e)
+{
+    for (; map->home_count < conf->home_count; map->home_count++) {
+        const char *domain = arena_strdup(map->arena, conf->home[map->home_count]);
+
+        if (!domain)
+            return err_memory(e);
+        map->home[map->home_count] = domain;
+    }
+    return 0;
+}
+
+static int fill(struct address_map *map, const struct conf *conf, struct err *e)
+{
+    struct arena *a = map->arena;
+
+    map->gateway = arena_strdup(a, conf->jid);
+    map->mail_domain = arena_strdup(a, conf->mail_domain);
+    map->home = arena_alloc(a, conf->home_count * sizeof *map->home);
+    map->rules = arena_alloc(a, conf->map_count * sizeof *map->rules);
+    map->boxes = arena_alloc(a, conf->mailbox_count * sizeof *map->boxes);
+    map->home_words = arena_printf(a, "gateway rule: users of %s",
+                                   conf->home_count > 0 ? conf->home[0] : "no home domain");
+    map->other_words = "gateway rule: users of other domains, node=domain";
+    if (!map->gateway || !map->mail_domain || !map->home || !map->rules || !map->boxes ||
+        !map->home_words)
+        return err_memory(e);
+    for (; map->rule_count < conf->map_count; map->rule_count++)
+        if (read_rule(map, map->rule_count, &conf->map[map->rule_count], e) < 0)
+            return -1;
+    return add_homes(map, conf, e) < 0 ? -1 : add_boxes(map, conf, e);
+}
+
+struct address_map *address_map_new(const struct conf *conf, struct err *e)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    struct address_map *map = a ? arena_alloc(a, sizeof *map) : NULL;
+    struct err ignored;
+
+    if (!map) {
+        arena_free(a);
+        err_memory(e);
+        return NULL;
+    }
+    map->arena = a;
+    if (fill(map, conf, e ? e : &ignored) < 0) {
+        arena_free(a);
+        return NULL;
+    }
+    return map;
+}
+
+void address_map_free(struct address_map *map)
+{
+    if (map)
+        arena_free(map->arena); /* map itself lives in it */
+}
+
+const char *address_map_gateway(const struct address_map *map)
+{
+    return map->gateway;
+}
+
+const char *address_map_mail_domain(const struct address_map *map)
+{
+    return map->mail_domain;
+}
+
+bool address_map_is_home(const struct address_map *map, const char *jabber_domain)
+{
+    size_t i;
+
+    for (i = 0; i < map->home_count; i++)
+        if (strcmp(map->home[i], jabber_domain) == 0)
+            return true;
+    return false;
+}
+
+bool address_map_owns(const struct address_map *map, const char *mail_domain)
+{
+    size_t i;
+
+    if (strcasecmp(map->mail_domain, mail_domain) == 0)
+        return true;
+    for (i = 0; i < map->rule_count; i++)
+        if (map->rules[i].is_domain && map->rules[i].to_jabber &&
+            strcasecmp(map->rules[i].mail.domain, mail_domain) == 0)
+            return true;
+    return false;
+}
+
+/* Addresses of ours are read without case: MTAs on the way may have folded it. */
+static bool takes_mail(const struct rule *rule, const struct addr *mail)
+{
+    return rule->to_jabber && strcasecmp(rule->mail.domain, mail->domain) == 0 &&
+           (rule->is_domain || strcasecmp(rule->mail.local, mail->local) == 0);
+}
+
+static const struct rule *rule_for_mail(const struct address_map *map, const struct addr *mail)
+{
+    size_t i;
+
+    for (i = 0; i < map->rule_count; i++)
+        if (takes_mail(&map->rules[i], mail))
+            return &map->rules[i];
+    return NULL;
+}
+
+static const struct rule *rule_for_jid(const struct address_map *map, const struct jid *jid)
+{
+    size_t i;
+
+    for (i = 0; i < map->rule_count; i++) {
+        const struct rule *rule = &map->rules[i];
+
+        if (rule->to_mail && strcmp(rule->jid.domain, jid->domain) == 0 &&
+            (rule->is_domain || strcmp(rule->jid.node, jid->node) == 0))
+            return rule;
+    }
+    return NULL;
+}
+
+/* The mailbox that mail is a sub-address of (box+node@domain), *rest_out behind the +. */
+static const struct box *box_for_mail(const struct address_map *map, const struct addr *mail,
+                                      const char **rest_out)
+{
+    size_t i;
+
+    for (i = 0; i < map->box_count; i++) {
+        const struct box *box = &map->boxes[i];
+        size_t len = strlen(box->address.local);
+
+        if (strcasecmp(box->address.domain, mail->domain) == 0 &&
+            strncasecmp(box->address.local, mail->local, len) == 0 && mail->local[len] == '+') {
+            *rest_out = mail->local + len + 1;
+            return box;
+        }
+    }
+    return NULL;
+}
+
+bool address_map_owns_address(const struct address_map *map, const struct addr *mail)
+{
+    const char *rest;
+
+    return strcasecmp(map->mail_domain, mail->domain) == 0 || rule_for_mail(map, mail) ||
+           box_for_mail(map, mail, &rest);
+}
+
+static void tell(const char **rule_out, const char *words)
+{
+    if (rule_out)
+        *rule_out = words;
+}
+
+/* The gateway's own rule: users of the first home are node@md.  Where an administrator's rule gives
+ * that address to somebody else, the long form remains: an answer must not reach the other one. */
+static int by_gateway_rule(const struct address_map *map, struct arena *a, const struct jid *jid,
+                           struct addr *out, const char **rule_out, struct err *e)
+{
+    bool is_first = map->home_count > 0 && strcmp(map->home[0], jid->domain) == 0;
+    const struct rule *other;
+
+    out->domain = map->mail_domain;
+    if (is_first) {
+        if (alias_write(a, jid->node, NULL, &out->local, e) < 0)
+            return -1;
+        tell(rule_out, map->home_words);
+        other = rule_for_mail(map, out);
+        if (!other || (!other->is_domain && jid_is_same_bare(&other->jid, jid)))
+            return 0;
+    }
+    tell(rule_out, map->other_words);
+    return alias_write(a, jid->node, jid->domain, &out->local, e);
+}
+
+int address_map_jid_to_mail(const struct address_map *map, struct arena *a, const struct jid *jid,
+                            struct addr *out, const char **rule_out, struct err *e)
+{
+    const struct rule *rule;
+
+    memset(out, 0, sizeof *out);
+    if (strcmp(jid->domain, map->gateway) == 0)
+        return err_set(e, ERR_PERMANENT,
+                       "%s is the gateway itself or a contact there, no Jabber user", jid->domain);
+    if (!jid->node)
+        return err_set(e, ERR_PERMANENT, "%s is a server, which has no mail address", jid->domain);
+    rule = rule_for_jid(map, jid);
+    if (!rule)
+        return by_gateway_rule(map, a, jid, out, rule_out, e);
+    tell(rule_out, rule->words);
+    *out = rule->mail;
+    return rule->is_domain ? alias_write(a, jid->node, NULL, &out->local, e) : 0;
+}
+
+/* local: an alias at md, or what stands behind the + of a sub-address. */
+static int read_alias(const struct address_map *map, struct arena *a, const char *local,
+                      struct jid *out, struct err *e)
+{
+    const char *home = map->home_count > 0 ? map->home[0] : NULL;
+    struct err why;
+
+    if (reverse_path_is_form(local))
+        return err_set(e, ERR_PERMANENT, "%s is an address for bounces, no user", local);
+    if (!home && !alias_separator(local))
+        return err_set(e, ERR_PERMANENT, "%s: there is no home domain for it", local);
+    if (alias_read(a, local, home, out, &why) < 0)
+        return err_set(e, why.class, "%s: %s", local, why.text);
+    if (strcmp(out->domain, map->gateway) == 0)
+        return err_set(e, ERR_PERMANENT, "%s is at the gateway itself, where no Jabber user is",
+                       local);
+    return 0;
+}
+
+int address_map_mail_to_jid(const struct address_map *map, struct arena *a, const struct addr *mail,
+                            struct jid *out, const char **rule_out, struct err *e)
+{
+    bool is_ours = strcasecmp(map->mail_domain, mail->domain) == 0;
+    const struct rule *rule;
+    const struct box *box;
+    const char *rest;
+
+    memset(out, 0, sizeof *out);
+    if (is_ours && reverse_path_is_form(mail->local)) /* before any rule for all of md */
+        return err_set(e, ERR_PERMANENT, "%s@%s is an address for bounces, no user", mail->local,
+                       mail->domain);
+    rule = rule_for_mail(map, mail);
+    if (rule) {
+        tell(rule_out, rule->words);
+        *out = rule->jid;
+        return rule->is_domain ? alias_read_at(a, mail->local, rule->jid.domain, out, e) : 0;
+    }
+    box = box_for_mail(map, mail, &rest);
+    if (box) {
+        tell(rule_out, box->words);
+        return read_alias(map, a, rest, out, e);
+    }
+    if (!is_ours)
+        return err_set(e, ERR_PERMANENT, "%s is not a mail domain of this gateway", mail->domain);
+    tell(rule_out, alias_separator(mail->local) ? map->other_words : map->home_words);
+    return read_alias(map, a, mail->local, out, e);
+}
+
+/* A local part that only wants quotes: a space or dots where none may be. */
+static int read_unquoted(struct arena *a, const char *text, struct addr *out, struct err *e)
+{
+    const char *at = strrchr(text, '@');
+    size_t len = at ? (size_t)(at - text) : 0;
+    char *local;
+
+    if (!at || memchr(text, '@', len) || strcspn(text, "\"\\(),:;<>[]") < len)
+        return -1;
+    local = arena_strndup(a, text, len);
+    return local ? addr_from_parts(a, local, at + 1, out, e) : err_memory(e);
+}
+
+int address_map_contact_to_mail(const struct address_map *map, struct arena *a,
+                                const struct jid *contact, struct addr *out, const char **rule_out,
+                                struct err *e)
+{
+    const char *words = "contact, escaped (XEP-0106)";
+    struct err why, again = {ERR_NONE, ""};
+    const char *found;
+    char *text;
+
+    memset(out, 0, sizeof *out);
+    if (strcmp(contact->domain, map->gateway) != 0)
+        return err_set(e, ERR_PERMANENT, "%s is not this gateway", contact->domain);
+    if (!contact->node)
+        return err_set(e, ERR_PERMANENT, "%s is the gateway itself, no contact", contact->domain);
+    found = jid_unescape_node(a, contact->node);
+    text = arena_strdup(a, found);
+    if (!text)
+        return err_memory(e);
+    if (!strchr(text, '@')) {
+        char *percent = strrchr(text, '%');
+
+        if (!percent)
+            return err_set(e, ERR_PERMANENT,
+                           "%s@%s holds no mail address; expected user\\40example.org@%s",
+                           contact->node, contact->domain, contact->domain);
+        *percent = '@';
+        words = "contact, legacy %";
+    }
+    tell(rule_out, words);
+    if (addr_parse(a, text, out, &why) == 0)
+        return 0;
+    if (why.class == ERR_PERMANENT && read_unquoted(a, text, out, &again) == 0)
+        return 0;
+    if (why.class == ERR_RETRY || again.class == ERR_RETRY)
+        return err_memory(e);
+    return err_set(e, ERR_PERMANENT, "%s is no mail address: %s", text, why.text);
+}
+
+int address_map_mail_to_contact(const struct address_map *map, struct arena *a,
+                                const struct addr *mail, struct jid *out, const char **rule_out,
+                                struct err *e)
+{
+    const char *text = addr_text(a, mail), *node;
+
+    memset(out, 0, sizeof *out);
+    if (!text)
+        return err_memory(e);
+    tell(rule_out, "contact, escaped (XEP-0106)");
+    if (jid_escape_node(a, text, &node, e) < 0)
+        return -1;
+    return jid_from_parts(a, node, map->gateway, NULL, out, e);
+}

@@ -1,0 +1,573 @@
+/*
+ * address_map, alias and reverse_path: every kind of address, both ways, by table; what is given
+ * out leads back to whom it was given.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mapping/address_map.h"
+#include "mapping/alias.h"
+#include "mapping/reverse_path.h"
+
+static const char *homes[] = {"example.org", "example.net"};
+static struct conf_mailbox boxes[] = {
+    {.name = "bridge", .address = "Box@post.example"},
+    {.name = "plain", .address = ""},
+};
+static struct conf_map_rule rules[] = {
+    {"juliet@capulet.example", "juliet.c@example.org", CONF_MAP_BOTH, "postern.conf:12"},
+    {"*@montague.example", "*@im.example.org", CONF_MAP_BOTH, "postern.conf:13"},
+    {"nurse@capulet.example", "nurse@out.example", CONF_MAP_TO_MAIL, "postern.conf:14"},
+    {"peter@capulet.example", "nurse@out.example", CONF_MAP_TO_JABBER, "postern.conf:15"},
+    {"*@verona.example", "*@out2.example", CONF_MAP_TO_MAIL, "postern.conf:16"},
+    {"other@capulet.example", "taken@mail.example.org", CONF_MAP_BOTH, "postern.conf:17"},
+    {"juliet@capulet.example", "late@example.org", CONF_MAP_BOTH, "postern.conf:18"},
+};
+
+static struct conf make_conf(void)
+{
+    struct conf conf = {.jid = "mail.example.org",
+                        .mail_domain = "mail.example.org",
+                        .home = homes,
+                        .home_count = 2,
+                        .mailboxes = boxes,
+                        .mailbox_count = 2,
+                        .map = rules,
+                        .map_count = sizeof rules / sizeof rules[0]};
+
+    return conf;
+}
+
+struct fixture {
+    struct arena *arena;
+    struct address_map *map;
+};
+
+static struct fixture fix;
+
+static int set_up(void **state)
+{
+    struct conf conf = make_conf();
+
+    (void)state;
+    fix.arena = arena_new(1 << 24);
+    fix.map = address_map_new(&conf, NULL);
+    return fix.map ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    address_map_free(fix.map);
+    address_map_free(NULL);
+    arena_free(fix.arena);
+    return 0;
+}
+
+static struct jid jid_of(const char *text)
+{
+    struct err e;
+    struct jid jid;
+
+    if (jid_parse(fix.arena, text, &jid, &e) < 0)
+        fail_msg("%s: %s", text, e.text);
+    return jid;
+}
+
+static struct addr addr_of(const char *text)
+{
+    struct err e;
+    struct addr addr;
+
+    if (addr_parse(fix.arena, text, &addr, &e) < 0)
+        fail_msg("%s: %s", text, e.text);
+    return addr;
+}
+
+static void test_basics(void **state)
+{
+    struct addr addr;
+
+    (void)state;
+    assert_string_equal(address_map_gateway(fix.map), "mail.example.org");
+    assert_string_equal(address_map_mail_domain(fix.map), "mail.example.org");
+    assert_true(address_map_is_home(fix.map, "example.net"));
+    assert_false(address_map_is_home(fix.map, "mail.example.org"));
+    assert_true(address_map_owns(fix.map, "Mail.example.org"));
+    assert_true(address_map_owns(fix.map, "im.example.org"));
+    assert_false(address_map_owns(fix.map, "example.org"));  /* only one address there */
+    assert_false(address_map_owns(fix.map, "out2.example")); /* one direction */
+    assert_false(address_map_owns(fix.map, "post.example"));
+    addr = addr_of("Juliet.C@example.org");
+    assert_true(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("romeo@example.org");
+    assert_false(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("x@im.example.org");
+    assert_true(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("anything@mail.example.org");
+    assert_true(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("box@post.example");
+    assert_false(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("bOX+x@post.example");
+    assert_true(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("boxer+x@post.example");
+    assert_false(address_map_owns_address(fix.map, &addr));
+    addr = addr_of("x@out2.example");
+    assert_false(address_map_owns_address(fix.map, &addr));
+}
+
+#define HOME  "gateway rule: users of example.org"
+#define OTHER "gateway rule: users of other domains, node=domain"
+
+/* Rows that hold in both directions. */
+static void test_both_ways(void **state)
+{
+    static const struct {
+        const char *jid, *mail, *rule;
+    } rows[] = {
+        {"juliet@example.org", "juliet@mail.example.org", HOME},
+        {"juliet@example.net", "juliet=example.net@mail.example.org", OTHER},
+        {"romeo@far.example", "romeo=far.example@mail.example.org", OTHER},
+        {"juliet@capulet.example", "juliet.c@example.org", "map rule 1 (postern.conf:12)"},
+        {"romeo@montague.example", "romeo@im.example.org", "map rule 2 (postern.conf:13)"},
+        {"a=b@montague.example", "a~3db@im.example.org", "map rule 2 (postern.conf:13)"},
+        {"other@capulet.example", "taken@mail.example.org", "map rule 6 (postern.conf:17)"},
+        {"taken@example.org", "taken=example.org@mail.example.org", OTHER},
+        {"john_doe-x.y1@example.org", "john_doe-x.y1@mail.example.org", HOME},
+        {"a=b@example.org", "a~3db@mail.example.org", HOME},
+        {"a=b@far.example", "a~3db=far.example@mail.example.org", OTHER},
+        {"a+b@example.org", "a~2bb@mail.example.org", HOME},
+        {"b+1@example.org", "b~2b1@mail.example.org", HOME},
+        {"b@example.org", "b@mail.example.org", HOME},
+        {"a%b@example.org", "a~25b@mail.example.org", HOME},
+        {"a~b@example.org", "a~7eb@mail.example.org", HOME},
+        {"a~2bb@example.org", "a~7e2bb@mail.example.org", HOME},
+        {"a!b@example.org", "a~21b@mail.example.org", HOME},
+        {"-a-@example.org", "~2da-@mail.example.org", HOME},
+        {".a..b.@example.org", "~2ea.~2eb~2e@mail.example.org", HOME},
+        {"d\\27artagnan@example.org", "d~5c27artagnan@mail.example.org", HOME},
+        {"a\\2fb@example.org", "a~5c2fb@mail.example.org", HOME},
+        {"j\xc3\xbcrgen@example.org", "j~c3~bcrgen@mail.example.org", HOME},
+        {"a@b\xc3\xbc"
+         "cher.example",
+         "a=xn--bcher-kva.example@mail.example.org", OTHER},
+        {"a@xn--strae-oqa.example", "a=xn--strae-oqa.example@mail.example.org", OTHER},
+        {"a@\xe2\x99\x9a.example", "a=~e2~99~9a.example@mail.example.org", OTHER},
+        {"a@[::1]", "a=~5b~3a~3a1~5d@mail.example.org", OTHER},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct jid jid = jid_of(rows[i].jid), back;
+        const char *rule = NULL;
+        struct addr addr;
+        struct err e;
+
+        if (address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e) < 0)
+            fail_msg("%s: %s", rows[i].jid, e.text);
+        assert_string_equal(addr_text(fix.arena, &addr), rows[i].mail);
+        assert_string_equal(rule, rows[i].rule);
+        assert_true(addr_is_ascii(&addr));
+        rule = NULL;
+        addr = addr_of(rows[i].mail);
+        if (address_map_mail_to_jid(fix.map, fix.arena, &addr, &back, &rule, &e) < 0)
+            fail_msg("%s: %s", rows[i].mail, e.text);
+        assert_string_equal(jid_text(fix.arena, &back), rows[i].jid);
+        assert_string_equal(rule, rows[i].rule);
+        assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, NULL, NULL), 0);
+    }
+}
+
+static void test_jid_to_mail_only(void **state)
+{
+    struct jid jid = jid_of("nurse@capulet.example");
+    const char *rule;
+    struct addr addr;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), 0);
+    assert_string_equal(addr_text(fix.arena, &addr), "nurse@out.example");
+    assert_string_equal(rule, "map rule 3 (postern.conf:14)");
+    jid = jid_of("peter@capulet.example"); /* his rule goes the other way */
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), 0);
+    assert_string_equal(addr_text(fix.arena, &addr), "peter=capulet.example@mail.example.org");
+    jid = jid_of("juliet@capulet.example/balcony");
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), 0);
+    assert_string_equal(addr_text(fix.arena, &addr), "juliet.c@example.org");
+    jid = jid_of("friend\\40x.example@mail.example.org");
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), -1);
+    assert_int_equal(e.class, ERR_PERMANENT);
+    jid = jid_of("example.org");
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), -1);
+    assert_int_equal(e.class, ERR_PERMANENT);
+    /* 64 octets before the @, and one more */
+    jid = jid_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@example.org");
+    assert_int_equal(strlen(jid.node), 64);
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), 0);
+    jid = jid_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=@example.org");
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), -1);
+    assert_int_equal(e.class, ERR_PERMANENT);
+    assert_non_null(strstr(e.text, "66 octets"));
+    jid = jid_of(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@montague.example");
+    assert_int_equal(address_map_jid_to_mail(fix.map, fix.arena, &jid, &addr, &rule, &e), -1);
+}
+
+/* Spellings that are read though they are not written. */
+static void test_mail_to_jid_only(void **state)
+{
+    static const struct {
+        const char *mail, *jid; /* NULL: nobody */
+    } rows[] = {
+        {"JULIET@mail.example.org", "juliet@example.org"},
+        {"juliet=example.org@mail.example.org", "juliet@example.org"},
+        {"juliet%far.example@mail.example.org", "juliet@far.example"},
+        {"JULIET.C@Example.ORG", "juliet@capulet.example"},
+        {"A~3DB@mail.example.org", "a=b@example.org"},
+        {"a=b=far.example@mail.example.org", "a=b@far.example"},
+        {"a%b=far.example@mail.example.org", "a%b@far.example"},
+        {"a~zz@mail.example.org", "a~zz@example.org"},
+        {"a~@mail.example.org", "a~@example.org"},
+        {"a~2@mail.example.org", "a~2@example.org"},
+        {"a+b@mail.example.org", "a+b@example.org"},
+        {"j\xc3\xbcrgen@mail.example.org", "j\xc3\xbcrgen@example.org"},
+        {"a=b@im.example.org", "a=b@montague.example"},
+        {"nurse@out.example", "peter@capulet.example"},
+        {"late@example.org", "juliet@capulet.example"},
+        {"box+romeo=far.example@post.example", "romeo@far.example"},
+        {"BOX+juliet@Post.Example", "juliet@example.org"},
+        {"box+a~2bb@post.example", "a+b@example.org"},
+        {"box@post.example", NULL},
+        {"box+@post.example", NULL},
+        {"box+b+x@post.example", NULL},
+        {"other@post.example", NULL},
+        {"b+123@mail.example.org", NULL},
+        {"B+123@mail.example.org", NULL},
+        {"x=mail.example.org@mail.example.org", NULL},
+        {"\"x=Mail.Example.Org.\"@mail.example.org", NULL},
+        {"a~40b@mail.example.org", NULL},
+        {"a~2fb@mail.example.org", NULL},
+        {"a~00b~0a@mail.example.org", NULL},
+        {"a~0d~0ab@mail.example.org", NULL},
+        {"a~ff@mail.example.org", NULL},
+        {"\"a b\"@mail.example.org", NULL},
+        {"a=@mail.example.org", NULL},
+        {"=b@mail.example.org", NULL},
+        {"a=b~2fc@mail.example.org", NULL},
+        {"a=b~40c@mail.example.org", NULL},
+        {"a~2f@im.example.org", NULL},
+        {"romeo@heaven.example", NULL},
+        {"x@out2.example", NULL},
+        {"romeo@example.org", NULL},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct addr addr = addr_of(rows[i].mail);
+        struct err e = {ERR_NONE, ""};
+        struct jid jid;
+
+        if (address_map_mail_to_jid(fix.map, fix.arena, &addr, &jid, NULL, &e) < 0) {
+            if (rows[i].jid)
+                fail_msg("%s: %s", rows[i].mail, e.text);
+            assert_int_equal(e.class, ERR_PERMANENT);
+        } else if (!rows[i].jid) {
+            fail_msg("%s is %s", rows[i].mail, jid_text(fix.arena, &jid));
+        } else {
+            assert_string_equal(jid_text(fix.arena, &jid), rows[i].jid);
+        }
+    }
+}
+
+#define ESCAPED "contact, escaped (XEP-0106)"
+#define LEGACY  "contact, legacy %"
+
+static void test_contact_to_mail(void **state)
+{
+    static const struct {
+        const char *node, *mail, *rule; /* mail NULL: none */
+    } rows[] = {
+        {"friend\\40example.org", "friend@example.org", ESCAPED},
+        {"friend%example.org", "friend@example.org", LEGACY},
+        {"a%b%example.org", "a%b@example.org", LEGACY},
+        {"a%b\\40example.org", "a%b@example.org", ESCAPED},
+        {"d\\27artagnan\\40example.org", "d'artagnan@example.org", ESCAPED},
+        {"d\\27artagnan%example.org", "d'artagnan@example.org", LEGACY},
+        {"\\22a\\20b\\22\\40x.org", "\"a b\"@x.org", ESCAPED},
+        {"a\\20b\\40x.org", "\"a b\"@x.org", ESCAPED},
+        {"\\22a\\40b\\22\\40x.org", "\"a@b\"@x.org", ESCAPED},
+        {"a\\2fb\\40x.org", "a/b@x.org", ESCAPED},
+        {"a\\5c40b\\40x.org", NULL, NULL},
+        {"j\xc3\xbcrgen\\40b\xc3\xbc"
+         "cher.example",
+         "j\xc3\xbcrgen@xn--bcher-kva.example", ESCAPED},
+        {"a\\40[127.0.0.1]", "a@[127.0.0.1]", ESCAPED},
+        /* owned by the map, all the same */
+        {"juliet\\40mail.example.org", "juliet@mail.example.org", ESCAPED},
+        {"friend", NULL, NULL},
+        {"friend\\40", NULL, NULL},
+        {"\\40example.org", NULL, NULL},
+        {"%example.org", NULL, NULL},
+        {"a\\40b\\40x.org", NULL, NULL},
+        {"a\\3cb\\40x.org", NULL, NULL},
+        {"a\\3eb\\40x.org", NULL, NULL},
+        {"a\\40x\\20y", NULL, NULL},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct jid contact;
+        struct err e = {ERR_NONE, ""};
+        const char *rule = NULL;
+        struct addr addr;
+
+        assert_int_equal(
+            jid_from_parts(fix.arena, rows[i].node, "mail.example.org", "all", &contact, &e), 0);
+        if (address_map_contact_to_mail(fix.map, fix.arena, &contact, &addr, &rule, &e) < 0) {
+            if (rows[i].mail)
+                fail_msg("%s: %s", rows[i].node, e.text);
+            assert_int_equal(e.class, ERR_PERMANENT);
+            continue;
+        }
+        if (!rows[i].mail)
+            fail_msg("%s is %s", rows[i].node, addr_text(fix.arena, &addr));
+        assert_string_equal(addr_text(fix.arena, &addr), rows[i].mail);
+        assert_string_equal(rule, rows[i].rule);
+    }
+}
+
+static void test_contact_refused(void **state)
+{
+    static const char *const jids[] = {"mail.example.org", "mail.example.org/x",
+                                       "a\\40b.c@example.org"};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof jids / sizeof jids[0]; i++) {
+        struct jid contact = jid_of(jids[i]);
+        struct addr addr;
+        struct err e;
+
+        assert_int_equal(address_map_contact_to_mail(fix.map, fix.arena, &contact, &addr, NULL, &e),
+                         -1);
+        assert_int_equal(e.class, ERR_PERMANENT);
+    }
+}
+
+static void test_mail_to_contact(void **state)
+{
+    static const struct {
+        const char *mail, *contact, *back; /* back NULL: mail */
+    } rows[] = {
+        {"friend@example.org", "friend\\40example.org@mail.example.org", NULL},
+        {"Friend@Example.org", "friend\\40example.org@mail.example.org", "friend@example.org"},
+        {"d'artagnan@x.org", "d\\27artagnan\\40x.org@mail.example.org", NULL},
+        {"a/b@x.org", "a\\2fb\\40x.org@mail.example.org", NULL},
+        {"a%b@x.org", "a%b\\40x.org@mail.example.org", NULL},
+        {"\"a b\"@x.org", "\\22a\\20b\\22\\40x.org@mail.example.org", NULL},
+        {"\" a\"@x.org", "\\22\\20a\\22\\40x.org@mail.example.org", NULL},
+        {"\"a@b\"@x.org", "\\22a\\40b\\22\\40x.org@mail.example.org", NULL},
+        {"\"a\\\\40b\"@x.org", "\\22a\\\\5c40b\\22\\40x.org@mail.example.org", NULL},
+        {"\"a:<>&\"@x.org", "\\22a\\3a\\3c\\3e\\26\\22\\40x.org@mail.example.org", NULL},
+        {"j\xc3\xbcrgen@x.org", "j\xc3\xbcrgen\\40x.org@mail.example.org", NULL},
+        {"a@[IPv6:::1]",
+         "a\\40[ipv6\\3a\\3a\\3a"
+         "1]@mail.example.org",
+         NULL},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct addr addr = addr_of(rows[i].mail), back;
+        struct err e;
+        const char *rule;
+        struct jid contact;
+
+        if (address_map_mail_to_contact(fix.map, fix.arena, &addr, &contact, &rule, &e) < 0)
+            fail_msg("%s: %s", rows[i].mail, e.text);
+        assert_string_equal(jid_text(fix.arena, &contact), rows[i].contact);
+        assert_string_equal(rule, ESCAPED);
+        assert_int_equal(address_map_contact_to_mail(fix.map, fix.arena, &contact, &back, NULL, &e),
+                         0);
+        assert_string_equal(addr_text(fix.arena, &back),
+                            rows[i].back ? rows[i].back : rows[i].mail);
+    }
+}
+
+/* Every prepared node over telling characters is written safely and read back. */
+static void test_alias_round_trip(void **state)
+{
+    static const char *const set[] = {"a", "b", "0", "2", "=",  "+",       "~",
+                                      "-", ".", "_", "%", "\\", "\xc3\xbc"};
+    enum { SET = sizeof set / sizeof set[0] };
+    int n;
+
+    (void)state;
+    for (n = 0; n < SET * SET * SET * SET; n++) {
+        struct arena *a = arena_new(65536);
+        char node[16];
+        const char *local, *p;
+        struct jid jid, back;
+        struct addr addr;
+
+        snprintf(node, sizeof node, "%s%s%s%s", set[n % SET], set[n / SET % SET],
+                 set[n / SET / SET % SET], set[n / SET / SET / SET]);
+        assert_int_equal(jid_from_parts(a, node, "far.example", NULL, &jid, NULL), 0);
+        assert_int_equal(alias_write(a, jid.node, n % 2 ? jid.domain : NULL, &local, NULL), 0);
+        for (p = local; *p; p++)
+            assert_non_null(strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.~=", *p));
+        assert_int_equal(addr_parse(a, arena_printf(a, "%s@x", local), &addr, NULL), 0);
+        assert_string_equal(addr_text(a, &addr),
+                            arena_printf(a, "%s@x", local)); /* needs no quotes */
+        assert_int_equal(alias_read(a, local, "far.example", &back, NULL), 0);
+        assert_true(jid_is_same(&jid, &back));
+        arena_free(a);
+    }
+}
+
+static void test_bad_rules(void **state)
+{
+    static const struct {
+        const char *jabber, *mail, *why;
+    } rows[] = {
+        {"juliet@", "a@b",
+         "postern.conf:9: map: \"juliet@\": the domain of the JID is empty; expected a JID"},
+        {"capulet.example", "a@b",
+         "postern.conf:9: map: \"capulet.example\" is no user; expected a JID"},
+        {"a@b/c", "a@b", "postern.conf:9: map: \"a@b/c\" is no user"},
+        {"*@a b", "*@b", "postern.conf:9: map: \"*@a b\": "},
+        {"a@b", "*@c",
+         "postern.conf:9: map: \"a@b\" and \"*@c\"; expected *@ on both sides or on none"},
+        {"*@b", "a@c", "postern.conf:9: map: \"*@b\" and \"a@c\"; expected *@"},
+        {"a@b", "c", "postern.conf:9: map.mail: \"c\": there is no @; expected an address such as"},
+        {"*@b", "*@c d", "postern.conf:9: map.mail: \"*@c d\": "},
+        {"a@mail.example.org", "a@b",
+         "postern.conf:9: map: \"a@mail.example.org\" is at the gateway itself"},
+        {"*@mail.example.org", "*@b",
+         "postern.conf:9: map: \"*@mail.example.org\" is at the gateway itself"},
+        {"a@b", "b+c@mail.example.org",
+         "postern.conf:9: map.mail: \"b+c@mail.example.org\": addresses with b+"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conf_map_rule rule = {rows[i].jabber, rows[i].mail, CONF_MAP_BOTH, "postern.conf:9"};
+        struct conf conf = make_conf();
+        struct err e = {ERR_NONE, ""};
+
+        conf.map = &rule;
+        conf.map_count = 1;
+        assert_null(address_map_new(&conf, &e));
+        assert_int_equal(e.class, ERR_PERMANENT);
+        if (strncmp(e.text, rows[i].why, strlen(rows[i].why)) != 0)
+            fail_msg("\n got: %s\nwant: %s", e.text, rows[i].why);
+    }
+}
+
+/* A rule for all of md leaves the gateway's bounces alone. */
+static void test_rule_for_md(void **state)
+{
+    struct conf_map_rule rule = {"*@far.example", "*@mail.example.org", CONF_MAP_BOTH,
+                                 "postern.conf:9"};
+    struct conf conf = make_conf();
+    struct address_map *map;
+    struct addr addr = addr_of("b+x@mail.example.org");
+    struct jid jid;
+    struct err e;
+
+    (void)state;
+    conf.map = &rule;
+    conf.map_count = 1;
+    map = address_map_new(&conf, &e);
+    assert_non_null(map);
+    assert_int_equal(address_map_mail_to_jid(map, fix.arena, &addr, &jid, NULL, &e), -1);
+    addr = addr_of("x@mail.example.org");
+    assert_int_equal(address_map_mail_to_jid(map, fix.arena, &addr, &jid, NULL, &e), 0);
+    assert_string_equal(jid_text(fix.arena, &jid), "x@far.example");
+    address_map_free(map);
+}
+
+static void test_memory(void **state)
+{
+    struct jid jid = jid_of("romeo@far.example"), contact = jid_of("a\\40b.c@mail.example.org"), to;
+    struct addr mail = addr_of("romeo=far.example@mail.example.org"), addr;
+    size_t max;
+    struct err e;
+
+    (void)state;
+    for (max = 0; max < 300; max += 4) {
+        struct arena *a = arena_new(max);
+
+        if (address_map_jid_to_mail(fix.map, a, &jid, &addr, NULL, &e) < 0)
+            assert_int_equal(e.class, ERR_RETRY);
+        if (address_map_mail_to_jid(fix.map, a, &mail, &to, NULL, &e) < 0)
+            assert_int_equal(e.class, ERR_RETRY);
+        if (address_map_contact_to_mail(fix.map, a, &contact, &addr, NULL, &e) < 0)
+            assert_int_equal(e.class, ERR_RETRY);
+        if (address_map_mail_to_contact(fix.map, a, &mail, &to, NULL, &e) < 0)
+            assert_int_equal(e.class, ERR_RETRY);
+        arena_free(a);
+    }
+}
+
+static void test_reverse_path(void **state)
+{
+    struct keyed_key key = {{1, 2, 3}}, other = {{4}};
+    struct context ctx = {.map = fix.map, .now_s = 1700000000, .key = &key};
+    const char *path = reverse_path_make(&ctx, fix.arena, 0x123456789abcdef);
+    struct arena *none = arena_new(0);
+    struct addr addr;
+    int64_t id = 0;
+
+    (void)state;
+    assert_non_null(path);
+    addr = addr_of(path);
+    assert_string_equal(addr.domain, "mail.example.org");
+    assert_true(strlen(addr.local) <= 64);
+    assert_true(reverse_path_is_form(addr.local));
+    assert_int_equal(reverse_path_check(&ctx, addr.local, &id), KEYED_OK);
+    assert_true(id == 0x123456789abcdef);
+    ctx.now_s += 30 * 86400;
+    assert_int_equal(reverse_path_check(&ctx, addr.local, &id), KEYED_OK);
+    ctx.now_s += 86400;
+    id = 0;
+    assert_int_equal(reverse_path_check(&ctx, addr.local, &id), KEYED_EXPIRED);
+    assert_true(id == 0x123456789abcdef);
+    ctx.key = &other;
+    assert_int_equal(reverse_path_check(&ctx, addr.local, &id), KEYED_FORGED);
+    assert_int_equal(reverse_path_check(&ctx, "b+", &id), KEYED_FORGED);
+    assert_int_equal(reverse_path_check(&ctx, "b", &id), KEYED_FORGED);
+    assert_int_equal(reverse_path_check(&ctx, "", &id), KEYED_FORGED);
+    assert_false(reverse_path_is_form("b"));
+    assert_false(reverse_path_is_form("bb+x"));
+    assert_false(reverse_path_is_form(""));
+    assert_true(reverse_path_is_form("B+x"));
+    assert_null(reverse_path_make(&ctx, none, 1));
+    arena_free(none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_basics),           cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_jid_to_mail_only), cmocka_unit_test(test_mail_to_jid_only),
+        cmocka_unit_test(test_contact_to_mail),  cmocka_unit_test(test_contact_refused),
+        cmocka_unit_test(test_mail_to_contact),  cmocka_unit_test(test_alias_round_trip),
+        cmocka_unit_test(test_bad_rules),        cmocka_unit_test(test_rule_for_md),
+        cmocka_unit_test(test_memory),           cmocka_unit_test(test_reverse_path),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
