@@ -705,26 +705,27 @@ static void test_slow_is_not_dead(void **state)
     /* The host takes what was written, but so slowly that the ping behind it is late. */
     char *big = malloc(100000);
     struct world w;
-    int i;
+    int i, large = 1 << 20;
 
     (void)state;
     assert_non_null(big);
     memset(big, ' ', 100000);
     world_open(&w, &good);
-    w.settings.times.answer = 60;
-    w.settings.waiting_max = 16 << 20;
+    assert_int_equal(setsockopt(w.listener, SOL_SOCKET, SO_RCVBUF, &large, sizeof large), 0);
+    w.settings.times.answer = 400;
+    w.settings.waiting_max = 64 << 20;
     world_start(&w);
     world_run(&w, "up", 5000);
     loop_watch_free(w.reading); /* from now on it is read here */
     w.reading = NULL;
-    for (i = 0; i < 100; i++)
+    for (i = 0; i < 240; i++)
         assert_int_equal(stream_send(w.stream, big, 100000), 0);
     assert_int_equal(stream_barrier(w.stream, on_barrier, &w), 0);
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 9; i++) {
         size_t n = 0;
 
-        world_run(&w, "down:network", 25);
-        while (n < 600000) {
+        world_run(&w, "down:network", 100);
+        while (n < 2000000) {
             ssize_t r = recv(w.fd, big, 100000, MSG_DONTWAIT);
 
             if (r > 0)
@@ -734,7 +735,7 @@ static void test_slow_is_not_dead(void **state)
             assert_string_equal(w.trace, "up");
         }
     }
-    world_run(&w, "down:network", 1000); /* now it stands still */
+    world_run(&w, "down:network", 3000); /* now it stands still */
     assert_string_equal(w.trace, "up unanswered down:network");
     free(big);
     world_close(&w);
