@@ -1,0 +1,425 @@
+/* store: work in groups, failures apart, nothing told before the commit, nothing lost by SIGKILL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/queue.h"
+#include "store/store.h"
+
+struct scene {
+    char folder[64], url[160], path[128];
+    struct loop *loop;
+    struct store *store;
+    unsigned done, failed;
+    int64_t order[64];
+};
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    struct err e;
+
+    log_set_level(LOG_LEVEL_ERROR);
+    strcpy(s->folder, "/tmp/postern-store-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(s->path, sizeof s->path, "%s/q.db", s->folder);
+    snprintf(s->url, sizeof s->url, "sqlite:%s", s->path);
+    s->loop = loop_new(&e);
+    s->store = store_open(s->url, STORE_READ_WRITE, &e);
+    assert_non_null(s->store);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+    char command[128];
+
+    store_stop(s->store);
+    store_close(s->store);
+    loop_free(s->loop);
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    assert_int_equal(system(command), 0);
+    free(s);
+    return 0;
+}
+
+/* A piece of work that puts a message, or fails. */
+struct piece {
+    struct store_work work;
+    struct scene *scene;
+    int64_t id;
+    bool is_bad;
+    unsigned awaited; /* the loop is stopped when so many are done */
+    unsigned runs;
+};
+
+static void fill(struct queue_message *m, struct queue_item *item, int64_t id)
+{
+    memset(m, 0, sizeof *m);
+    memset(item, 0, sizeof *item);
+    item->recipient = "romeo@example.net";
+    item->next_at_s = 100;
+    item->last_error = "";
+    m->id = id;
+    m->kind = QUEUE_MAIL_OUT;
+    m->sender = "b+1@example.org";
+    m->origin = "jabber";
+    m->created_s = 100;
+    m->content = "Subject: x\r\n\r\nHello\r\n";
+    m->content_len = strlen(m->content);
+    m->items = item;
+    m->item_count = 1;
+}
+
+static int put(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct piece *p = (struct piece *)work;
+    struct queue_message m;
+    struct queue_item item;
+
+    p->runs++;
+    fill(&m, &item, p->id);
+    if (queue_put(txn, &m, e) < 0)
+        return -1;
+    return p->is_bad ? err_set(e, ERR_PERMANENT, "this one is bad") : 0;
+}
+
+static void told(struct store_work *work, const struct err *e)
+{
+    struct piece *p = (struct piece *)work;
+    struct scene *s = p->scene;
+
+    if (s->done < 64)
+        s->order[s->done] = p->id;
+    s->done++;
+    s->failed += e != NULL;
+    if (s->done == p->awaited)
+        loop_stop(s->loop);
+}
+
+static void submit(struct scene *s, struct piece *p, int64_t id, unsigned awaited)
+{
+    p->scene = s;
+    p->id = id;
+    p->awaited = awaited;
+    p->work.run = put;
+    p->work.done = told;
+    assert_int_equal(store_submit(s->store, &p->work), 0);
+}
+
+/* Looks with eyes of its own: another connection sees only what is committed. */
+static int64_t count_messages(const struct scene *s)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    int64_t count;
+
+    assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM message", -1, &q, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    count = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return count;
+}
+
+static void work_is_told_in_order(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[40] = {0};
+    struct err e;
+    int i;
+
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    for (i = 0; i < 40; i++)
+        submit(s, &pieces[i], i + 1, 40);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    assert_int_equal(s->failed, 0);
+    for (i = 0; i < 40; i++)
+        assert_int_equal(s->order[i], i + 1);
+    assert_int_equal(count_messages(s), 40);
+}
+
+static void a_failure_does_not_touch_its_neighbours(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[20] = {0};
+    struct err e;
+    int i;
+
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    pieces[7].is_bad = true;
+    pieces[13].is_bad = true;
+    for (i = 0; i < 20; i++)
+        submit(s, &pieces[i], i + 1, 20);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    assert_int_equal(s->failed, 2);
+    assert_int_equal(pieces[7].work.err.class, ERR_PERMANENT);
+    assert_string_equal(pieces[7].work.err.text, "this one is bad");
+    assert_int_equal(pieces[6].work.err.class, ERR_NONE);
+    assert_int_equal(count_messages(s), 18);
+}
+
+static void told_committed(struct store_work *work, const struct err *e)
+{
+    struct piece *p = (struct piece *)work;
+
+    assert_null(e);
+    assert_true(count_messages(p->scene) >= p->id);
+    told(work, e);
+}
+
+static void nothing_is_told_before_the_commit(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[10] = {0};
+    struct err e;
+    int i;
+
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    for (i = 0; i < 10; i++) {
+        submit(s, &pieces[i], i + 1, 10);
+        pieces[i].work.done = told_committed;
+    }
+    assert_int_equal(loop_run(s->loop, &e), 0);
+}
+
+static void stopping_finishes_what_waits(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[30] = {0};
+    struct err e;
+    int i;
+
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    for (i = 0; i < 30; i++)
+        submit(s, &pieces[i], i + 1, 0);
+    store_stop(s->store);
+    assert_int_equal(s->done, 30);
+    assert_int_equal(store_submit(s->store, &pieces[0].work), -1);
+    assert_int_equal(count_messages(s), 30);
+}
+
+static void one_gateway_serves_a_database(void **state)
+{
+    struct scene *s = *state;
+    struct store *other;
+    struct err e;
+
+    assert_false(store_is_locked(s->url));
+    assert_int_equal(store_lock(s->store, &e), 0);
+    assert_true(store_is_locked(s->url));
+    other = store_open(s->url, STORE_READ_WRITE, &e);
+    assert_non_null(other);
+    assert_int_equal(store_lock(other, &e), -1);
+    assert_non_null(strstr(e.text, "in use by process"));
+    store_close(other);
+}
+
+static void files_are_for_their_owner_alone(void **state)
+{
+    struct scene *s = *state;
+    const char *const ends[] = {"", "-wal", "-shm"};
+    char path[160];
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", s->path, ends[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 077, 0);
+    }
+}
+
+static void the_key_is_made_once(void **state)
+{
+    struct scene *s = *state;
+    struct keyed_key a, b;
+    struct err e;
+
+    assert_int_equal(store_key(s->store, &a, &e), 0);
+    assert_int_equal(store_key(s->store, &b, &e), 0);
+    assert_memory_equal(a.bytes, b.bytes, KEYED_KEY_SIZE);
+}
+
+static void a_bad_url_says_what_to_do(void **state)
+{
+    struct err e;
+
+    (void)state;
+    assert_null(store_open("postgresql://x/y", STORE_READ_WRITE, &e));
+    assert_int_equal(e.class, ERR_PERMANENT);
+    assert_non_null(strstr(e.text, "sqlite:/path"));
+    assert_null(store_open("sqlite:/nowhere/at/all/q.db", STORE_READ_WRITE, &e));
+    assert_int_equal(e.class, ERR_PERMANENT);
+    assert_non_null(strstr(e.text, "folder must exist"));
+    assert_null(store_open("sqlite:/nowhere/at/all/q.db", STORE_READ_ONLY, &e));
+    assert_non_null(strstr(e.text, "no queue"));
+}
+
+static void a_newer_database_is_left_alone(void **state)
+{
+    struct scene *s = *state;
+    struct err e;
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1000", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_null(store_open(s->url, STORE_READ_WRITE, &e));
+    assert_non_null(strstr(e.text, "newer"));
+}
+
+/* The crash: a child puts messages and says through a pipe which it was told are safe; it is killed
+ * at a random moment, and every one it spoke of must be there. */
+
+struct endless {
+    struct piece piece;
+    int fd;
+    int64_t *next;
+};
+
+static void told_child(struct store_work *work, const struct err *e)
+{
+    struct endless *x = (struct endless *)work;
+
+    if (!e && write(x->fd, &x->piece.id, sizeof x->piece.id) != sizeof x->piece.id)
+        _exit(1);
+    x->piece.id = (*x->next)++;
+    if (store_submit(x->piece.scene->store, &x->piece.work) < 0)
+        _exit(1);
+}
+
+static void be_the_child(struct scene *s, int fd, int64_t first)
+{
+    struct endless many[16];
+    int64_t next = first;
+    struct err e;
+    size_t i;
+
+    s->loop = loop_new(&e);
+    s->store = store_open(s->url, STORE_READ_WRITE, &e);
+    if (!s->store || store_start(s->store, s->loop, &e) < 0)
+        _exit(1);
+    memset(many, 0, sizeof many);
+    for (i = 0; i < 16; i++) {
+        many[i].fd = fd;
+        many[i].next = &next;
+        submit(s, &many[i].piece, next++, 0);
+        many[i].piece.work.done = told_child;
+    }
+    if (loop_run(s->loop, &e) < 0)
+        _exit(1);
+    _exit(0);
+}
+
+static bool has_message(sqlite3 *db, int64_t id)
+{
+    sqlite3_stmt *q;
+    bool has;
+
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT 1 FROM message JOIN item ON message = id WHERE id = ?", -1,
+                           &q, NULL),
+        SQLITE_OK);
+    sqlite3_bind_int64(q, 1, id);
+    has = sqlite3_step(q) == SQLITE_ROW;
+    sqlite3_finalize(q);
+    return has;
+}
+
+static void check_whole(sqlite3 *db)
+{
+    sqlite3_stmt *q;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(q, 0), "ok");
+    sqlite3_finalize(q);
+}
+
+/* Returns how many messages the child was told are safe. */
+static unsigned crash_once(struct scene *s, int64_t first, useconds_t after_us)
+{
+    unsigned told_safe = 0;
+    int64_t id;
+    sqlite3 *db;
+    int fds[2], status;
+    pid_t child;
+
+    assert_int_equal(pipe(fds), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        be_the_child(s, fds[1], first);
+    close(fds[1]);
+    usleep(after_us);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+    check_whole(db);
+    while (read(fds[0], &id, sizeof id) == sizeof id) {
+        assert_true(has_message(db, id));
+        told_safe++;
+    }
+    sqlite3_close(db);
+    close(fds[0]);
+    return told_safe;
+}
+
+static void sigkill_loses_nothing_that_was_told(void **state)
+{
+    struct scene *s = *state;
+    unsigned told_safe = 0;
+    int i;
+
+    store_close(s->store); /* the child opens its own */
+    s->store = NULL;
+    for (i = 0; i < 20; i++)
+        told_safe +=
+            crash_once(s, 1 + i * (int64_t)1000000, 20000 + (useconds_t)(i * 3571 % 30000));
+    assert_true(told_safe > 20); /* or nothing was tested */
+    {
+        struct err e;
+
+        s->store = store_open(s->url, STORE_READ_WRITE, &e);
+        assert_non_null(s->store);
+    }
+}
+
+int main(void)
+{
+#define SCENE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        SCENE(work_is_told_in_order),
+        SCENE(a_failure_does_not_touch_its_neighbours),
+        SCENE(nothing_is_told_before_the_commit),
+        SCENE(stopping_finishes_what_waits),
+        SCENE(one_gateway_serves_a_database),
+        SCENE(files_are_for_their_owner_alone),
+        SCENE(the_key_is_made_once),
+        SCENE(a_newer_database_is_left_alone),
+        SCENE(sigkill_loses_nothing_that_was_told),
+        cmocka_unit_test(a_bad_url_says_what_to_do),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
