@@ -1,0 +1,467 @@
+/*
+ * deliver_jabber: what is in the queue for Jabber users goes to the host server.
+ *
+ * Data: a shipment for each mail under way (bridge/shipment.h), a posting for each ready stanza.
+ * Loop thread; outcomes are written as store work once the barrier behind the stanza has been
+ * answered.  A crash in between sends the stanza once more with the same id.
+ */
+#include "bridge/deliver_jabber.h"
+
+#include "base/log.h"
+#include "bridge/gateway.h"
+#include "bridge/outcome.h"
+#include "bridge/policy.h"
+#include "bridge/shipment.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Mails: the outcome, on the writer. */
+
+static int write_failure(struct store_txn *txn, const struct leg *leg, struct err *e)
+{
+    const struct shipment *s = leg->shipment;
+    const struct queue_message *m = &s->parcel->message;
+    struct outcome_report report = {
+        .reverse_path = m->sender,
+        .recipient = leg->item->recipient,
+        .recipient_jid = leg->jid,
+        .jabber_condition = leg->condition,
+        .status = leg->status,
+        .arrived_s = m->created_s,
+        .original = m->content,
+        .original_len = m->content_len,
+    };
+
+    if (!leg->is_answer &&
+        outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
+        return -1;
+    return queue_remove(txn, m->id, leg->item->n, e);
+}
+
+static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e)
+{
+    const struct queue_message *m = &leg->shipment->parcel->message;
+
+    switch (leg->fate) {
+    case LEG_TAKEN:
+        if (!leg->is_answer && links_put(txn, &leg->link, e) < 0)
+            return -1;
+        return queue_remove(txn, m->id, leg->item->n, e);
+    case LEG_DROPPED:
+        return queue_remove(txn, m->id, leg->item->n, e);
+    case LEG_LATER:
+        return queue_defer(txn, m->id, leg->item->n, leg->next_at_s,
+                           leg->status.text ? leg->status.text : "", e);
+    case LEG_FAILED:
+        return write_failure(txn, leg, e);
+    case LEG_SEND:
+    case LEG_LOST:
+        return 0; /* still in the queue and due */
+    }
+    return err_set(e, ERR_BUG, "no such fate");
+}
+
+static struct shipment *of_outcome(struct persist_work *w)
+{
+    return (struct shipment *)((char *)w - offsetof(struct shipment, outcome));
+}
+
+static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct shipment *s = of_outcome(w);
+    size_t i;
+
+    for (i = 0; i < s->parcel->message.item_count; i++)
+        if (write_leg(txn, &s->legs[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+static void outcome_done(struct persist_work *w, const struct err *e)
+{
+    struct shipment *s = of_outcome(w);
+    struct gateway *g = s->gateway;
+    bool has_report = false, is_lost = false;
+    int64_t next = 0;
+    size_t i;
+
+    if (e)
+        log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
+                  e->text);
+    for (i = 0; i < s->parcel->message.item_count; i++) {
+        const struct leg *leg = &s->legs[i];
+
+        if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
+            next = leg->next_at_s;
+        has_report = has_report || leg->fate == LEG_FAILED;
+        is_lost = is_lost || leg->fate == LEG_LOST;
+    }
+    courier_finish(g->mail_in, s->parcel, next);
+    if (has_report)
+        courier_rescan(g->mail_out);
+    if (is_lost)
+        courier_rescan(g->mail_in);
+    shipment_free(s);
+}
+
+static void log_leg(const struct leg *leg)
+{
+    static const char *const words[] = {"send", "delivered", "dropped", "later", "failed", "lost"};
+    char id[ID_TEXT_SIZE];
+
+    log_info("jabber", "event=%s id=%s n=%u to=%s reason=\"%s\"", words[leg->fate],
+             id_format(leg->shipment->parcel->message.id, id), leg->item->n,
+             leg->to ? leg->to : leg->item->recipient,
+             leg->why           ? leg->why
+             : leg->status.text ? leg->status.text
+                                : "");
+}
+
+static void write_outcome(struct shipment *s)
+{
+    size_t i;
+
+    s->now_s = gateway_now_s(s->gateway);
+    for (i = 0; i < s->parcel->message.item_count; i++) {
+        struct leg *leg = &s->legs[i];
+
+        if (leg->fate == LEG_LATER &&
+            policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
+            leg->fate = LEG_FAILED;
+        if (leg->fate == LEG_LATER)
+            leg->next_at_s =
+                policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
+        if (leg->fate == LEG_FAILED)
+            leg->report_id = id_next(&s->gateway->ids);
+        log_leg(leg);
+    }
+    s->outcome.run = outcome_run;
+    s->outcome.done = outcome_done;
+    persist_submit(s->gateway->persist, &s->outcome);
+}
+
+/* Mails: sending. */
+
+static void judge_error(struct leg *leg, const struct xml_node *error)
+{
+    struct shipment *s = leg->shipment;
+
+    leg->fate = LEG_FAILED;
+    leg->status.code = 554;
+    if (status_from_jabber(s->arena, error, &leg->status) == 0 &&
+        status_class(&leg->status) == SMTP_LATER)
+        leg->fate = LEG_LATER;
+    leg->condition = outcome_condition(s->arena, error);
+}
+
+static void leg_done(struct window_entry *entry, enum window_result result,
+                     const struct xml_node *error)
+{
+    struct leg *leg = (struct leg *)entry;
+    struct shipment *s = leg->shipment;
+
+    switch (result) {
+    case WINDOW_TAKEN:
+        leg->fate = LEG_TAKEN;
+        break;
+    case WINDOW_ERROR:
+        if (leg->is_answer)
+            leg->fate = LEG_TAKEN; /* never an error for an error */
+        else
+            judge_error(leg, error);
+        break;
+    case WINDOW_LOST:
+        leg->fate = LEG_LOST;
+        break;
+    }
+    if (--s->under_way == 0)
+        write_outcome(s);
+    courier_poke(s->gateway->mail_in);
+}
+
+static void send_legs(struct shipment *s)
+{
+    size_t i;
+
+    s->under_way = 1; /* this function itself */
+    for (i = 0; i < s->parcel->message.item_count; i++) {
+        struct leg *leg = &s->legs[i];
+
+        if (leg->fate != LEG_SEND)
+            continue;
+        leg->entry.id = leg->id;
+        leg->entry.to = leg->to;
+        leg->entry.done = leg_done;
+        if (window_send(s->gateway->window, &leg->entry, leg->text, leg->len) < 0)
+            leg->fate = LEG_LOST;
+        else
+            s->under_way++;
+    }
+    if (--s->under_way == 0)
+        write_outcome(s);
+}
+
+/* The mail could not be read or prepared: told to its sender, or tried again. */
+static void fail_all(struct shipment *s, const struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < s->parcel->message.item_count; i++) {
+        struct leg *leg = &s->legs[i];
+
+        leg->fate = e->class == ERR_RETRY ? LEG_LATER : LEG_FAILED;
+        leg->status.code = e->class == ERR_RETRY ? 451 : 554;
+        leg->status.enhanced = e->class == ERR_RETRY ? "4.3.0" : "5.6.0";
+        leg->status.text = arena_strdup(s->arena, e->text);
+    }
+    write_outcome(s);
+}
+
+static void ready(struct shipment *s, const struct err *e)
+{
+    s->gateway->preparing--;
+    if (e)
+        fail_all(s, e);
+    else
+        send_legs(s);
+    courier_poke(s->gateway->mail_in);
+}
+
+bool deliver_jabber_mail(struct parcel *p, void *arg)
+{
+    struct gateway *g = arg;
+    struct shipment *s;
+
+    if (!stream_is_up(g->stream) || g->preparing >= DELIVER_PREPARING_MAX || g->is_stopping)
+        return false;
+    s = shipment_new(g, p);
+    if (!s)
+        return false;
+    s->ready = ready;
+    if (shipment_start(s) < 0) {
+        shipment_free(s);
+        return false;
+    }
+    g->preparing++;
+    return true;
+}
+
+/* Ready stanzas. */
+
+struct posting {
+    struct window_entry entry;
+    struct persist_work outcome;
+    struct gateway *gateway;
+    struct parcel *parcel;
+    struct arena *arena;
+    struct jabber_error error;
+    bool is_refused;
+    int64_t report_id, now_s;
+    char id[ID_TEXT_SIZE + 2];
+};
+
+static void posting_free(struct posting *p)
+{
+    arena_free(p->arena);
+    free(p);
+}
+
+static struct posting *of_posting(struct persist_work *w)
+{
+    return (struct posting *)((char *)w - offsetof(struct posting, outcome));
+}
+
+static int posted_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct posting *p = of_posting(w);
+
+    if (p->is_refused)
+        return outcome_stanza_failed(txn, &p->parcel->message, &p->error, p->report_id, p->now_s,
+                                     e);
+    return queue_remove(txn, p->parcel->message.id, p->parcel->message.items[0].n, e);
+}
+
+static void posted_done(struct persist_work *w, const struct err *e)
+{
+    struct posting *p = of_posting(w);
+    struct courier *courier = p->gateway->stanza_out;
+    bool is_refused = p->is_refused;
+
+    if (e)
+        log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
+                  e->text);
+    courier_finish(courier, p->parcel, 0);
+    if (is_refused)
+        courier_rescan(courier);
+    posting_free(p);
+}
+
+static const char *last_text(struct arena *a, const struct xml_node *error)
+{
+    return xml_child_text(a, error, "urn:ietf:params:xml:ns:xmpp-stanzas", "text");
+}
+
+static void post_done(struct window_entry *entry, enum window_result result,
+                      const struct xml_node *error)
+{
+    struct posting *p = (struct posting *)entry;
+    struct gateway *g = p->gateway;
+
+    if (result == WINDOW_LOST) {
+        courier_return(g->stanza_out, p->parcel);
+        posting_free(p);
+        return;
+    }
+    if (result == WINDOW_ERROR && strcmp(p->parcel->message.origin, "jabber") == 0) {
+        p->is_refused = true;
+        p->report_id = id_next(&g->ids);
+        jabber_error_init(&p->error, outcome_condition(p->arena, error),
+                          last_text(p->arena, error));
+    }
+    p->now_s = gateway_now_s(g);
+    log_info("jabber", "event=%s id=%s to=%s", result == WINDOW_ERROR ? "refused" : "delivered",
+             p->id, p->entry.to);
+    p->outcome.run = posted_run;
+    p->outcome.done = posted_done;
+    persist_submit(g->persist, &p->outcome);
+    courier_poke(g->stanza_out);
+}
+
+bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
+{
+    struct gateway *g = arg;
+    const struct queue_message *m = &parcel->message;
+    struct posting *p;
+
+    if (!stream_is_up(g->stream))
+        return false;
+    p = calloc(1, sizeof *p);
+    if (!p || !(p->arena = arena_new(1 << 20))) {
+        free(p);
+        return false;
+    }
+    p->gateway = g;
+    p->parcel = parcel;
+    id_format(m->id, p->id);
+    memcpy(p->id + ID_TEXT_SIZE - 1, "-0", sizeof "-0");
+    p->entry.id = p->id;
+    p->entry.to = m->items[0].recipient;
+    p->entry.done = post_done;
+    if (window_send(g->window, &p->entry, m->content, m->content_len) < 0) {
+        posting_free(p);
+        return false;
+    }
+    return true;
+}
+
+/* Errors that come after the barrier: the recipient's server, or theirs, took its time. */
+
+struct late {
+    struct persist_work work;
+    struct gateway *gateway;
+    struct settings *settings;
+    struct arena *arena;
+    const struct xml_node *error;
+    struct jid from;
+    int64_t id, report_id, now_s;
+    unsigned n;
+    bool is_reported;
+};
+
+static int late_report(struct store_txn *txn, struct late *l, struct link *link, struct err *e)
+{
+    struct outcome_report report = {
+        .reverse_path = link->mail,
+        .recipient = link->alias,
+        .recipient_jid = link->jid,
+        .jabber_condition = outcome_condition(l->arena, l->error),
+        .arrived_s = link->created_s,
+        .original = link->mail_header ? link->mail_header : "",
+        .original_len = link->mail_header ? strlen(link->mail_header) : 0,
+    };
+
+    if (status_from_jabber(l->arena, l->error, &report.status) < 0)
+        return err_memory(e);
+    if (outcome_report(txn, l->settings, &report, l->report_id, l->now_s, e) < 0)
+        return -1;
+    l->is_reported = link->mail[0] != '\0';
+    link->mail = ""; /* told once */
+    return links_put(txn, link, e);
+}
+
+static int late_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct late *l = (struct late *)w;
+    struct link *link;
+    struct jid jid;
+    struct err ignored;
+
+    if (links_by_id(txn, l->arena, l->id, l->n, &link, e) < 0)
+        return -1;
+    if (!link || link->direction != LINK_TO_JABBER ||
+        jid_parse(l->arena, link->jid, &jid, &ignored) < 0 || !jid_is_same_bare(&jid, &l->from))
+        return 0;
+    return late_report(txn, l, link, e);
+}
+
+static void late_done(struct persist_work *w, const struct err *e)
+{
+    struct late *l = (struct late *)w;
+    char id[ID_TEXT_SIZE];
+
+    log_info("jabber", "event=late-error id=%s n=%u reported=%s", id_format(l->id, id), l->n,
+             e                ? "failed"
+             : l->is_reported ? "yes"
+                              : "no");
+    if (l->is_reported)
+        courier_rescan(l->gateway->mail_out);
+    settings_drop(l->settings);
+    arena_free(l->arena);
+    free(l);
+}
+
+/* "<id>-<n>" as this program writes stanza ids; 0: it is none. */
+static int64_t parse_stanza_id(const char *text, unsigned *n_out)
+{
+    char *end;
+    unsigned long n;
+
+    if (!text || strlen(text) < ID_TEXT_SIZE + 1 || text[ID_TEXT_SIZE - 1] != '-')
+        return 0;
+    n = strtoul(text + ID_TEXT_SIZE, &end, 10);
+    if (*end || n > 10000)
+        return 0;
+    *n_out = (unsigned)n;
+    return id_parse(text, ID_TEXT_SIZE - 1);
+}
+
+void deliver_jabber_error(struct gateway *g, struct xml_node *stanza, struct arena *arena)
+{
+    struct late *l;
+    struct err e;
+
+    if (window_error(g->window, stanza, arena))
+        return;
+    l = calloc(1, sizeof *l);
+    if (!l)
+        goto drop;
+    l->id = parse_stanza_id(xml_get(stanza, "id"), &l->n);
+    l->error = xml_child(stanza, NULL, "error");
+    if (l->id == 0 || !l->error || !xml_get(stanza, "from") ||
+        jid_parse(arena, xml_get(stanza, "from"), &l->from, &e) < 0)
+        goto drop;
+    l->gateway = g;
+    l->settings = settings_hold(g->settings);
+    l->arena = arena;
+    l->now_s = gateway_now_s(g);
+    l->report_id = id_next(&g->ids);
+    l->work.run = late_run;
+    l->work.done = late_done;
+    persist_submit(g->persist, &l->work);
+    return;
+drop:
+    free(l);
+    arena_free(arena);
+}

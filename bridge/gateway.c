@@ -1,0 +1,589 @@
+/*
+ * gateway: `postern run`: puts the parts together, keeps them running, takes them apart.
+ *
+ * Owns every part of the running program.  Loop thread.  Starting order: what may refuse the
+ * configuration first, the network last.  Stopping order: mailboxes and new deliveries, then what
+ * is under way (at most DRAIN_S), then the stream, then the threads and the store.  A crash leaves
+ * the database as the last commit left it.
+ */
+#include "bridge/gateway.h"
+
+#include "base/log.h"
+#include "bridge/command.h"
+#include "bridge/deliver_jabber.h"
+#include "bridge/deliver_mail.h"
+#include "bridge/inbound.h"
+#include "bridge/notify.h"
+#include "bridge/outbound.h"
+#include "bridge/policy.h"
+#include "store/files.h"
+#include "store/links.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_S = 20,
+    TICK_MS = 1000,
+    CLEAN_EVERY_TICKS = 60,
+    CLEAN_COUNT = 1000,
+    LINK_KEEP_S = 60 * 86400,
+    PARCELS_MAX = 2000,
+    PARCEL_BYTES_MAX = 16 << 20,
+    WINDOW_MAX = 2000,
+    NET_THREADS = 4,
+    READER_THREADS = 2,
+    POOL_WAITING_MAX = 1000
+};
+
+/* The running gateway and what only its life needs. */
+struct life {
+    struct gateway g;
+    struct stream_settings stream_settings;
+    struct send_settings send_settings;
+    struct router_settings router_settings;
+    struct loop_signal *on_term, *on_int, *on_hup;
+    struct loop_timer *tick, *drain;
+    unsigned ticks;
+    int64_t drain_until_ms;
+    bool is_inbound_stopped, is_stream_closed, is_closing;
+    const char *conf_path;
+};
+
+static struct life *life_of(struct gateway *g)
+{
+    return (struct life *)g; /* its first member */
+}
+
+/* What the stream and the router say. */
+
+static void stream_came_up(void *arg)
+{
+    struct gateway *g = arg;
+
+    notify_send("STATUS=connected to the Jabber server");
+    courier_poke(g->mail_in);
+    courier_poke(g->stanza_out);
+}
+
+static void stream_went_down(enum stream_loss loss, const char *reason, void *arg)
+{
+    struct gateway *g = arg;
+
+    (void)loss;
+    (void)reason; /* the stream has logged it */
+    notify_send("STATUS=the Jabber server is away");
+    window_down(g->window);
+}
+
+static void stanza_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
+{
+    struct gateway *g = arg;
+
+    router_dispatch(g->router, stanza, arena);
+}
+
+static void stream_has_room(void *arg)
+{
+    struct gateway *g = arg;
+
+    courier_poke(g->mail_in);
+    courier_poke(g->stanza_out);
+}
+
+static void message_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
+{
+    outbound_message(arg, stanza, arena);
+}
+
+static void error_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
+{
+    deliver_jabber_error(arg, stanza, arena);
+}
+
+static void send_answer(const struct xml_node *stanza, void *arg)
+{
+    struct gateway *g = arg;
+
+    if (stream_send_node(g->stream, stanza) < 0)
+        log_debug("router", "event=answer-dropped");
+}
+
+static int find_contact(const char *text, const char **mail_out, struct arena *a, struct err *e,
+                        void *arg)
+{
+    struct gateway *g = arg;
+    struct addr mail;
+    struct jid jid;
+
+    if (jid_parse(a, text, &jid, e) < 0 ||
+        address_map_contact_to_mail(g->settings->map, a, &jid, &mail, NULL, e) < 0)
+        return -1;
+    *mail_out = addr_text(a, &mail);
+    return *mail_out ? 0 : err_memory(e);
+}
+
+static int find_prompted(const char *address, const char **jid_out, struct arena *a, struct err *e,
+                         void *arg)
+{
+    struct gateway *g = arg;
+    struct addr mail;
+    struct jid jid;
+
+    if (addr_parse(a, address, &mail, e) < 0 ||
+        address_map_mail_to_contact(g->settings->map, a, &mail, &jid, NULL, e) < 0)
+        return -1;
+    *jid_out = jid_bare(a, &jid);
+    return *jid_out ? 0 : err_memory(e);
+}
+
+static bool may_use(const char *text, void *arg)
+{
+    struct gateway *g = arg;
+    struct arena *a = arena_new(16 << 10);
+    struct jid jid;
+    bool may;
+
+    may = a && jid_parse(a, text, &jid, NULL) == 0 && policy_may_send(g->settings, &jid);
+    arena_free(a);
+    return may;
+}
+
+/* Attachments. */
+
+struct file_search {
+    struct store_work work;
+    struct web_request *request;
+    struct gateway *gateway;
+    struct arena *arena;
+    int64_t id;
+    struct stored_file *file;
+};
+
+static int find_file_run(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct file_search *f = (struct file_search *)work;
+
+    return files_get(txn, f->arena, f->id, &f->file, e);
+}
+
+static void find_file_done(struct store_work *work, const struct err *e)
+{
+    struct file_search *f = (struct file_search *)work;
+    struct web_file file;
+
+    if (e || !f->file) {
+        web_answer(f->request, NULL);
+    } else {
+        file.path = files_path(f->gateway->store, f->arena, f->id);
+        file.name = f->file->name;
+        file.media_type = f->file->media_type;
+        web_answer(f->request, file.path ? &file : NULL);
+    }
+    arena_free(f->arena);
+    free(f);
+}
+
+static void find_file(struct web_request *request, int64_t id, void *arg)
+{
+    struct gateway *g = arg;
+    struct file_search *f = calloc(1, sizeof *f);
+
+    if (!f || !(f->arena = arena_new(64 << 10)))
+        goto fail;
+    f->request = request;
+    f->gateway = g;
+    f->id = id;
+    f->work.run = find_file_run;
+    f->work.done = find_file_done;
+    if (store_submit(g->store, &f->work) == 0)
+        return;
+    arena_free(f->arena);
+fail:
+    free(f);
+    web_answer(request, NULL);
+}
+
+/* Housekeeping. */
+
+struct cleaning {
+    struct persist_work work;
+    int64_t now_s;
+};
+
+static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct cleaning *c = (struct cleaning *)w;
+    unsigned count;
+
+    if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
+        return -1;
+    return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
+}
+
+static void clean_done(struct persist_work *w, const struct err *e)
+{
+    if (e)
+        log_warning("store", "event=cleaning-failed error=\"%s\"", e->text);
+    free(w);
+}
+
+static void clean(struct gateway *g)
+{
+    struct cleaning *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return;
+    c->now_s = gateway_now_s(g);
+    c->work.run = clean_run;
+    c->work.done = clean_done;
+    persist_submit(g->persist, &c->work);
+}
+
+static void ticked(void *arg)
+{
+    struct life *life = arg;
+    struct gateway *g = &life->g;
+
+    if (store_has_foreign_change(g->store)) { /* `postern queue` was here */
+        courier_rescan(g->mail_out);
+        courier_rescan(g->mail_in);
+        courier_rescan(g->stanza_out);
+    }
+    if (++life->ticks % CLEAN_EVERY_TICKS == 0)
+        clean(g);
+    loop_timer_start(life->tick, TICK_MS);
+}
+
+/* Reloading. */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+static bool needs_restart(const struct conf *a, const struct conf *b)
+{
+    size_t i;
+
+    if (!is_same_text(a->jid, b->jid) || !is_same_text(a->jabber.host, b->jabber.host) ||
+        a->jabber.port != b->jabber.port || !is_same_text(a->jabber.secret, b->jabber.secret) ||
+        !is_same_text(a->smtp.host, b->smtp.host) || a->smtp.port != b->smtp.port ||
+        a->smtp_connections != b->smtp_connections || !is_same_text(a->store_url, b->store_url) ||
+        !is_same_text(a->web.text, b->web.text) || a->mailbox_count != b->mailbox_count)
+        return true;
+    for (i = 0; i < a->mailbox_count; i++)
+        if (!is_same_text(a->mailboxes[i].name, b->mailboxes[i].name) ||
+            !is_same_text(a->mailboxes[i].server.host, b->mailboxes[i].server.host) ||
+            a->mailboxes[i].server.port != b->mailboxes[i].server.port ||
+            !is_same_text(a->mailboxes[i].server.user, b->mailboxes[i].server.user) ||
+            !is_same_text(a->mailboxes[i].server.password, b->mailboxes[i].server.password))
+            return true;
+    return false;
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (name && strcmp(name, names[i]) == 0)
+            return (enum log_level)i;
+    return LOG_LEVEL_INFO;
+}
+
+static void reload(int signo, void *arg)
+{
+    struct life *life = arg;
+    struct gateway *g = &life->g;
+    struct settings *next;
+    struct conf *conf;
+    struct err e;
+
+    (void)signo;
+    conf = conf_read(life->conf_path, CONF_SERVE, &e);
+    next = conf ? settings_new(&conf, &g->settings->key, &e) : NULL;
+    if (!next) {
+        log_error("gateway",
+                  "event=reload-refused error=\"%s\" next=\"the old configuration stays\"", e.text);
+        return;
+    }
+    if (needs_restart(g->started->conf, next->conf))
+        log_warning("gateway",
+                    "event=reload-partial reason=\"changes of jid, jabber, smtp, mailbox, "
+                    "store and web take effect after a restart\"");
+    settings_drop(g->settings);
+    g->settings = next;
+    log_set_level(level_of(next->conf->log_level));
+    log_info("gateway", "event=reloaded file=%s", life->conf_path);
+}
+
+/* Stopping. */
+
+static void check_stopped(struct life *life)
+{
+    if (life->is_inbound_stopped && life->is_stream_closed)
+        loop_stop(life->g.loop);
+}
+
+static void inbound_has_stopped(struct gateway *g)
+{
+    life_of(g)->is_inbound_stopped = true;
+    check_stopped(life_of(g));
+}
+
+static void stream_has_closed(void *arg)
+{
+    struct life *life = arg;
+
+    life->is_stream_closed = true;
+    check_stopped(life);
+}
+
+/* Waits for what is under way, then closes the stream. */
+static void drain(void *arg)
+{
+    struct life *life = arg;
+    struct gateway *g = &life->g;
+    bool is_idle =
+        g->accepting == 0 && g->sending == 0 && g->preparing == 0 && window_is_empty(g->window);
+
+    if (!is_idle && clock_mono_ms(g->clock) < life->drain_until_ms) {
+        loop_timer_start(life->drain, 50);
+        return;
+    }
+    if (life->is_closing)
+        return;
+    life->is_closing = true;
+    stream_stop(g->stream, stream_has_closed, life);
+}
+
+static void terminate(int signo, void *arg)
+{
+    struct life *life = arg;
+    struct gateway *g = &life->g;
+
+    (void)signo;
+    if (g->is_stopping)
+        return;
+    g->is_stopping = true;
+    log_info("gateway", "event=stopping");
+    notify_send("STOPPING=1");
+    courier_stop(g->mail_out);
+    courier_stop(g->mail_in);
+    courier_stop(g->stanza_out);
+    inbound_stop(g, inbound_has_stopped);
+    life->drain_until_ms = clock_mono_ms(g->clock) + DRAIN_S * 1000;
+    loop_timer_start(life->drain, 0);
+}
+
+/* Starting. */
+
+static void say_pending(const char *text, void *arg)
+{
+    (void)arg;
+    log_warning("conf", "event=not-yet option=\"%s\"", text);
+}
+
+static int open_store(struct gateway *g, struct conf **conf, struct err *e)
+{
+    struct keyed_key key;
+
+    g->store = store_open((*conf)->store_url, STORE_READ_WRITE, e);
+    if (!g->store || store_lock(g->store, e) < 0 || store_key(g->store, &key, e) < 0 ||
+        files_sweep(g->store, e) < 0)
+        return -1;
+    g->settings = settings_new(conf, &key, e);
+    if (!g->settings)
+        return -1;
+    g->started = settings_hold(g->settings);
+    return 0;
+}
+
+static int open_jabber(struct life *life, struct err *e)
+{
+    static const struct stream_handler stream_handler = {stream_came_up, stream_went_down,
+                                                         stanza_arrived, stream_has_room};
+    static const struct router_handler router_handler = {
+        message_arrived, error_arrived, send_answer, find_contact, find_prompted, may_use};
+    struct gateway *g = &life->g;
+    const struct conf *conf = g->started->conf;
+
+    life->stream_settings = (struct stream_settings){
+        .jid = conf->jid,
+        .host = conf->jabber.host,
+        .port = conf->jabber.port,
+        .secret = conf->jabber.secret,
+        .ping_to = conf->home_count > 0 ? conf->home[0] : conf->jid,
+        .stanza_size_max = (size_t)conf->limit.stanza_size_max,
+    };
+    life->router_settings = (struct router_settings){conf->jid, POSTERN_VERSION};
+    g->stream =
+        stream_new(g->loop, g->net, g->clock, &life->stream_settings, &stream_handler, g, e);
+    if (!g->stream)
+        return -1;
+    g->window = window_new(g->loop, g->stream, WINDOW_MAX);
+    g->router = router_new(g->clock, &life->router_settings, &router_handler, g);
+    return g->window && g->router ? 0 : err_memory(e);
+}
+
+static int open_mail(struct life *life, struct err *e)
+{
+    struct gateway *g = &life->g;
+    const struct conf *conf = g->started->conf;
+
+    life->send_settings = (struct send_settings){
+        .server = conf->smtp,
+        .connections = conf->smtp_connections,
+        .helo_name = conf->mail_domain,
+    };
+    g->sender = sender_new(g->loop, &life->send_settings, e);
+    if (!g->sender)
+        return -1;
+    if (conf->web.text) {
+        g->web = web_new(g->loop, g->clock, &conf->web, &g->started->key, find_file, g, e);
+        if (!g->web)
+            return -1;
+    }
+    return inbound_open(g, e);
+}
+
+static int open_couriers(struct gateway *g, struct err *e)
+{
+    const struct courier_limits limits = {
+        .parcels_max = PARCELS_MAX,
+        .bytes_max = PARCEL_BYTES_MAX,
+        .message_max = (size_t)g->started->conf->limit.mail_size_max,
+    };
+
+    g->persist = persist_new(g->loop, g->store);
+    g->mail_out =
+        courier_new(g->loop, g->store, g->clock, QUEUE_MAIL_OUT, &limits, deliver_mail, g);
+    g->mail_in =
+        courier_new(g->loop, g->store, g->clock, QUEUE_MAIL_IN, &limits, deliver_jabber_mail, g);
+    g->stanza_out = courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits,
+                                deliver_jabber_stanza, g);
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out ? 0 : err_memory(e);
+}
+
+static int open_loop(struct life *life, struct err *e)
+{
+    struct gateway *g = &life->g;
+
+    g->loop = loop_new(e);
+    if (!g->loop)
+        return -1;
+    g->net = work_pool_new(g->loop, "net", NET_THREADS, POOL_WAITING_MAX, e);
+    g->readers =
+        g->net ? work_pool_new(g->loop, "readers", READER_THREADS, POOL_WAITING_MAX, e) : NULL;
+    if (!g->readers)
+        return -1;
+    life->on_term = loop_signal_new(g->loop, SIGTERM, terminate, life);
+    life->on_int = loop_signal_new(g->loop, SIGINT, terminate, life);
+    life->on_hup = loop_signal_new(g->loop, SIGHUP, reload, life);
+    life->tick = loop_timer_new(g->loop, ticked, life);
+    life->drain = loop_timer_new(g->loop, drain, life);
+    return life->on_term && life->on_int && life->on_hup && life->tick && life->drain
+               ? 0
+               : err_memory(e);
+}
+
+static int start(struct life *life, struct err *e)
+{
+    struct gateway *g = &life->g;
+
+    if (store_start(g->store, g->loop, e) < 0)
+        return -1;
+    stream_start(g->stream);
+    courier_start(g->mail_out);
+    courier_start(g->mail_in);
+    courier_start(g->stanza_out);
+    inbound_start(g);
+    loop_timer_start(life->tick, TICK_MS);
+    log_info("gateway", "event=started version=%s jid=%s mail_domain=%s", POSTERN_VERSION,
+             g->settings->conf->jid, g->settings->conf->mail_domain);
+    notify_send("READY=1");
+    return 0;
+}
+
+/* Threads first: what they finish still finds everything in place. */
+static void close_all(struct life *life)
+{
+    struct gateway *g = &life->g;
+
+    sender_free(g->sender);
+    work_pool_free(g->readers);
+    work_pool_free(g->net);
+    if (g->store)
+        store_stop(g->store);
+    inbound_close(g);
+    web_free(g->web);
+    window_free(g->window);
+    router_free(g->router);
+    stream_free(g->stream);
+    courier_free(g->mail_out);
+    courier_free(g->mail_in);
+    courier_free(g->stanza_out);
+    persist_free(g->persist);
+    store_close(g->store);
+    loop_timer_free(life->tick);
+    loop_timer_free(life->drain);
+    loop_signal_free(life->on_term);
+    loop_signal_free(life->on_int);
+    loop_signal_free(life->on_hup);
+    loop_free(g->loop);
+    settings_drop(g->started);
+    settings_drop(g->settings);
+}
+
+static int open_all(struct life *life, struct conf **conf, struct err *e)
+{
+    struct gateway *g = &life->g;
+
+    g->clock = &clock_system;
+    id_maker_init(&g->ids, g->clock);
+    if (send_check(&(*conf)->smtp, e) < 0 || open_store(g, conf, e) < 0 || open_loop(life, e) < 0 ||
+        open_couriers(g, e) < 0 || open_jabber(life, e) < 0 || open_mail(life, e) < 0)
+        return -1;
+    return start(life, e);
+}
+
+int gateway_run(const char *conf_path)
+{
+    struct life *life;
+    struct conf *conf;
+    struct err e;
+    int status = EX_OK;
+
+    conf = conf_read(conf_path, CONF_SERVE, &e);
+    if (!conf)
+        return command_fail(&e, EX_CONFIG);
+    log_set_journal(getenv("JOURNAL_STREAM") != NULL);
+    log_set_level(level_of(conf->log_level));
+    conf_each_pending(conf, say_pending, NULL);
+    life = calloc(1, sizeof *life);
+    if (!life) {
+        conf_free(conf);
+        return EX_TEMPFAIL;
+    }
+    life->conf_path = conf_path;
+    if (open_all(life, &conf, &e) < 0 || loop_run(life->g.loop, &e) < 0)
+        status = command_fail(&e, EX_CONFIG);
+    close_all(life);
+    conf_free(conf); /* when it was not handed over */
+    free(life);
+    if (status == EX_OK)
+        log_info("gateway", "event=stopped");
+    return status;
+}
+
+int command_run(const struct command_line *line)
+{
+    if (line->argc > 0)
+        return command_usage("run takes no arguments");
+    return gateway_run(line->conf_path);
+}

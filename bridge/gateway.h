@@ -1,0 +1,67 @@
+/*
+ * gateway: the running program: what it is made of, for the files of bridge/ that decide.
+ *
+ * Every part lives on the loop unless its header says otherwise.  A decision is one of four files:
+ * outbound (a stanza is accepted), inbound (a mail is accepted), deliver_mail and deliver_jabber (a
+ * message of the queue goes on its way and its outcome is written down).
+ */
+#ifndef BRIDGE_GATEWAY_H
+#define BRIDGE_GATEWAY_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/id.h"
+#include "base/loop.h"
+#include "base/work.h"
+#include "bridge/courier.h"
+#include "bridge/persist.h"
+#include "bridge/settings.h"
+#include "bridge/window.h"
+#include "component/router.h"
+#include "component/stream.h"
+#include "mail/imap_watch.h"
+#include "mail/send.h"
+#include "store/store.h"
+#include "web/web.h"
+
+struct inbound_box; /* one watched mailbox, in inbound.c */
+struct deliver_jabber;
+
+struct gateway {
+    struct loop *loop;
+    const struct clock *clock;
+    struct settings *settings; /* in force; replaced by a reload */
+    struct settings *started;  /* what the connections were made from */
+    struct id_maker ids;
+
+    struct store *store;
+    struct persist *persist;
+    struct work_pool *net;     /* IMAP and name look-ups */
+    struct work_pool *readers; /* parsing of mail */
+
+    struct stream *stream;
+    struct router *router;
+    struct window *window;
+    struct sender *sender;
+    struct web *web;
+
+    struct courier *mail_out, *mail_in, *stanza_out;
+    struct inbound_box *boxes;
+    void (*inbound_stopped)(struct gateway *g);
+    unsigned accepting; /* stanzas on their way into the store */
+    unsigned sending;   /* mails at the sender */
+    unsigned preparing; /* mails being parsed for delivery to Jabber */
+    bool is_stopping;
+};
+
+static inline int64_t gateway_now_s(const struct gateway *g)
+{
+    return clock_wall_s(g->clock);
+}
+
+/* Runs until SIGTERM or SIGINT; returns an exit status of sysexits.h. */
+int gateway_run(const char *conf_path);
+
+#endif

@@ -1,0 +1,456 @@
+/*
+ * inbound: mail that arrives is accepted for Jabber users.
+ *
+ * Data: a box per mailbox, an arrival per mail on its way into the store.  The header is read on a
+ * worker to learn who is addressed (IMAP has lost the envelope), the mail is stored as store work,
+ * and then the watch is told.  Loop thread.  A crash at any point offers the mail again, and the
+ * store knows by UIDVALIDITY and UID whether it has it.
+ */
+#include "bridge/inbound.h"
+
+#include "base/log.h"
+#include "bridge/outcome.h"
+#include "mapping/mime_read.h"
+#include "mapping/report_write.h"
+#include "store/cursors.h"
+#include "store/queue.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADER_ARENA = 16 << 20, PARCEL_ARENA = 1 << 20, REPORT_MAX = 1 << 20 };
+
+struct inbound_box {
+    struct gateway *gateway;
+    const struct conf_mailbox *mailbox;
+    struct imap_watch *watch;
+    char *origin; /* "imap:NAME" */
+    unsigned arrivals;
+    bool is_stopped;
+    struct inbound_box *next;
+};
+
+struct arrival {
+    struct work_job read;
+    struct store_work put;
+    struct inbound_box *box;
+    struct settings *settings;
+    struct parcel *parcel; /* the mail, or the report that it is too large */
+    char *data;            /* as fetched; the parcel's once it is made */
+    size_t len;
+    int64_t size;
+    bool is_truncated;
+    uint32_t uidvalidity, uid;
+    int64_t now_s, id;
+    struct err err;
+    bool is_new;
+};
+
+static void arrival_free(struct arrival *a)
+{
+    if (!a)
+        return;
+    parcel_free(a->parcel);
+    settings_drop(a->settings);
+    free(a->data);
+    free(a);
+}
+
+/* Reading the header, on a worker. */
+
+static size_t header_length(const char *data, size_t len)
+{
+    const char *end = buf_find(data, len, "\r\n\r\n", 4);
+
+    return end ? (size_t)(end - data) + 4 : len;
+}
+
+static int read_header(struct arrival *a, struct letter **out, struct arena *arena, struct err *e)
+{
+    struct mail_envelope envelope = {.mailbox_address = a->box->mailbox->address};
+    struct context ctx;
+
+    if (envelope.mailbox_address && !envelope.mailbox_address[0])
+        envelope.mailbox_address = NULL;
+    settings_context(a->settings, a->now_s, &ctx);
+    return mime_read(&ctx, arena, a->data, header_length(a->data, a->len), &envelope, out, e);
+}
+
+static int add_item(struct arrival *a, const char *recipient, const char *trouble)
+{
+    struct queue_message *m = &a->parcel->message;
+    struct queue_item *item = &m->items[m->item_count];
+
+    item->n = (unsigned)m->item_count++;
+    item->recipient = arena_strdup(parcel_arena(a->parcel), recipient);
+    item->next_at_s = a->now_s;
+    item->last_error = trouble ? trouble : "";
+    item->is_set_aside = trouble != NULL;
+    return item->recipient ? 0 : -1;
+}
+
+/* One item for each recipient here.  A mail that is for nobody is kept for the administrator to
+ * see. */
+static int add_items(struct arrival *a, const struct letter *letter, struct err *e)
+{
+    struct queue_message *m = &a->parcel->message;
+    struct arena *arena = parcel_arena(a->parcel);
+    const struct party *r;
+    size_t count = 0;
+
+    for (r = letter ? letter->recipients : NULL; r; r = r->next)
+        count++;
+    m->items = arena_alloc(arena, (count + 1) * sizeof *m->items);
+    if (!m->items)
+        return err_memory(e);
+    for (r = letter ? letter->recipients : NULL; r; r = r->next) {
+        const char *recipient = addr_text(arena, &r->mail);
+
+        if (!recipient || add_item(a, recipient, NULL) < 0)
+            return err_memory(e);
+    }
+    if (count > 0)
+        return 0;
+    if (add_item(a, "", letter ? "it names no Jabber user" : "it cannot be read") < 0)
+        return err_memory(e);
+    return 0;
+}
+
+static int make_mail(struct arrival *a, const struct letter *letter, struct err *e)
+{
+    struct queue_message *m = &a->parcel->message;
+    const char *sender = letter && letter->reverse_path ? letter->reverse_path : "";
+
+    m->id = a->id;
+    m->kind = QUEUE_MAIL_IN;
+    m->origin = a->box->origin;
+    m->created_s = a->now_s;
+    m->sender = arena_strdup(parcel_arena(a->parcel), sender);
+    if (!m->sender || add_items(a, letter, e) < 0)
+        return m->sender ? -1 : err_memory(e);
+    a->parcel->heap = a->data;
+    m->content = a->data;
+    m->content_len = a->len;
+    a->data = NULL;
+    return 0;
+}
+
+/* A mail over the limit is not fetched; its sender is told. */
+static int make_report(struct arrival *a, const struct letter *letter, struct err *e)
+{
+    struct queue_message *m = &a->parcel->message;
+    struct report_input in = {
+        .id = a->id,
+        .to = letter && letter->reverse_path ? letter->reverse_path : "",
+        .recipient = a->box->mailbox->address,
+        .action = REPORT_FAILED,
+        .status = {.code = 552, .enhanced = "5.3.4", .text = "the mail is too large"},
+        .arrived_s = a->now_s,
+        .original = a->data,
+        .original_len = a->len,
+    };
+    struct context ctx;
+    struct buf b;
+
+    if (!in.to[0])
+        return 0; /* nobody to tell: no message at all */
+    if (letter->recipients)
+        in.recipient = addr_text(parcel_arena(a->parcel), &letter->recipients->mail);
+    m->id = a->id;
+    m->kind = QUEUE_MAIL_OUT;
+    m->origin = "report";
+    m->created_s = a->now_s;
+    m->sender = "";
+    m->items = arena_alloc(parcel_arena(a->parcel), sizeof *m->items);
+    if (!m->items || !in.recipient || add_item(a, in.to, NULL) < 0)
+        return err_memory(e);
+    settings_context(a->settings, a->now_s, &ctx);
+    buf_init(&b, REPORT_MAX);
+    if (report_write(&ctx, &in, &b, e) < 0) {
+        buf_clear(&b);
+        return -1;
+    }
+    a->parcel->heap = buf_detach(&b, &m->content_len);
+    m->content = a->parcel->heap;
+    return m->content ? 0 : err_memory(e);
+}
+
+static int read_arrival(struct arrival *a, struct arena *arena, struct err *e)
+{
+    struct letter *letter = NULL;
+
+    if (read_header(a, &letter, arena, e) < 0 && e->class == ERR_RETRY)
+        return -1;
+    a->parcel = parcel_new(PARCEL_ARENA);
+    if (!a->parcel)
+        return err_memory(e);
+    return a->is_truncated ? make_report(a, letter, e) : make_mail(a, letter, e);
+}
+
+static void read_run(struct work_job *job)
+{
+    struct arrival *a = (struct arrival *)job;
+    struct arena *arena = arena_new(HEADER_ARENA + 4 * header_length(a->data, a->len));
+
+    err_clear(&a->err);
+    if (!arena)
+        err_memory(&a->err);
+    else if (read_arrival(a, arena, &a->err) == 0)
+        err_clear(&a->err);
+    arena_free(arena);
+}
+
+/* Storing it. */
+
+static int put_run(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct arrival *a = (struct arrival *)((char *)work - offsetof(struct arrival, put));
+
+    if (a->parcel->message.item_count == 0)
+        return 0;
+    return queue_put_fetched(txn, &a->parcel->message, a->box->mailbox->name, a->uidvalidity,
+                             a->uid, &a->is_new, e);
+}
+
+static void finish(struct arrival *a, const struct err *e)
+{
+    struct inbound_box *box = a->box;
+    char id[ID_TEXT_SIZE];
+
+    box->arrivals--;
+    if (e)
+        log_error("inbound", "event=not-stored mailbox=%s uid=%u class=%s error=\"%s\"",
+                  box->mailbox->name, a->uid, err_class_name(e->class), e->text);
+    else
+        log_info("inbound", "event=%s id=%s mailbox=%s uid=%u bytes=%zu%s",
+                 a->is_new ? "accepted" : "known", id_format(a->id, id), box->mailbox->name, a->uid,
+                 a->len, a->is_truncated ? " too-large=yes" : "");
+    imap_watch_done(box->watch, a->uidvalidity, a->uid, !e);
+    arrival_free(a);
+}
+
+static void put_done(struct store_work *work, const struct err *e)
+{
+    struct arrival *a = (struct arrival *)((char *)work - offsetof(struct arrival, put));
+    struct gateway *g = a->box->gateway;
+
+    if (!e && a->is_new) {
+        struct parcel *p = a->parcel;
+
+        a->parcel = NULL;
+        if (p->message.items[0].is_set_aside) {
+            log_warning("inbound", "event=set-aside reason=\"%s\" see=\"postern queue\"",
+                        p->message.items[0].last_error);
+            parcel_free(p);
+        } else if (p->message.kind == QUEUE_MAIL_IN) {
+            courier_offer(g->mail_in, p);
+        } else {
+            courier_offer(g->mail_out, p);
+        }
+    }
+    finish(a, e);
+}
+
+static void read_done(struct work_job *job)
+{
+    struct arrival *a = (struct arrival *)job;
+
+    if (a->err.class != ERR_NONE) {
+        finish(a, &a->err);
+        return;
+    }
+    a->put.run = put_run;
+    a->put.done = put_done;
+    if (store_submit(a->box->gateway->store, &a->put) < 0) {
+        err_set(&a->err, ERR_RETRY, "the store is busy");
+        finish(a, &a->err);
+    }
+}
+
+/* What the watch says. */
+
+static bool mail_arrived(const struct imap_mail *mail, void *arg)
+{
+    struct inbound_box *box = arg;
+    struct arrival *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return false;
+    a->box = box;
+    a->settings = settings_hold(box->gateway->settings);
+    a->now_s = gateway_now_s(box->gateway);
+    a->id = id_next(&box->gateway->ids);
+    a->uidvalidity = mail->uidvalidity;
+    a->uid = mail->uid;
+    a->size = mail->size;
+    a->is_truncated = mail->is_truncated;
+    a->len = mail->len;
+    a->data = malloc(mail->len + 1);
+    if (!a->data)
+        goto refuse;
+    memcpy(a->data, mail->data, mail->len);
+    a->data[mail->len] = '\0';
+    a->read.run = read_run;
+    a->read.done = read_done;
+    if (work_submit(box->gateway->readers, &a->read) < 0)
+        goto refuse;
+    box->arrivals++;
+    return true;
+refuse:
+    arrival_free(a);
+    return false;
+}
+
+struct cursor_work {
+    struct persist_work work;
+    const char *mailbox;
+    struct imap_cursor cursor;
+};
+
+static int cursor_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct cursor_work *c = (struct cursor_work *)w;
+
+    return cursors_put(txn, c->mailbox, c->cursor.uidvalidity, c->cursor.uid_next, e);
+}
+
+static void cursor_done(struct persist_work *w, const struct err *e)
+{
+    if (e)
+        log_warning("inbound", "event=cursor-not-stored error=\"%s\"", e->text);
+    free(w);
+}
+
+static void cursor_moved(const struct imap_cursor *cursor, void *arg)
+{
+    struct inbound_box *box = arg;
+    struct cursor_work *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return; /* losing it costs a second look at the mails */
+    c->mailbox = box->mailbox->name;
+    c->cursor = *cursor;
+    c->work.run = cursor_run;
+    c->work.done = cursor_done;
+    persist_submit(box->gateway->persist, &c->work);
+}
+
+static void state_changed(bool ready, const char *reason, void *arg)
+{
+    struct inbound_box *box = arg;
+
+    log_info("inbound", "event=%s mailbox=%s%s%s%s", ready ? "watching" : "away",
+             box->mailbox->name, reason ? " reason=\"" : "", reason ? reason : "",
+             reason ? "\"" : "");
+}
+
+/* Life. */
+
+struct first_cursor {
+    const char *mailbox;
+    struct imap_cursor cursor;
+};
+
+static int read_cursor(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct first_cursor *f = arg;
+
+    return cursors_get(txn, f->mailbox, &f->cursor.uidvalidity, &f->cursor.uid_next, e);
+}
+
+static int box_open(struct inbound_box *box, struct err *e)
+{
+    static const struct imap_handler handler = {mail_arrived, cursor_moved, state_changed};
+    struct gateway *g = box->gateway;
+    struct imap_settings settings = {
+        .mailbox = box->mailbox,
+        .mail_size_max = g->settings->conf->limit.mail_size_max,
+    };
+    struct first_cursor first = {.mailbox = box->mailbox->name};
+
+    if (store_now(g->store, read_cursor, &first, e) < 0)
+        return -1;
+    box->watch =
+        imap_watch_new(g->loop, g->net, g->clock, &settings, first.cursor, &handler, box, e);
+    return box->watch ? 0 : -1;
+}
+
+static char *origin_of(const char *name)
+{
+    char *text = malloc(strlen(name) + sizeof "imap:");
+
+    if (text)
+        strcat(strcpy(text, "imap:"), name);
+    return text;
+}
+
+int inbound_open(struct gateway *g, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < g->settings->conf->mailbox_count; i++) {
+        struct inbound_box *box = calloc(1, sizeof *box);
+
+        if (!box)
+            return err_memory(e);
+        box->gateway = g;
+        box->mailbox = &g->settings->conf->mailboxes[i];
+        box->next = g->boxes;
+        g->boxes = box;
+        box->origin = origin_of(box->mailbox->name);
+        if (!box->origin)
+            return err_memory(e);
+        if (box_open(box, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void inbound_start(struct gateway *g)
+{
+    struct inbound_box *box;
+
+    for (box = g->boxes; box; box = box->next)
+        imap_watch_start(box->watch);
+}
+
+static void box_stopped(void *arg)
+{
+    struct inbound_box *box = arg;
+    struct gateway *g = box->gateway;
+
+    box->is_stopped = true;
+    for (box = g->boxes; box; box = box->next)
+        if (!box->is_stopped)
+            return;
+    g->inbound_stopped(g);
+}
+
+void inbound_stop(struct gateway *g, void (*stopped)(struct gateway *g))
+{
+    struct inbound_box *box, *next;
+
+    g->inbound_stopped = stopped;
+    if (!g->boxes) {
+        stopped(g);
+        return;
+    }
+    for (box = g->boxes; box; box = next) {
+        next = box->next;
+        imap_watch_stop(box->watch, box_stopped, box);
+    }
+}
+
+void inbound_close(struct gateway *g)
+{
+    struct inbound_box *box = g->boxes, *next;
+
+    g->boxes = NULL;
+    for (; box; box = next) {
+        next = box->next;
+        imap_watch_free(box->watch);
+        free(box->origin);
+        free(box);
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * inbound: mail that arrives is accepted for Jabber users.
+ *
+ * A mail fetched from a mailbox is in the queue, on disk, before it is marked there.  Loop thread.
+ */
+#ifndef BRIDGE_INBOUND_H
+#define BRIDGE_INBOUND_H
+
+#include "base/err.h"
+#include "bridge/gateway.h"
+
+/* Makes a watch for each configured mailbox, with the cursor that the store remembers; before the
+ * store's writer starts. */
+int inbound_open(struct gateway *g, struct err *e) MUST_CHECK;
+void inbound_start(struct gateway *g);
+/* Stops watching; stopped is called once no mail is on its way into the store any more. */
+void inbound_stop(struct gateway *g, void (*stopped)(struct gateway *g));
+void inbound_close(struct gateway *g); /* after stopped, or never started */
+
+#endif

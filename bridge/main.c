@@ -1,0 +1,100 @@
+/*
+ * main: the command line of postern (doc/postern.1).  Owns nothing; a crash here leaves nothing
+ * behind.
+ */
+#include "bridge/command.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char default_conf[] = "/etc/postern/postern.conf";
+
+static const struct {
+    const char *name;
+    int (*run)(const struct command_line *line);
+} commands[] = {
+    {"run", command_run},         {"check", command_check}, {"map", command_map},
+    {"convert", command_convert}, {"queue", command_queue}, {"version", command_version},
+};
+
+static const char usage_text[] =
+    "usage: postern [-c FILE] run\n"
+    "       postern [-c FILE] check\n"
+    "       postern [-c FILE] map [--json] ADDRESS...\n"
+    "       postern [-c FILE] convert --to mail [--envelope] < stanza.xml\n"
+    "       postern [-c FILE] convert --to jabber [--recipient ADDR]... [--sender ADDR] < "
+    "message.eml\n"
+    "       postern [-c FILE] queue [list [--json] | show ID | retry ID|all | drop ID]\n"
+    "       postern version\n";
+
+int command_usage(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fputs("postern: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputs("\n", stderr);
+    va_end(ap);
+    fputs(usage_text, stderr);
+    return EX_USAGE;
+}
+
+int command_fail(const struct err *e, int bad_status)
+{
+    fprintf(stderr, "postern: %s\n", e->text);
+    switch (e->class) {
+    case ERR_RETRY:
+        return EX_TEMPFAIL;
+    case ERR_BUG:
+        return EX_SOFTWARE;
+    case ERR_NONE:
+    case ERR_PERMANENT:
+        break;
+    }
+    return bad_status;
+}
+
+int command_version(const struct command_line *line)
+{
+    if (line->argc > 0)
+        return command_usage("version takes no arguments");
+    puts("postern " POSTERN_VERSION);
+    return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct command_line line = {.conf_path = default_conf};
+    size_t i;
+    int opt;
+
+    signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not our end */
+    opterr = 0;
+    while ((opt = getopt(argc, argv, "+c:h")) != -1) {
+        if (opt == 'h') {
+            fputs(usage_text, stdout);
+            return EX_OK;
+        }
+        if (opt != 'c') {
+            if (strncmp(argv[optind - 1], "--help", 6) == 0)
+                return fputs(usage_text, stdout), EX_OK;
+            return command_usage("unknown option %s", argv[optind - 1]);
+        }
+        line.conf_path = optarg;
+        line.has_conf_path = true;
+    }
+    if (optind >= argc)
+        return command_usage("no command given");
+    for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[optind], commands[i].name) == 0) {
+            line.argc = argc - optind - 1;
+            line.argv = argv + optind + 1;
+            return commands[i].run(&line);
+        }
+    return command_usage("unknown command '%s'", argv[optind]);
+}

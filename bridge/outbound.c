@@ -1,0 +1,508 @@
+/*
+ * outbound: a message from Jabber is accepted for mail.
+ *
+ * Data: one struct acceptance per stanza, from the loop through the store's writer and back.  The
+ * stanza is read and judged on the loop; looking up the thread and composing the mail run on the
+ * writer inside the transaction that stores it, so a second message of a thread finds the first.  A
+ * crash before the commit loses a stanza that nobody was told was taken; after it, the courier
+ * finds the mail on disk.
+ */
+#include "bridge/outbound.h"
+
+#include "base/log.h"
+#include "bridge/policy.h"
+#include "bridge/threading.h"
+#include "mapping/mime_write.h"
+#include "mapping/reverse_path.h"
+#include "mapping/stanza_read.h"
+#include "mapping/stanza_write.h"
+#include "store/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LETTER_ARENA_MAX = 8 << 20, MIME_MAX = 8 << 20 };
+
+struct acceptance {
+    struct store_work work;
+    struct gateway *gateway;
+    struct settings *settings;
+    struct arena *arena; /* of the stanza */
+    struct xml_node *stanza;
+    struct arena *letter_arena;
+    struct letter *letter;
+    const char *bare_jid; /* of the sender */
+    int64_t now_s;
+    struct parcel *mail;    /* to the recipients on the mail side; NULL: none */
+    struct parcel *stanzas; /* one for each recipient on the Jabber side */
+};
+
+static void acceptance_free(struct acceptance *a)
+{
+    struct parcel *p, *next;
+
+    if (!a)
+        return;
+    parcel_free(a->mail);
+    for (p = a->stanzas; p; p = next) {
+        next = p->next;
+        parcel_free(p);
+    }
+    settings_drop(a->settings);
+    arena_free(a->letter_arena);
+    arena_free(a->arena);
+    free(a);
+}
+
+/* Tells the sender; an error that cannot be sent now is not owed: the stream it came by is gone. */
+static void refuse(struct acceptance *a, const struct jabber_error *error)
+{
+    struct xml_node *reply = jabber_error_reply(a->arena, a->stanza, error);
+
+    log_info("outbound", "event=refused code=%d condition=%s", error->code, error->condition);
+    if (!reply || stream_send_node(a->gateway->stream, reply) < 0)
+        log_warning("outbound", "event=refusal-not-sent");
+}
+
+static void refuse_with(struct acceptance *a, const char *condition, const char *text)
+{
+    struct jabber_error error;
+
+    jabber_error_init(&error, condition, text);
+    refuse(a, &error);
+}
+
+/* The parcel of the mail, with an item for each recipient there. */
+static int add_mail(struct acceptance *a)
+{
+    const struct party *r;
+    struct parcel *p;
+    struct queue_message *m;
+    size_t count = 0;
+
+    for (r = a->letter->recipients; r; r = r->next)
+        count += !r->is_jabber;
+    if (count == 0)
+        return 0;
+    p = a->mail = parcel_new(LETTER_ARENA_MAX);
+    if (!p)
+        return -1;
+    m = &p->message;
+    m->id = id_next(&a->gateway->ids);
+    m->kind = QUEUE_MAIL_OUT;
+    m->origin = "jabber";
+    m->created_s = a->now_s;
+    m->deadline_s = a->letter->expires_s;
+    m->items = arena_alloc(parcel_arena(p), count * sizeof *m->items);
+    if (!m->items)
+        return -1;
+    for (r = a->letter->recipients; r; r = r->next) {
+        struct queue_item *item;
+
+        if (r->is_jabber)
+            continue;
+        item = &m->items[m->item_count];
+        item->n = (unsigned)m->item_count++;
+        item->recipient = addr_text(parcel_arena(p), &r->mail);
+        item->next_at_s = a->now_s;
+        item->last_error = "";
+        if (!item->recipient)
+            return -1;
+    }
+    return 0;
+}
+
+/* A parcel for one recipient who lives on the Jabber side (multicast, XEP-0033 §4). */
+static int add_stanza(struct acceptance *a, const struct party *r)
+{
+    struct parcel *p = parcel_new(LETTER_ARENA_MAX);
+    struct queue_message *m;
+
+    if (!p)
+        return -1;
+    p->next = a->stanzas;
+    a->stanzas = p;
+    m = &p->message;
+    m->id = id_next(&a->gateway->ids);
+    m->kind = QUEUE_STANZA_OUT;
+    m->origin = "jabber";
+    m->sender = arena_strdup(parcel_arena(p), a->bare_jid);
+    m->created_s = a->now_s;
+    m->deadline_s = a->letter->expires_s;
+    m->items = arena_alloc(parcel_arena(p), sizeof *m->items);
+    if (!m->items || !m->sender)
+        return -1;
+    m->item_count = 1;
+    m->items[0].recipient = jid_bare(parcel_arena(p), &r->jid);
+    m->items[0].next_at_s = a->now_s;
+    m->items[0].last_error = "";
+    return m->items[0].recipient ? 0 : -1;
+}
+
+static const struct party *recipient_of(const struct acceptance *a, const struct parcel *p)
+{
+    struct party *r;
+
+    for (r = a->letter->recipients; r; r = r->next)
+        if (r->is_jabber) {
+            const char *bare = jid_bare(a->letter_arena, &r->jid);
+
+            if (bare && strcmp(bare, p->message.items[0].recipient) == 0)
+                return r;
+        }
+    return NULL;
+}
+
+/* On the writer. */
+
+static int set_content(struct parcel *p, struct buf *b, struct err *e)
+{
+    free(p->heap); /* of an earlier run */
+    p->heap = buf_detach(b, &p->message.content_len);
+    p->message.content = p->heap;
+    return p->heap ? 0 : err_memory(e);
+}
+
+static const char *join_references(struct letter *l)
+{
+    struct buf b;
+    const struct reference *r;
+    const char *text;
+
+    buf_init(&b, 64 << 10);
+    for (r = l->references; r; r = r->next) {
+        if (b.len > 0)
+            buf_addc(&b, ' ');
+        buf_adds(&b, r->message_id);
+    }
+    text = buf_failed(&b) ? NULL : arena_strndup(l->arena, b.data, b.len);
+    buf_clear(&b);
+    return text;
+}
+
+static int link_recipients(struct store_txn *txn, struct acceptance *a,
+                           const struct queue_message *m, struct err *e)
+{
+    struct letter *l = a->letter;
+    struct link link = {
+        .id = m->id,
+        .direction = LINK_TO_MAIL,
+        .jid = xml_get(a->stanza, "from"),
+        .stanza_to = xml_get(a->stanza, "to"),
+        .stanza_id = l->stanza_id,
+        .thread = l->thread,
+        .message_id = l->message_id,
+        .subject = l->subject,
+        .created_s = a->now_s,
+    };
+    const struct party *r;
+
+    link.references = join_references(l);
+    link.alias = addr_text(l->arena, &l->from.mail);
+    if (!link.references || !link.alias)
+        return err_memory(e);
+    for (r = l->recipients; r; r = r->next) {
+        if (r->is_jabber)
+            continue;
+        link.mail = addr_text(l->arena, &r->mail);
+        link.contact = jid_bare(l->arena, &r->jid);
+        if (!link.mail || !link.contact)
+            return err_memory(e);
+        if (links_put(txn, &link, e) < 0)
+            return -1;
+        link.n++;
+    }
+    return 0;
+}
+
+/* With several recipients the first one's conversation counts. */
+static int find_thread(struct store_txn *txn, struct acceptance *a, struct err *e)
+{
+    const struct party *r = a->letter->recipients;
+    const char *contact;
+
+    if (!r->jid.domain)
+        return 0;
+    contact = jid_bare(a->letter_arena, &r->jid);
+    if (!contact)
+        return err_memory(e);
+    return threading_to_mail(txn, a->letter, a->bare_jid, contact, e);
+}
+
+static int put_mail(struct store_txn *txn, struct acceptance *a, const struct context *ctx,
+                    struct err *e)
+{
+    struct queue_message *m = &a->mail->message;
+    struct buf b;
+    char id[ID_TEXT_SIZE];
+
+    a->letter->message_id = arena_printf(a->letter_arena, "%s@%s", id_format(m->id, id),
+                                         address_map_mail_domain(ctx->map));
+    m->sender = reverse_path_make(ctx, a->letter_arena, m->id);
+    m->sender = m->sender ? arena_strdup(parcel_arena(a->mail), m->sender) : NULL;
+    if (!a->letter->message_id || !m->sender)
+        return err_memory(e);
+    if (find_thread(txn, a, e) < 0)
+        return -1;
+    buf_init(&b, MIME_MAX);
+    if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(a->mail, &b, e) < 0) {
+        buf_clear(&b);
+        return -1;
+    }
+    if (queue_put(txn, m, e) < 0)
+        return -1;
+    return link_recipients(txn, a, m, e);
+}
+
+static int put_stanza(struct store_txn *txn, struct acceptance *a, struct parcel *p,
+                      const struct context *ctx, struct err *e)
+{
+    const struct party *r = recipient_of(a, p);
+    struct link link = {
+        .id = p->message.id,
+        .direction = LINK_TO_MAIL,
+        .jid = xml_get(a->stanza, "from"),
+        .contact = p->message.items[0].recipient,
+        .stanza_to = xml_get(a->stanza, "to"),
+        .stanza_id = xml_get(a->stanza, "id"),
+        .mail = "",
+        .alias = "",
+        .references = "",
+        .created_s = a->now_s,
+    };
+    char id[ID_TEXT_SIZE];
+    struct xml_node *stanza;
+    struct buf b;
+
+    a->letter->stanza_id = arena_printf(a->letter_arena, "%s-0", id_format(p->message.id, id));
+    stanza = r && a->letter->stanza_id ? stanza_write(ctx, a->letter_arena, a->letter, r) : NULL;
+    a->letter->stanza_id = link.stanza_id;
+    if (!stanza)
+        return err_memory(e);
+    buf_init(&b, MIME_MAX);
+    xml_write(&b, stanza, STREAM_NS);
+    if (set_content(p, &b, e) < 0 || queue_put(txn, &p->message, e) < 0)
+        return -1;
+    return links_put(txn, &link, e);
+}
+
+static int accept_run(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct acceptance *a = (struct acceptance *)work;
+    struct parcel *p;
+    struct context ctx;
+
+    settings_context(a->settings, a->now_s, &ctx);
+    if (a->mail && put_mail(txn, a, &ctx, e) < 0)
+        return -1;
+    for (p = a->stanzas; p; p = p->next)
+        if (put_stanza(txn, a, p, &ctx, e) < 0)
+            return -1;
+    return 0;
+}
+
+/* Back on the loop. */
+
+static void left_one(struct gateway *g)
+{
+    g->accepting--;
+    if (g->accepting <= OUTBOUND_ACCEPTING_MAX / 2)
+        stream_pause(g->stream, false);
+}
+
+static void log_accepted(const struct acceptance *a, const struct parcel *p)
+{
+    char id[ID_TEXT_SIZE];
+
+    log_info("outbound", "event=accepted id=%s from=%s recipients=%zu bytes=%zu",
+             id_format(p->message.id, id), a->bare_jid, p->message.item_count,
+             p->message.content_len);
+}
+
+static void accept_done(struct store_work *work, const struct err *e)
+{
+    struct acceptance *a = (struct acceptance *)work;
+    struct gateway *g = a->gateway;
+    struct parcel *p;
+
+    left_one(g);
+    if (e) {
+        log_error("outbound", "event=not-stored class=%s error=\"%s\"", err_class_name(e->class),
+                  e->text);
+        if (e->class == ERR_PERMANENT)
+            refuse_with(a, "not-acceptable", e->text);
+        else
+            refuse_with(a, "resource-constraint",
+                        "The gateway could not store the message. Try again later.");
+        acceptance_free(a);
+        return;
+    }
+    if (a->mail) {
+        log_accepted(a, a->mail);
+        courier_offer(g->mail_out, a->mail);
+        a->mail = NULL;
+    }
+    while ((p = a->stanzas)) {
+        a->stanzas = p->next;
+        log_accepted(a, p);
+        courier_offer(g->stanza_out, p);
+    }
+    acceptance_free(a);
+}
+
+/* A contact that is a Jabber user of this very gateway would come back as mail: told, not looped.
+ */
+static bool is_own_address(struct acceptance *a, const struct party *r)
+{
+    struct jid jid;
+    struct err e;
+    const char *bare;
+
+    if (r->is_jabber || !address_map_owns_address(a->settings->map, &r->mail))
+        return false;
+    if (address_map_mail_to_jid(a->settings->map, a->letter_arena, &r->mail, &jid, NULL, &e) < 0) {
+        refuse_with(a, "item-not-found", e.text);
+        return true;
+    }
+    bare = jid_bare(a->letter_arena, &jid);
+    refuse_with(a, "not-acceptable",
+                arena_printf(a->arena, "This address belongs to a Jabber user: write to %s.",
+                             bare ? bare : "them"));
+    return true;
+}
+
+/* Judges the letter; false: it was refused. */
+static bool admit(struct acceptance *a)
+{
+    const struct party *r;
+
+    for (r = a->letter->recipients; r; r = r->next) {
+        if (is_own_address(a, r))
+            return false;
+        if (!r->is_jabber && !addr_is_ascii(&r->mail)) {
+            refuse_with(a, "not-acceptable",
+                        "The mail relay cannot take an address with non-ASCII characters before "
+                        "the @ (5.6.7).");
+            return false;
+        }
+    }
+    if (a->letter->expires_s != 0 && a->letter->expires_s <= a->now_s) {
+        refuse_with(a, "not-acceptable", "The message had expired before it was sent.");
+        return false;
+    }
+    return true;
+}
+
+static int add_parcels(struct acceptance *a)
+{
+    const struct party *r;
+
+    if (add_mail(a) < 0)
+        return -1;
+    for (r = a->letter->recipients; r; r = r->next)
+        if (r->is_jabber && add_stanza(a, r) < 0)
+            return -1;
+    return 0;
+}
+
+static void submit(struct acceptance *a)
+{
+    struct gateway *g = a->gateway;
+
+    a->work.run = accept_run;
+    a->work.done = accept_done;
+    if (add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {
+        refuse_with(a, "resource-constraint", "The gateway is busy. Try again later.");
+        acceptance_free(a);
+        return;
+    }
+    if (++g->accepting >= OUTBOUND_ACCEPTING_MAX)
+        stream_pause(g->stream, true);
+}
+
+/* The sender's JID, judged; false: refused. */
+static bool admit_sender(struct acceptance *a)
+{
+    struct jid from;
+    struct err e;
+
+    if (jid_parse(a->letter_arena, xml_get(a->stanza, "from"), &from, &e) < 0) {
+        refuse_with(a, "jid-malformed", e.text);
+        return false;
+    }
+    if (!policy_may_send(a->settings, &from)) {
+        refuse_with(a, "forbidden", "Only users of this server may send mail through its gateway.");
+        return false;
+    }
+    a->bare_jid = jid_bare(a->letter_arena, &from);
+    if (!a->bare_jid) {
+        refuse_with(a, "resource-constraint", "The gateway is out of memory. Try again later.");
+        return false;
+    }
+    return true;
+}
+
+static void accept_stanza(struct acceptance *a)
+{
+    struct jabber_error error;
+    struct context ctx;
+
+    if (!xml_get(a->stanza, "to")) {
+        xml_set(a->arena, a->stanza, "to", address_map_gateway(a->settings->map));
+        refuse_with(a, "bad-request", "The message has no recipient.");
+        acceptance_free(a);
+        return;
+    }
+    if (!admit_sender(a)) {
+        acceptance_free(a);
+        return;
+    }
+    settings_context(a->settings, a->now_s, &ctx);
+    switch (stanza_read(&ctx, a->letter_arena, a->stanza, &a->letter, &error)) {
+    case STANZA_LETTER:
+        if (admit(a)) {
+            submit(a);
+            return;
+        }
+        break;
+    case STANZA_IGNORE:
+        break;
+    case STANZA_REFUSED:
+        refuse(a, &error);
+        break;
+    case STANZA_FAILED:
+        refuse_with(a, "resource-constraint", "The gateway is out of memory. Try again later.");
+        break;
+    }
+    acceptance_free(a);
+}
+
+void outbound_message(struct gateway *g, struct xml_node *stanza, struct arena *arena)
+{
+    struct acceptance *a;
+
+    /* RFC 6120 §8.1 makes the host stamp both; nobody can be told about a message without from. */
+    if (!xml_get(stanza, "from")) {
+        log_warning("outbound", "event=dropped reason=\"a message without from\"");
+        arena_free(arena);
+        return;
+    }
+    a = calloc(1, sizeof *a);
+    if (!a) {
+        log_error("outbound", "event=dropped reason=\"out of memory\"");
+        arena_free(arena);
+        return;
+    }
+    a->gateway = g;
+    a->settings = settings_hold(g->settings);
+    a->arena = arena;
+    a->stanza = stanza;
+    a->now_s = gateway_now_s(g);
+    a->letter_arena = arena_new(LETTER_ARENA_MAX);
+    if (!a->letter_arena) {
+        refuse_with(a, "resource-constraint", "The gateway is out of memory. Try again later.");
+        acceptance_free(a);
+        return;
+    }
+    accept_stanza(a);
+}

@@ -1,0 +1,212 @@
+/*
+ * outcome: what becomes of an item, written down in one piece.  No data of its own; runs inside
+ * store work, so a crash leaves either the item or its report, never both and never none.
+ */
+#include "bridge/outcome.h"
+
+#include "base/log.h"
+#include "component/stream.h"
+#include "mapping/report_write.h"
+
+#include <string.h>
+
+enum { ARENA_MAX = 4 << 20, REPORT_MAX = 1 << 20 };
+
+static int put_one(struct store_txn *txn, enum queue_kind kind, int64_t id, const char *sender,
+                   const char *recipient, const char *content, size_t len, int64_t now_s,
+                   struct err *e)
+{
+    struct queue_item item = {.recipient = recipient, .next_at_s = now_s, .last_error = ""};
+    struct queue_message m = {
+        .id = id,
+        .kind = kind,
+        .sender = sender,
+        .origin = "report",
+        .created_s = now_s,
+        .content = content,
+        .content_len = len,
+        .items = &item,
+        .item_count = 1,
+    };
+
+    return queue_put(txn, &m, e);
+}
+
+static const char *node_text(struct arena *a, const struct xml_node *node)
+{
+    const char *text = NULL;
+    struct buf b;
+
+    if (!node)
+        return NULL;
+    buf_init(&b, REPORT_MAX);
+    xml_write(&b, node, STREAM_NS);
+    if (!buf_failed(&b))
+        text = arena_strndup(a, b.data, b.len);
+    buf_clear(&b);
+    return text;
+}
+
+/* Errors come from the JID that the original was sent to, as RFC 6120 §8.3.1 has it. */
+static const char *error_from(const struct link *link)
+{
+    return link->stanza_to ? link->stanza_to : link->contact;
+}
+
+const char *outcome_condition(struct arena *a, const struct xml_node *error)
+{
+    const struct xml_node *child;
+
+    for (child = error->first; child; child = child->next)
+        if (child->name && strcmp(child->ns, "urn:ietf:params:xml:ns:xmpp-stanzas") == 0 &&
+            strcmp(child->name, "text") != 0)
+            return arena_strdup(a, child->name);
+    return "undefined-condition";
+}
+
+const char *outcome_error_text(struct arena *a, const struct link *link,
+                               const struct jabber_error *error)
+{
+    return node_text(a,
+                     jabber_error_message(a, error_from(link), link->jid, link->stanza_id, error));
+}
+
+static int put_error(struct store_txn *txn, struct arena *a, const struct link *link,
+                     const struct jabber_error *error, int64_t report_id, int64_t now_s,
+                     struct err *e)
+{
+    const char *text = outcome_error_text(a, link, error);
+
+    if (!text)
+        return err_memory(e);
+    return put_one(txn, QUEUE_STANZA_OUT, report_id, error_from(link), link->jid, text,
+                   strlen(text), now_s, e);
+}
+
+static int mail_failed(struct store_txn *txn, struct arena *a, const struct queue_message *m,
+                       unsigned n, const struct smtp_status *status, int64_t report_id,
+                       int64_t now_s, struct err *e)
+{
+    struct jabber_error error;
+    struct link *link;
+
+    if (links_by_id(txn, a, m->id, n, &link, e) < 0)
+        return -1;
+    if (link) { /* a report of ours has none: never an error for an error */
+        if (status_to_jabber(a, status, link->mail, &error) < 0)
+            return err_memory(e);
+        if (put_error(txn, a, link, &error, report_id, now_s, e) < 0)
+            return -1;
+    }
+    return queue_remove(txn, m->id, n, e);
+}
+
+int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
+                        const struct queue_message *m, unsigned n, const struct smtp_status *status,
+                        int64_t report_id, int64_t now_s, struct err *e)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    int r;
+
+    (void)s;
+    if (!a)
+        return err_memory(e);
+    r = mail_failed(txn, a, m, n, status, report_id, now_s, e);
+    arena_free(a);
+    return r;
+}
+
+/* XEP-0022 §4.3: an event with nothing but the id says that what was told before is cancelled. */
+static const char *cancelled_text(struct arena *a, const struct link *link)
+{
+    struct xml_node *message = xml_new(a, STREAM_NS, "message"), *x;
+
+    xml_set(a, message, "from", error_from(link));
+    xml_set(a, message, "to", link->jid);
+    x = xml_add(a, message, "jabber:x:event", "x");
+    if (!xml_add_with_text(a, x, "jabber:x:event", "id", link->stanza_id ? link->stanza_id : ""))
+        return NULL;
+    return node_text(a, message);
+}
+
+static int mail_expired(struct store_txn *txn, struct arena *a, const struct queue_message *m,
+                        unsigned n, int64_t report_id, int64_t now_s, struct err *e)
+{
+    const char *text;
+    struct link *link;
+
+    if (links_by_id(txn, a, m->id, n, &link, e) < 0)
+        return -1;
+    if (link) {
+        text = cancelled_text(a, link);
+        if (!text)
+            return err_memory(e);
+        if (put_one(txn, QUEUE_STANZA_OUT, report_id, error_from(link), link->jid, text,
+                    strlen(text), now_s, e) < 0)
+            return -1;
+    }
+    return queue_remove(txn, m->id, n, e);
+}
+
+int outcome_mail_expired(struct store_txn *txn, const struct queue_message *m, unsigned n,
+                         int64_t report_id, int64_t now_s, struct err *e)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    int r;
+
+    if (!a)
+        return err_memory(e);
+    r = mail_expired(txn, a, m, n, report_id, now_s, e);
+    arena_free(a);
+    return r;
+}
+
+int outcome_stanza_failed(struct store_txn *txn, const struct queue_message *m,
+                          const struct jabber_error *error, int64_t report_id, int64_t now_s,
+                          struct err *e)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    struct link *link;
+    int r = -1;
+
+    if (!a)
+        return err_memory(e);
+    if (links_by_id(txn, a, m->id, 0, &link, e) < 0)
+        goto out;
+    if (link && put_error(txn, a, link, error, report_id, now_s, e) < 0)
+        goto out;
+    r = queue_remove(txn, m->id, 0, e);
+out:
+    arena_free(a);
+    return r;
+}
+
+int outcome_report(struct store_txn *txn, const struct settings *s, const struct outcome_report *in,
+                   int64_t report_id, int64_t now_s, struct err *e)
+{
+    struct report_input input = {
+        .id = report_id,
+        .to = in->reverse_path,
+        .recipient = in->recipient,
+        .recipient_jid = in->recipient_jid,
+        .action = REPORT_FAILED,
+        .status = in->status,
+        .jabber_condition = in->jabber_condition,
+        .arrived_s = in->arrived_s,
+        .original = in->original,
+        .original_len = in->original_len,
+    };
+    struct context ctx;
+    struct buf b;
+    int r;
+
+    if (!in->reverse_path || !in->reverse_path[0])
+        return 0; /* RFC 5321 §4.5.5: never a report about a report */
+    settings_context(s, now_s, &ctx);
+    buf_init(&b, REPORT_MAX);
+    r = report_write(&ctx, &input, &b, e);
+    if (r == 0)
+        r = put_one(txn, QUEUE_MAIL_OUT, report_id, "", in->reverse_path, b.data, b.len, now_s, e);
+    buf_clear(&b);
+    return r;
+}

@@ -1,0 +1,56 @@
+/*
+ * outcome: what becomes of an item, written down in one piece.
+ *
+ * A failure and the message that reports it are one transaction, so nobody is left without an
+ * answer and nobody gets two.  These calls run inside store work, on its thread; ids of new
+ * messages are made on the loop before.
+ */
+#ifndef BRIDGE_OUTCOME_H
+#define BRIDGE_OUTCOME_H
+
+#include "bridge/settings.h"
+#include "mapping/status.h"
+#include "store/links.h"
+#include "store/queue.h"
+
+/* A mail did not arrive: the item goes, an error stanza for the original message is queued under
+ * report_id. */
+int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
+                        const struct queue_message *m, unsigned n, const struct smtp_status *status,
+                        int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* The message's own deadline passed in our queue: the item goes, the sender is told by
+ * jabber:x:event (a cancelled event, XEP-0022). */
+int outcome_mail_expired(struct store_txn *txn, const struct queue_message *m, unsigned n,
+                         int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* A stanza of ours to a Jabber recipient of a multicast was refused: the item goes, the sender is
+ * told. */
+int outcome_stanza_failed(struct store_txn *txn, const struct queue_message *m,
+                          const struct jabber_error *error, int64_t report_id, int64_t now_s,
+                          struct err *e) MUST_CHECK;
+
+/* A mail did not reach its Jabber user: a delivery report to its reverse-path is queued under
+ * report_id, unless that is null (then nothing is). */
+struct outcome_report {
+    const char *reverse_path;
+    const char *recipient;
+    const char *recipient_jid;
+    const char *jabber_condition;
+    struct smtp_status status;
+    int64_t arrived_s;
+    const char *original;
+    size_t original_len;
+};
+int outcome_report(struct store_txn *txn, const struct settings *s, const struct outcome_report *in,
+                   int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* The condition that an <error/> names, for Diagnostic-Code; "undefined-condition" when it names
+ * none. */
+const char *outcome_condition(struct arena *a, const struct xml_node *error);
+
+/* The error stanza for a link, as text in the arena; NULL: memory. */
+const char *outcome_error_text(struct arena *a, const struct link *link,
+                               const struct jabber_error *error);
+
+#endif

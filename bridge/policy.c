@@ -1,0 +1,59 @@
+/*
+ * policy: who may do what, and when to try again.  No data, any thread.
+ */
+#include "bridge/policy.h"
+
+#include <string.h>
+
+bool policy_may_send(const struct settings *s, const struct jid *from)
+{
+    return from->node && conf_is_home(s->conf, from->domain);
+}
+
+/* Is the JID the left side of a map rule, by itself or by its domain? */
+static bool is_mapped(const struct conf *conf, const struct jid *jid)
+{
+    size_t i, n = jid->node ? strlen(jid->node) : 0;
+
+    for (i = 0; i < conf->map_count; i++) {
+        const char *left = conf->map[i].jabber, *at = strrchr(left, '@');
+
+        if (!at || strcmp(at + 1, jid->domain) != 0)
+            continue;
+        if (strncmp(left, "*@", 2) == 0)
+            return true;
+        if (jid->node && (size_t)(at - left) == n && strncmp(left, jid->node, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool policy_may_receive(const struct settings *s, const struct jid *to)
+{
+    return conf_is_home(s->conf, to->domain) || is_mapped(s->conf, to);
+}
+
+int64_t policy_next_try(const struct settings *s, const struct queue_message *m, unsigned attempts,
+                        int64_t now_s)
+{
+    int64_t wait = s->conf->queue.retry_first_s, end = m->created_s + s->conf->queue.lifetime_s;
+    unsigned char random = 128;
+    int64_t next;
+
+    while (attempts-- > 0 && wait < s->conf->queue.retry_max_s)
+        wait *= 2;
+    if (wait > s->conf->queue.retry_max_s)
+        wait = s->conf->queue.retry_max_s;
+    if (keyed_random(&random, 1, NULL) < 0)
+        random = 128; /* without randomness all wait alike, which is no harm */
+    wait += wait * (random - 128) / 640;
+    next = now_s + (wait > 0 ? wait : 1);
+    if (m->deadline_s != 0 && m->deadline_s < end)
+        end = m->deadline_s;
+    return next < end || end <= now_s ? next : end;
+}
+
+bool policy_is_given_up(const struct settings *s, const struct queue_message *m, int64_t now_s)
+{
+    return now_s >= m->created_s + s->conf->queue.lifetime_s;
+}

@@ -1,0 +1,54 @@
+/*
+ * settings: the configuration in force, shared by reference count.  Owns the conf and the address
+ * map. Any thread; a crash leaves nothing behind.
+ */
+#include "bridge/settings.h"
+
+#include <stdlib.h>
+
+struct settings *settings_new(struct conf **conf, const struct keyed_key *key, struct err *e)
+{
+    struct settings *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        err_memory(e);
+        conf_free(*conf);
+        *conf = NULL;
+        return NULL;
+    }
+    s->refs = 1;
+    s->owned = *conf;
+    s->conf = *conf;
+    *conf = NULL;
+    s->key = *key;
+    s->map = address_map_new(s->conf, e);
+    if (!s->map) {
+        settings_drop(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct settings *settings_hold(struct settings *s)
+{
+    __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+void settings_drop(struct settings *s)
+{
+    if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    address_map_free(s->map);
+    conf_free(s->owned);
+    free(s);
+}
+
+void settings_context(const struct settings *s, int64_t now_s, struct context *out)
+{
+    out->map = s->map;
+    out->now_s = now_s;
+    out->key = &s->key;
+    out->lead_with_subject = true;
+    out->cut_quotes = true;
+}

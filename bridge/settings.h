@@ -1,0 +1,32 @@
+/*
+ * settings: the configuration in force and what is built from it once.
+ *
+ * Shared by reference count, because a reload may replace it while work for the old one is under
+ * way. Read only; any thread may hold and drop.
+ */
+#ifndef BRIDGE_SETTINGS_H
+#define BRIDGE_SETTINGS_H
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/keyed.h"
+#include "mapping/context.h"
+
+struct settings {
+    const struct conf *conf;
+    struct address_map *map;
+    struct keyed_key key;
+    int refs; /* atomic */
+    struct conf *owned;
+};
+
+/* Takes *conf over (it is NULL after), also when it fails. */
+struct settings *settings_new(struct conf **conf, const struct keyed_key *key, struct err *e);
+struct settings *settings_hold(struct settings *s);
+void settings_drop(struct settings *s); /* takes NULL */
+
+/* What a conversion needs; borrows from s. */
+void settings_context(const struct settings *s, int64_t now_s, struct context *out);
+
+#endif

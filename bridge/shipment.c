@@ -1,0 +1,451 @@
+/*
+ * shipment: a mail of the queue is read and its stanzas are made.
+ *
+ * Data: one struct shipment per parcel.  Reading the mail and storing its attachments run on a
+ * worker, looking up threads and writing stanzas on the store's writer.  A crash leaves files that
+ * no row names (swept at the next start) and the mail in the queue.
+ */
+#include "bridge/shipment.h"
+
+#include "base/log.h"
+#include "bridge/bounce.h"
+#include "bridge/outcome.h"
+#include "bridge/policy.h"
+#include "bridge/threading.h"
+#include "mapping/mime_read.h"
+#include "mapping/reverse_path.h"
+#include "mapping/stanza_write.h"
+#include "store/files.h"
+#include "web/url.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ARENA_EXTRA = 16 << 20,
+    TEXT_MAX = 64 << 10,  /* a longer text is served as a file */
+    TEXT_SHOWN = 16 << 10 /* and begins like this in the message */
+};
+
+void shipment_free(struct shipment *s)
+{
+    if (!s)
+        return;
+    settings_drop(s->settings);
+    arena_free(s->arena);
+    free(s->legs);
+    free(s);
+}
+
+struct shipment *shipment_new(struct gateway *g, struct parcel *p)
+{
+    struct shipment *s = calloc(1, sizeof *s);
+    size_t i;
+
+    if (!s)
+        return NULL;
+    s->gateway = g;
+    s->parcel = p;
+    s->settings = settings_hold(g->settings);
+    s->now_s = gateway_now_s(g);
+    s->arena = arena_new(4 * p->message.content_len + ARENA_EXTRA);
+    s->legs = calloc(p->message.item_count, sizeof *s->legs);
+    if (!s->arena || !s->legs) {
+        shipment_free(s);
+        return NULL;
+    }
+    for (i = 0; i < p->message.item_count; i++) {
+        s->legs[i].shipment = s;
+        s->legs[i].item = &p->message.items[i];
+    }
+    return s;
+}
+
+/* Reading, on a worker. */
+
+/* The same for the same part of the same mail, so that a second try writes the same file. */
+static int64_t file_id(const struct settings *st, int64_t message_id, unsigned part)
+{
+    int64_t name[2] = {message_id, part};
+    char hex[17];
+
+    keyed_hash_hex(&st->key, "file id", name, sizeof name, 8, hex);
+    return (int64_t)(strtoull(hex, NULL, 16) & INT64_MAX);
+}
+
+static int store_attachment(struct shipment *s, struct attachment *at, unsigned part, struct err *e)
+{
+    int64_t id = file_id(s->settings, s->parcel->message.id, part);
+    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
+    char token[KEYED_TOKEN_SIZE];
+    const char *name;
+
+    if (!at->content || !s->settings->conf->web_url)
+        return 0;
+    if (files_write(s->gateway->store, id, at->content, at->size, e) < 0)
+        return -1;
+    keyed_token(&s->settings->key, "file", id, expires, token);
+    name = url_segment(s->arena, at->filename ? at->filename : "attachment");
+    at->url =
+        name ? arena_printf(s->arena, "%s/f/%s/%s", s->settings->conf->web_url, token, name) : NULL;
+    return at->url ? 0 : err_memory(e);
+}
+
+static size_t utf8_cut(const char *text, size_t n)
+{
+    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+/* A text too long for a stanza becomes a file, and its beginning the message. */
+static int shorten(struct shipment *s, struct err *e)
+{
+    struct letter *l = s->letter;
+    size_t len = l->text ? strlen(l->text) : 0;
+    struct attachment *at;
+
+    if (len <= TEXT_MAX)
+        return 0;
+    at = letter_add_attachment(l);
+    if (!at)
+        return err_memory(e);
+    at->content = l->text;
+    at->size = len;
+    at->filename = "message.txt";
+    at->media_type = "text/plain";
+    at->description = "The whole text";
+    l->text = arena_printf(s->arena, "%.*s…", (int)utf8_cut(l->text, TEXT_SHOWN), l->text);
+    l->is_cut = true;
+    return l->text ? 0 : err_memory(e);
+}
+
+static int read_mail(struct shipment *s, struct err *e)
+{
+    const struct queue_message *m = &s->parcel->message;
+    const char **recipients = arena_alloc(s->arena, (m->item_count + 1) * sizeof *recipients);
+    struct mail_envelope envelope = {.reverse_path = m->sender, .recipient_count = m->item_count};
+    struct attachment *at;
+    struct context ctx;
+    unsigned part = 0;
+    size_t i;
+
+    if (!recipients)
+        return err_memory(e);
+    for (i = 0; i < m->item_count; i++)
+        recipients[i] = m->items[i].recipient;
+    envelope.recipients = recipients;
+    settings_context(s->settings, s->now_s, &ctx);
+    if (mime_read(&ctx, s->arena, m->content, m->content_len, &envelope, &s->letter, e) < 0 ||
+        shorten(s, e) < 0)
+        return -1;
+    for (at = s->letter->attachments; at; at = at->next)
+        if (store_attachment(s, at, part++, e) < 0)
+            return -1;
+    return 0;
+}
+
+static void read_run(struct work_job *job)
+{
+    struct shipment *s = (struct shipment *)job;
+
+    if (read_mail(s, &s->err) < 0)
+        s->letter = NULL;
+}
+
+/* Making the stanzas, on the writer. */
+
+static void drop(struct leg *leg, const char *why)
+{
+    leg->fate = LEG_DROPPED;
+    leg->why = why;
+}
+
+static void fail(struct leg *leg, int code, const char *enhanced, const char *text)
+{
+    leg->fate = LEG_FAILED;
+    leg->status.code = code;
+    leg->status.enhanced = enhanced;
+    leg->status.text = text;
+}
+
+static int set_text(struct leg *leg, const struct xml_node *stanza, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct buf b;
+
+    if (!stanza)
+        return err_memory(e);
+    buf_init(&b, 8 << 20);
+    xml_write(&b, stanza, STREAM_NS);
+    leg->len = b.len;
+    leg->text = buf_failed(&b) ? NULL : arena_strndup(s->arena, b.data, b.len);
+    buf_clear(&b);
+    if (!leg->text)
+        return err_memory(e);
+    if ((int64_t)leg->len > s->settings->conf->limit.stanza_size_max)
+        fail(leg, 552, "5.3.4", "the message is too large for a Jabber server");
+    return 0;
+}
+
+static const char *references_text(struct letter *l)
+{
+    const char *text = "";
+    const struct reference *r;
+
+    for (r = l->references; r && text; r = r->next)
+        text = arena_printf(l->arena, "%s%s%s", text, *text ? " " : "", r->message_id);
+    return text;
+}
+
+/* What a reply to this message, and a late error for it, will need to know. */
+static int fill_link(struct leg *leg, struct err *e)
+{
+    enum { HEADER_MAX = 16 << 10 };
+    struct shipment *s = leg->shipment;
+    const struct queue_message *m = &s->parcel->message;
+    struct letter *l = s->letter;
+    const char *end = buf_find(m->content, m->content_len, "\r\n\r\n", 4);
+    size_t header = end ? (size_t)(end - m->content) + 2 : 0;
+
+    leg->link = (struct link){
+        .id = m->id,
+        .n = leg->item->n,
+        .direction = LINK_TO_JABBER,
+        .jid = leg->to,
+        .contact = l->from.jid.domain ? jid_bare(s->arena, &l->from.jid) : "",
+        .mail = m->sender,
+        .alias = leg->item->recipient,
+        .stanza_id = leg->id,
+        .thread = l->thread,
+        .message_id = l->message_id,
+        .references = references_text(l),
+        .subject = l->subject,
+        .created_s = s->now_s,
+    };
+    if (header > 0 && header <= HEADER_MAX)
+        leg->link.mail_header = arena_strndup(s->arena, m->content, header);
+    return leg->link.contact && leg->link.references ? 0 : err_memory(e);
+}
+
+/* A mail for this user. */
+static int make_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                        const struct jid *jid, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct party recipient = {.jid = *jid, .is_jabber = true, .role = PARTY_TO};
+
+    if (s->letter->expires_s != 0 && s->letter->expires_s <= s->now_s) {
+        drop(leg, "expired");
+        return 0;
+    }
+    leg->to = jid_bare(s->arena, jid);
+    if (!leg->to)
+        return err_memory(e);
+    if (threading_to_jabber(txn, ctx, s->letter, leg->to, e) < 0)
+        return -1;
+    s->letter->stanza_id = leg->id;
+    if (set_text(leg, stanza_write(ctx, s->arena, s->letter, &recipient), e) < 0)
+        return -1;
+    return fill_link(leg, e);
+}
+
+/* A report on a message of ours: an error with the original's id. */
+static int make_error(struct leg *leg, const struct link *link, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct jabber_error error;
+
+    if (bounce_error(s->arena, s->letter, link->mail, &error) < 0)
+        return err_memory(e);
+    leg->is_answer = true;
+    leg->to = link->jid;
+    leg->text = outcome_error_text(s->arena, link, &error);
+    leg->len = leg->text ? strlen(leg->text) : 0;
+    return leg->text ? 0 : err_memory(e);
+}
+
+/* The link of the recipient that the report speaks of, among those of message id. */
+static int find_failed_link(struct store_txn *txn, struct leg *leg, int64_t id, struct link **out,
+                            struct err *e)
+{
+    enum { RECIPIENTS_MAX = 100 };
+    struct arena *a = leg->shipment->arena;
+    const struct report_recipient *r = bounce_recipient(leg->shipment->letter, NULL);
+    struct link *link;
+    struct addr want, have;
+    struct err ignored;
+    unsigned n;
+
+    if (links_by_id(txn, a, id, 0, out, e) < 0)
+        return -1;
+    if (!*out || !r || !r->address || addr_parse(a, r->address, &want, &ignored) < 0)
+        return 0;
+    for (n = 0; n < RECIPIENTS_MAX; n++) {
+        if (links_by_id(txn, a, id, n, &link, e) < 0)
+            return -1;
+        if (!link)
+            return 0;
+        if (addr_parse(a, link->mail, &have, &ignored) == 0 && addr_is_same(&want, &have)) {
+            *out = link;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* A mail to a reverse-path of ours: a report, or an automatic answer that went where reports go. */
+static int make_answer(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                       const char *local, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct link *link;
+    struct jid jid;
+    int64_t id;
+
+    if (reverse_path_check(ctx, local, &id) != KEYED_OK) {
+        drop(leg, "the reverse-path is forged or has expired");
+        return 0;
+    }
+    if (find_failed_link(txn, leg, id, &link, e) < 0)
+        return -1;
+    if (!link) {
+        drop(leg, "the message it answers is no longer known");
+        return 0;
+    }
+    if (bounce_is_failure(s->letter))
+        return make_error(leg, link, e);
+    if (s->letter->report) {
+        drop(leg, "a report that nothing failed");
+        return 0;
+    }
+    if (jid_parse(s->arena, link->jid, &jid, e) < 0)
+        return -1;
+    return make_message(txn, leg, ctx, &jid, e);
+}
+
+/* A report that came to the user's own address, from an MTA that lost the reverse-path. */
+static int find_reported(struct store_txn *txn, struct leg *leg, const struct jid *jid,
+                         struct link **out, struct err *e)
+{
+    const struct report *report = leg->shipment->letter->report;
+    const char *bare;
+
+    *out = NULL;
+    if (!report || !report->original_message_id || !bounce_is_failure(leg->shipment->letter))
+        return 0;
+    bare = jid_bare(leg->shipment->arena, jid);
+    if (!bare)
+        return err_memory(e);
+    if (links_by_message_id(txn, leg->shipment->arena, report->original_message_id, bare, out, e) <
+        0)
+        return -1;
+    if (*out && (*out)->direction != LINK_TO_MAIL)
+        *out = NULL;
+    return 0;
+}
+
+static int make_leg(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                    struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    char text[ID_TEXT_SIZE];
+    struct addr mail;
+    struct link *link;
+    struct err why;
+    struct jid jid;
+
+    leg->fate = LEG_SEND;
+    leg->id = arena_printf(s->arena, "%s-%u", id_format(s->parcel->message.id, text), leg->item->n);
+    if (!leg->id)
+        return err_memory(e);
+    if (addr_parse(s->arena, leg->item->recipient, &mail, &why) < 0) {
+        fail(leg, 553, "5.1.3", "the address is none");
+        return 0;
+    }
+    if (reverse_path_is_form(mail.local) &&
+        strcmp(mail.domain, address_map_mail_domain(ctx->map)) == 0)
+        return make_answer(txn, leg, ctx, mail.local, e);
+    if (address_map_mail_to_jid(ctx->map, s->arena, &mail, &jid, NULL, &why) < 0) {
+        fail(leg, 550, "5.1.1", "no such Jabber user here");
+        return 0;
+    }
+    leg->jid = jid_bare(s->arena, &jid);
+    if (!policy_may_receive(s->settings, &jid)) {
+        fail(leg, 550, "5.7.1", "mail is delivered to users of this server only");
+        return 0;
+    }
+    if (find_reported(txn, leg, &jid, &link, e) < 0)
+        return -1;
+    return link ? make_error(leg, link, e) : make_message(txn, leg, ctx, &jid, e);
+}
+
+static int put_files(struct store_txn *txn, struct shipment *s, struct err *e)
+{
+    const struct attachment *at;
+    unsigned part = 0;
+
+    for (at = s->letter->attachments; at; at = at->next, part++) {
+        struct stored_file file = {
+            .id = file_id(s->settings, s->parcel->message.id, part),
+            .name = at->filename ? at->filename : "attachment",
+            .media_type = at->media_type ? at->media_type : "application/octet-stream",
+            .size = at->size,
+            .expires_s = s->now_s + s->settings->conf->web_keep_s,
+            .message_id = s->parcel->message.id,
+            .part = part,
+        };
+
+        if (at->content && s->settings->conf->web_url && files_put(txn, &file, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int prepare_run(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct shipment *s = (struct shipment *)((char *)work - offsetof(struct shipment, prepare));
+    struct context ctx;
+    size_t i;
+
+    settings_context(s->settings, s->now_s, &ctx);
+    if (put_files(txn, s, e) < 0)
+        return -1;
+    for (i = 0; i < s->parcel->message.item_count; i++)
+        if (make_leg(txn, &s->legs[i], &ctx, e) < 0)
+            return -1;
+    return 0;
+}
+
+static void prepare_done(struct store_work *work, const struct err *e)
+{
+    struct shipment *s = (struct shipment *)((char *)work - offsetof(struct shipment, prepare));
+
+    s->ready(s, e);
+}
+
+/* Back on the loop after reading. */
+static void read_done(struct work_job *job)
+{
+    struct shipment *s = (struct shipment *)job;
+    struct err busy;
+
+    if (!s->letter) {
+        s->ready(s, &s->err);
+        return;
+    }
+    s->prepare.run = prepare_run;
+    s->prepare.done = prepare_done;
+    if (store_submit(s->gateway->store, &s->prepare) < 0) {
+        err_set(&busy, ERR_RETRY, "the store is busy");
+        s->ready(s, &busy);
+    }
+}
+
+int shipment_start(struct shipment *s)
+{
+    s->read.run = read_run;
+    s->read.done = read_done;
+    return work_submit(s->gateway->readers, &s->read);
+}

@@ -1,0 +1,194 @@
+/*
+ * window: stanzas on the wire and not yet known to have arrived.
+ *
+ * Owns the order of entries and a table of them by id; the entries are their owners'.  Loop thread.
+ * A crash forgets the window: what was in it is still in the queue and is sent again with the same
+ * id.
+ */
+#include "bridge/window.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_SIZE = 4096, SETTLE_MS = 0 };
+
+struct window {
+    struct stream *stream;
+    struct loop_timer *turn; /* sends the barrier once the present batch is out */
+    struct window_entry *first, **end;
+    struct window_entry *table[TABLE_SIZE];
+    unsigned count, count_max;
+    bool has_barrier;
+};
+
+static unsigned place(const char *id)
+{
+    uint32_t h = 2166136261U;
+
+    for (; *id; id++)
+        h = (h ^ (unsigned char)*id) * 16777619U;
+    return h % TABLE_SIZE;
+}
+
+static void unlink_entry(struct window *w, struct window_entry *entry)
+{
+    struct window_entry **at;
+
+    for (at = &w->table[place(entry->id)]; *at; at = &(*at)->chain)
+        if (*at == entry) {
+            *at = entry->chain;
+            break;
+        }
+    w->count--;
+}
+
+static void give_back(struct window_entry *entry, enum window_result result)
+{
+    struct arena *arena = entry->error_arena;
+    const struct xml_node *error = entry->error;
+
+    entry->error_arena = NULL;
+    entry->done(entry, error ? WINDOW_ERROR : result, error);
+    arena_free(arena);
+}
+
+static void answered(bool ok, void *arg);
+
+static void send_barrier(void *arg)
+{
+    struct window *w = arg;
+    struct window_entry *entry;
+
+    if (w->has_barrier || !w->first)
+        return;
+    for (entry = w->first; entry; entry = entry->next)
+        entry->is_covered = true;
+    if (stream_barrier(w->stream, answered, w) < 0) {
+        for (entry = w->first; entry; entry = entry->next)
+            entry->is_covered = false;
+        if (stream_is_up(w->stream)) /* its buffer is full: soon again */
+            loop_timer_start(w->turn, 50);
+        return;
+    }
+    w->has_barrier = true;
+}
+
+/* Everything up to the barrier has arrived. */
+static void answered(bool ok, void *arg)
+{
+    struct window *w = arg;
+
+    w->has_barrier = false;
+    if (!ok)
+        return; /* the stream is lost: window_down follows */
+    while (w->first && w->first->is_covered) {
+        struct window_entry *entry = w->first;
+
+        w->first = entry->next;
+        if (!w->first)
+            w->end = &w->first;
+        unlink_entry(w, entry);
+        give_back(entry, WINDOW_TAKEN);
+    }
+    if (w->first)
+        loop_timer_start(w->turn, SETTLE_MS);
+}
+
+struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max)
+{
+    struct window *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return NULL;
+    w->stream = stream;
+    w->end = &w->first;
+    w->count_max = entries_max;
+    w->turn = loop_timer_new(loop, send_barrier, w);
+    if (!w->turn) {
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void window_free(struct window *w)
+{
+    if (!w)
+        return;
+    window_down(w);
+    loop_timer_free(w->turn);
+    free(w);
+}
+
+int window_send(struct window *w, struct window_entry *entry, const char *xml, size_t len)
+{
+    unsigned at;
+
+    if (w->count >= w->count_max || stream_send(w->stream, xml, len) < 0)
+        return -1;
+    at = place(entry->id);
+    entry->chain = w->table[at];
+    w->table[at] = entry;
+    entry->next = NULL;
+    entry->error = NULL;
+    entry->error_arena = NULL;
+    entry->is_covered = false;
+    *w->end = entry;
+    w->end = &entry->next;
+    w->count++;
+    if (!w->has_barrier && !loop_timer_is_pending(w->turn))
+        loop_timer_start(w->turn, SETTLE_MS);
+    return 0;
+}
+
+/* Is from the JID that the entry was sent to, or a resource of it? */
+static bool is_from(const struct window_entry *entry, const char *from)
+{
+    size_t n = strlen(entry->to);
+
+    return strncmp(from, entry->to, n) == 0 && (from[n] == '\0' || from[n] == '/');
+}
+
+bool window_error(struct window *w, const struct xml_node *stanza, struct arena *arena)
+{
+    const char *id = xml_get(stanza, "id"), *from = xml_get(stanza, "from");
+    struct window_entry *entry;
+
+    if (!id || !from)
+        return false;
+    for (entry = w->table[place(id)]; entry; entry = entry->chain)
+        if (strcmp(entry->id, id) == 0 && is_from(entry, from))
+            break;
+    if (!entry)
+        return false;
+    if (entry->error) { /* one error is enough */
+        arena_free(arena);
+        return true;
+    }
+    entry->error = xml_child(stanza, NULL, "error");
+    if (!entry->error)
+        entry->error = stanza; /* type error and no <error/>: still an error, of no known kind */
+    entry->error_arena = arena;
+    return true;
+}
+
+void window_down(struct window *w)
+{
+    struct window_entry *entry = w->first, *next;
+
+    w->first = NULL;
+    w->end = &w->first;
+    w->has_barrier = false;
+    loop_timer_stop(w->turn);
+    for (; entry; entry = next) {
+        next = entry->next;
+        unlink_entry(w, entry);
+        give_back(entry, WINDOW_LOST);
+    }
+}
+
+bool window_is_empty(const struct window *w)
+{
+    return !w->first;
+}

@@ -1,0 +1,59 @@
+/*
+ * window: stanzas on the wire and not yet known to have arrived.
+ *
+ * The stream has no acknowledgements, so what was sent is followed by a ping to the host: when it
+ * is answered, everything before it has been taken, and errors for it have had their chance to come
+ * back and are matched by stanza id.  One barrier is under way at a time; what is sent meanwhile
+ * waits for the next, so batches form by themselves.  Loop thread only.
+ */
+#ifndef BRIDGE_WINDOW_H
+#define BRIDGE_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/loop.h"
+#include "base/xml.h"
+#include "component/stream.h"
+
+enum window_result {
+    WINDOW_TAKEN, /* the host has it */
+    WINDOW_ERROR, /* the host or the recipient answered with an error */
+    WINDOW_LOST   /* the stream was lost first: it must be sent again, with the same id */
+};
+
+/* One stanza under way: part of its owner's structure. */
+struct window_entry {
+    const char *id; /* the stanza's, the owner's memory */
+    const char *to; /* bare JID it goes to: an error counts only when it comes from there */
+    /* Once.  error: the <error/> element for WINDOW_ERROR, valid during the call. May free the
+     * entry. */
+    void (*done)(struct window_entry *entry, enum window_result result,
+                 const struct xml_node *error);
+    /* the window's */
+    const struct xml_node *error;
+    struct arena *error_arena;
+    struct window_entry *next, *chain;
+    bool is_covered; /* a barrier was sent behind it */
+};
+
+struct window;
+
+struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max);
+void window_free(struct window *w); /* entries are given back as lost; takes NULL */
+
+/* -1: the stream is down or full, or too much is under way; nothing was sent. */
+int window_send(struct window *w, struct window_entry *entry, const char *xml,
+                size_t len) MUST_CHECK;
+
+/* A stanza of type error came from the host: true when it belonged to an entry (the arena is taken
+ * then). */
+bool window_error(struct window *w, const struct xml_node *stanza, struct arena *arena);
+
+/* The stream went down: everything under way is lost. */
+void window_down(struct window *w);
+
+bool window_is_empty(const struct window *w);
+
+#endif
