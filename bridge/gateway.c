@@ -440,6 +440,8 @@ static int open_mail(struct life *life, struct err *e)
         .server = conf->smtp,
         .connections = conf->smtp_connections,
         .helo_name = conf->mail_domain,
+        .connect_timeout_s = conf->smtp_connect_timeout_s,
+        .reply_timeout_s = conf->smtp_reply_timeout_s,
     };
     g->sender = sender_new(g->loop, &life->send_settings, e);
     if (!g->sender)
