@@ -60,7 +60,7 @@ struct stream {
     struct parser *parser;
     struct buf scratch;
     bool refused; /* a stanza, and writable has not been told since */
-    bool paused; /* the caller takes no stanzas for now */
+    bool paused;  /* the caller takes no stanzas for now */
 
     struct pings pings;
     uint64_t queued;        /* bytes, since connecting */
