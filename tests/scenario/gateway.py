@@ -8,7 +8,7 @@ from pathlib import Path
 from servers.base import ROOT, Process, free_port, tail, wait_until
 
 PROGRAM = Path(os.environ.get("POSTERN", ROOT / "postern"))
-READY = (r"stream .*event=up", r"inbound .*event=watching")
+READY = (r"stream .*state=up", r"inbound .*event=watching")
 
 
 def render(options, indent=""):
