@@ -24,11 +24,13 @@ struct send_recipient {
     char enhanced[12];       /* "5.1.1" or "" */
     char text[400];          /* the reply's words, one line, no controls */
     enum send_trouble {
-        SEND_ANSWERED,       /* code tells */
-        SEND_CONNECT,        /* refused, reset, closed early; text says which */
+        SEND_ANSWERED,       /* code tells: 2xx, 4xx or 5xx to this recipient, its MAIL or its message */
+        SEND_CONNECT,        /* refused (also by the greeting or EHLO: that is about the hop, not the mail),
+                              * reset, closed early, an answer that means nothing; text says which */
         SEND_TIMEOUT,        /* connecting or a reply took too long */
         SEND_NO_NAME,        /* the relay's name does not exist */
-        SEND_UNSENT          /* refused before anything was sent: not fit for this engine (text says why) */
+        SEND_UNSENT          /* refused before anything was sent: not fit for this engine (code, enhanced and
+                              * text say why) */
     } trouble;
 };
 

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 1 << 20, STRANGERS_MAX = 64, ACCEPT_WAIT_MS = 1000 };
+enum { DESCRIPTORS_MAX = 1 << 20, NEAR = 64, STRANGERS_MAX = 64, ACCEPT_WAIT_MS = 1000 };
 
 int smtp_stub_open(struct smtp_stub *stub, struct err *e)
 {
@@ -62,21 +62,28 @@ static bool is_end_of(int fd, const struct smtp_stub *stub, const struct sockadd
            getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 && is_same(&own, local);
 }
 
-/* The library made its descriptor after the listener, so it is most likely the next one. */
-static int find_end(const struct smtp_stub *stub, const struct sockaddr_in *local)
+static int scan(const struct smtp_stub *stub, const struct sockaddr_in *local, int from, int to)
 {
-    struct rlimit limit;
-    int fd, max = DESCRIPTORS_MAX;
+    int fd;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)max)
-        max = (int)limit.rlim_cur;
-    for (fd = stub->listener + 1; fd < max; fd++)
-        if (is_end_of(fd, stub, local))
-            return fd;
-    for (fd = 0; fd < stub->listener; fd++)
+    for (fd = from; fd < to; fd++)
         if (is_end_of(fd, stub, local))
             return fd;
     return -1;
+}
+
+/* The library made its descriptor after the listener, so it is most likely one of the next. */
+static int find_end(const struct smtp_stub *stub, const struct sockaddr_in *local)
+{
+    int max = DESCRIPTORS_MAX, near = stub->listener + NEAR, fd;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)max)
+        max = (int)limit.rlim_cur;
+    fd = scan(stub, local, stub->listener + 1, near);
+    if (fd < 0)
+        fd = scan(stub, local, 0, stub->listener);
+    return fd < 0 ? scan(stub, local, near, max) : fd;
 }
 
 int smtp_stub_swap(struct smtp_stub *stub, int fd)
