@@ -13,6 +13,9 @@
 
 #include "mail/imap_inside.h"
 
+/* A folder that came so far takes no more mail anyway, and no cursor could pass a later one. */
+#define UID_LAST (UINT32_MAX - 1)
+
 void imap_batch_init(struct imap_batch *b)
 {
     memset(b, 0, sizeof *b);
@@ -169,7 +172,7 @@ static ssize_t search(struct imap_session *s, const char *set, uint32_t first, u
         uids[n++] = *(uint32_t *)clist_content(i);
     qsort(uids, n, sizeof *uids, compare_uids);
     for (size_t k = 0; k < n; k++)
-        if (uids[k] >= first && (kept == 0 || uids[k] > uids[kept - 1]))
+        if (uids[k] >= first && uids[k] <= UID_LAST && (kept == 0 || uids[k] > uids[kept - 1]))
             uids[kept++] = uids[k];
     mailimap_search_result_free(list);
     s->imap->imap_response_info->rsp_search_result = NULL;
@@ -195,10 +198,10 @@ static int look(struct imap_session *s, uint32_t from, struct err *e)
     s->found_count = s->found_at = 0;
     s->must_look = false;
     imap_stream_scan(s->stream)->has_exists = false;
-    while (n == 0 && first <= UINT32_MAX) {
-        last = s->exists < FOUND_MAX ? UINT32_MAX : first + step - 1;
-        if (last > UINT32_MAX)
-            last = UINT32_MAX;
+    while (n == 0 && first <= UID_LAST) {
+        last = s->exists < FOUND_MAX ? UID_LAST : first + step - 1;
+        if (last > UID_LAST)
+            last = UID_LAST;
         if (first > s->uid_next)
             step *= 8;
         snprintf(set, sizeof set, "%u:%u", (unsigned)first, (unsigned)last);
@@ -212,7 +215,7 @@ static int look(struct imap_session *s, uint32_t from, struct err *e)
     s->found = uids;
     s->found_count = (size_t)n;
     /* There may be more beyond the step that brought something. */
-    s->must_look = n > 0 && first <= UINT32_MAX;
+    s->must_look = n > 0 && first <= UID_LAST;
     return 0;
 }
 
@@ -428,7 +431,7 @@ int imap_session_fetch(struct imap_session *s, const struct imap_want *want,
     if (good < s->asked_count)
         batch->uid_next = s->asked[good];
     else
-        batch->uid_next = s->asked[good - 1] < UINT32_MAX ? s->asked[good - 1] + 1 : UINT32_MAX;
+        batch->uid_next = s->asked[good - 1] + 1;
     s->asked_count = 0;
     s->items = NULL;
     s->has_meta = NULL;

@@ -67,7 +67,9 @@ static int start_tls(struct imap_session *s, struct err *e)
     r = imap_outcome(s, mailimap_starttls(s->imap), e);
     if (r < 0)
         return -1;
-    if (r > 0)
+    /* libetpan may say no to what stands behind the answer: that is told by imap_stream_start_tls.
+     */
+    if (r > 0 && !imap_stream_has_unread(s->stream))
         return err_set(e, ERR_RETRY, "the server refuses STARTTLS: %.300s",
                        s->imap->imap_response ? s->imap->imap_response : "");
     if (imap_stream_start_tls(s->stream, e) < 0) {
@@ -184,6 +186,10 @@ int imap_start(struct imap_session *s, struct err *e)
     int code, r;
 
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
+    /* libetpan leaks a greeting that is a BYE, so the scanner has the first look. */
+    if (mailstream_feed_read_buffer(imap_stream_mailstream(s->stream)) < 0 ||
+        imap_stream_scan(s->stream)->has_bye)
+        return imap_broken(s, e);
     code = mailimap_connect(s->imap, imap_stream_mailstream(s->stream));
     r = imap_outcome(s, code, e);
     if (r != 0)

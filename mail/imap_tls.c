@@ -8,7 +8,9 @@
 #include "mail/imap_tls.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -75,13 +77,15 @@ static SSL_CTX *new_context(const struct conf_server *server, struct err *e)
 static int expect_name(SSL *ssl, const char *host, struct err *e)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    char name[256]; /* OpenSSL's macro for SNI wants it without const, and copies it */
 
     if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
         return 0;
     ERR_clear_error();
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (X509_VERIFY_PARAM_set1_host(param, host, 0) != 1 ||
-        SSL_set_tlsext_host_name(ssl, host) != 1)
+    snprintf(name, sizeof name, "%s", host);
+    if (strlen(host) >= sizeof name || X509_VERIFY_PARAM_set1_host(param, host, 0) != 1 ||
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) != 1)
         return err_set(e, ERR_PERMANENT, "%s cannot be the name of a TLS server (option host)",
                        host);
     return 0;
