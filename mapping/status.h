@@ -41,7 +41,8 @@ enum smtp_class status_class(const struct smtp_status *status);
 int status_to_jabber(struct arena *a, const struct smtp_status *status, const char *recipient,
                      struct jabber_error *out) MUST_CHECK;
 
-/* Jabber -> mail: from an <error/> element (of a stanza of type error); legacy codes are understood. */
+/* Jabber -> mail: from an <error/> element (of a stanza of type error); legacy codes are understood.
+ * An error of type continue that is no failure comes out as 250.  -1 only when the arena is exhausted. */
 int status_from_jabber(struct arena *a, const struct xml_node *error, struct smtp_status *out) MUST_CHECK;
 
 /* The enhanced code at the start of text ("5.1.1 no such user" -> "5.1.1"), text_out behind it; NULL: none. */
@@ -50,8 +51,8 @@ const char *status_split(struct arena *a, const char *text, const char **text_ou
 /* An error of the gateway itself, by condition: code and type are filled in as XEP-0086 pairs them. */
 void jabber_error_init(struct jabber_error *out, const char *condition, const char *text);
 
-/* The answer of type error to a stanza: from and to swapped, same id, children kept when copy is true.
- * NULL when the arena is exhausted. */
+/* The answer of type error to a stanza: from and to swapped, same id.  What the stanza held is not sent
+ * back (RFC 6120 §8.3.1 leaves the choice): it may be large. NULL when the arena is exhausted. */
 struct xml_node *jabber_error_reply(struct arena *a, const struct xml_node *stanza,
                                     const struct jabber_error *error);
 /* A message of type error built from parts: for an original that is no longer at hand. */
