@@ -9,7 +9,7 @@
 
 #include "mapping/header_write.h"
 #include "mapping/names.h"
-#include "mapping/stanza_text.h"
+#include "mapping/text.h"
 
 /* ---- one address ---- */
 
@@ -287,7 +287,7 @@ static enum stanza_verdict read_child(struct envelope *env, const struct xml_nod
     if (!address)
         address = xml_get(child, "uri");
     if (address)
-        who.name = stanza_line(a, text, HEADER_NAME_MAX);
+        who.name = text_line(a, text, HEADER_NAME_MAX);
     else
         address =
             text; /* seen where clients wrote by hand: the address stands where the name should */

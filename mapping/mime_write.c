@@ -11,6 +11,7 @@
 #include "mapping/flowed.h"
 #include "mapping/header_write.h"
 #include "mapping/mime_parts.h"
+#include "mapping/text.h"
 
 enum {
     REFERENCES_MAX = 20,
@@ -152,24 +153,40 @@ static void subject_of_text(struct buf *out, const char *text)
         buf_adds(out, "\xe2\x80\xa6");
 }
 
-static void write_subject(struct writing *w)
+const char *mime_subject(struct arena *a, const struct letter *l)
 {
-    const struct letter *l = w->letter;
     const struct attachment *att = l->attachments;
     const char *name = att ? att->description ? att->description : att->filename : NULL;
-    struct buf subject;
+    const char *subject = NULL;
+    struct buf words;
 
-    if (l->subject) {
-        header_text(w->out, "Subject", l->subject);
-        return;
-    }
-    buf_init(&subject, 4 * SUBJECT_CHARS + HEADER_TEXT_MAX);
+    if (l->subject)
+        return arena_strndup(a, l->subject, header_clip(l->subject, HEADER_TEXT_MAX));
+    buf_init(&words, 4 * SUBJECT_CHARS + 16);
     if (l->text)
-        subject_of_text(&subject, l->text);
-    if (subject.len == 0 && name)
-        buf_add(&subject, name, header_clip(name, HEADER_TEXT_MAX));
-    header_text(w->out, "Subject", subject.len > 0 ? subject.data : "(no subject)");
-    buf_clear(&subject);
+        subject_of_text(&words, l->text);
+    if (words.len > 0)
+        subject = arena_strndup(a, words.data, words.len);
+    else if (name)
+        subject = arena_strndup(a, name, header_clip(name, HEADER_TEXT_MAX));
+    else
+        subject = arena_strdup(a, "(no subject)");
+    if (buf_failed(&words))
+        subject = NULL;
+    buf_clear(&words);
+    return subject;
+}
+
+static void write_subject(struct writing *w)
+{
+    struct arena *a = arena_new(4 * HEADER_TEXT_MAX);
+    const char *subject = a ? mime_subject(a, w->letter) : NULL;
+
+    if (subject)
+        header_text(w->out, "Subject", subject);
+    else
+        w->out->failed = true;
+    arena_free(a);
 }
 
 static void write_message_id(struct writing *w)
@@ -284,14 +301,6 @@ static void write_header(struct writing *w)
 
 /* ---- body ---- */
 
-static bool is_all_of(const char *text, const char *url)
-{
-    size_t n = strlen(url);
-
-    text += strspn(text, " \t\n");
-    return strncmp(text, url, n) == 0 && text[n + strspn(text + n, " \t\n")] == '\0';
-}
-
 static void write_links(struct buf *out, const struct letter *l)
 {
     const struct attachment *att;
@@ -300,7 +309,7 @@ static void write_links(struct buf *out, const struct letter *l)
     for (att = l->attachments; att; att = att->next) {
         const char *name = att->description ? att->description : att->filename;
 
-        if (!att->url || att->content || (l->text && is_all_of(l->text, att->url)))
+        if (!att->url || att->content || text_is_only(l->text, att->url))
             continue;
         if (is_first && out->len > 0)
             buf_adds(out, "\n");

@@ -14,10 +14,11 @@
 #include <strings.h>
 
 #include "mapping/envelope.h"
+#include "mapping/fallback.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/stamp.h"
-#include "mapping/stanza_text.h"
+#include "mapping/text.h"
 
 enum {
     LINKS_MAX = 100,
@@ -68,10 +69,22 @@ static bool is_usable_id(const char *id)
     return id && *id != '\0' && strlen(id) <= ID_MAX;
 }
 
+/* xml:lang of the element itself, none inherited: clients put the user's own language on every
+ * stanza, which says little about a text. */
+static const char *own_lang(const struct xml_node *node)
+{
+    const struct xml_attr *attr;
+
+    for (attr = node->attrs; attr; attr = attr->next)
+        if (attr->ns && strcmp(attr->ns, XML_NS) == 0 && strcmp(attr->name, "lang") == 0)
+            return attr->value;
+    return NULL;
+}
+
 /* Of several, the one without a language of its own, else the first. */
 static void prefer(const struct xml_node **best, const struct xml_node *node)
 {
-    if (!*best || (stanza_own_lang(*best) && !stanza_own_lang(node)))
+    if (!*best || (own_lang(*best) && !own_lang(node)))
         *best = node;
 }
 
@@ -128,15 +141,15 @@ static enum stanza_verdict read_oob(struct reading *r, const struct xml_node *no
         return STANZA_LETTER;
     if (++r->links > LINKS_MAX)
         return refuse(r, "not-acceptable", "The message has too many links.");
-    url = stanza_url(r->a, url);
+    url = text_url(r->a, url);
     if (desc)
-        desc = stanza_line(r->a, desc, HEADER_TEXT_MAX);
+        desc = text_line(r->a, desc, HEADER_TEXT_MAX);
     if (!url || (desc == NULL && xml_child(node, NULL, "desc")))
         return STANZA_FAILED;
     if (*url == '\0')
         return STANZA_LETTER;
     desc = desc && *desc ? desc : NULL;
-    if (!stanza_is_link(url))
+    if (!text_is_link(url))
         return keep_as_text(r, url, desc);
     att = letter_add_attachment(r->letter);
     if (!att)
@@ -211,7 +224,7 @@ static enum stanza_verdict read_nick(struct reading *r, const struct xml_node *n
 {
     const char *text = xml_text(r->a, node), *name;
 
-    name = text ? stanza_line(r->a, text, HEADER_NAME_MAX) : NULL;
+    name = text ? text_line(r->a, text, HEADER_NAME_MAX) : NULL;
     if (!name)
         return STANZA_FAILED;
     if (*name != '\0' && !r->letter->from.name) /* a name in the envelope is the nearer one */
@@ -258,7 +271,7 @@ static enum stanza_verdict read_eme(struct reading *r, const struct xml_node *no
     const char *name = xml_get(node, "name"), *ns = xml_get(node, "namespace");
 
     if (!r->cipher && xml_child(r->stanza, r->stanza->ns, "body")) {
-        r->cipher = stanza_line(r->a, name ? name : ns ? ns : "a method unknown here", 100);
+        r->cipher = text_line(r->a, name ? name : ns ? ns : "a method unknown here", 100);
         if (!r->cipher)
             return STANZA_FAILED;
     }
@@ -437,7 +450,7 @@ static enum stanza_verdict finish_text(struct reading *r)
 
     if (r->subject) {
         text = xml_text(r->a, r->subject);
-        l->subject = text ? stanza_line(r->a, text, HEADER_TEXT_MAX) : NULL;
+        l->subject = text ? text_line(r->a, text, HEADER_TEXT_MAX) : NULL;
         if (!l->subject)
             return STANZA_FAILED;
         if (*l->subject == '\0')
@@ -446,14 +459,14 @@ static enum stanza_verdict finish_text(struct reading *r)
     if (r->body) {
         text = xml_text(r->a, r->body);
         if (text && l->reply_to_id)
-            text = stanza_without_fallback(r->a, r->stanza, NS_REPLY, text);
-        l->text = text ? stanza_paragraphs(r->a, text) : NULL;
+            text = fallback_remove(r->a, r->stanza, NS_REPLY, text);
+        l->text = text ? text_paragraphs(r->a, text) : NULL;
         if (!l->text)
             return STANZA_FAILED;
         if (*l->text == '\0')
             l->text = NULL;
-        l->lang = arena_strdup(r->a, stanza_own_lang(r->body));
-        if (!l->lang && stanza_own_lang(r->body))
+        l->lang = arena_strdup(r->a, own_lang(r->body));
+        if (!l->lang && own_lang(r->body))
             return STANZA_FAILED;
     }
     return STANZA_LETTER;

@@ -12,6 +12,7 @@
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/stamp.h"
+#include "mapping/text.h"
 
 enum {
     /* Bytes of the text as it stands in the stream, escapes counted.  Host servers close the whole
@@ -169,7 +170,8 @@ static void add_links(struct buf *body, const struct letter *l, unsigned max)
     if (l->attachments)
         add_gap(body);
     for (att = l->attachments; att && n < max; att = att->next, n++)
-        add_link(body, att);
+        if (!att->url || !text_is_only(l->text, att->url))
+            add_link(body, att);
     if (att)
         buf_adds(body, "[There are more attachments than can be shown here.]\n");
 }
