@@ -87,7 +87,7 @@ static int mail_party(const struct context *ctx, struct arena *a, const char *te
 
     if (read_mail(a, text, &out->mail, e) < 0)
         return -1;
-    if (address_map_owns(ctx->map, out->mail.domain)) {
+    if (address_map_owns_address(ctx->map, &out->mail)) {
         out->is_jabber = true;
         return address_map_mail_to_jid(ctx->map, a, &out->mail, &out->jid, NULL, e);
     }
@@ -115,21 +115,38 @@ static int contact_party(const struct context *ctx, struct arena *a, const char 
     return mail_party(ctx, a, text, out, e);
 }
 
-static bool is_in_map(const struct context *ctx, struct arena *a, const struct jid *jid,
-                      struct addr *mail)
+static int jabber_party(const struct context *ctx, struct arena *a, const struct jid *jid,
+                        struct party *out, struct err *e)
+{
+    out->is_jabber = true;
+    out->jid = (struct jid){jid->node, jid->domain, NULL};
+    return address_map_jid_to_mail(ctx->map, a, jid, &out->mail, NULL, e);
+}
+
+/* Does an administrator's rule name the JID? */
+static bool is_in_map(const struct context *ctx, struct arena *a, const struct jid *jid)
 {
     const char *rule = NULL;
+    struct addr mail;
     struct err ignored;
 
-    return address_map_jid_to_mail(ctx->map, a, jid, mail, &rule, &ignored) == 0 && rule &&
-           strncmp(rule, "map", 3) == 0;
+    return address_map_jid_to_mail(ctx->map, a, jid, &mail, &rule, &ignored) == 0 && rule &&
+           strncmp(rule, "map rule", 8) == 0;
+}
+
+/* Does one name the mail address, be its domain a Jabber domain too? */
+static bool is_alias(const struct context *ctx, struct arena *a, const char *text)
+{
+    struct addr mail;
+    struct err ignored;
+
+    return read_mail(a, text, &mail, &ignored) == 0 && address_map_owns_address(ctx->map, &mail);
 }
 
 int envelope_address(const struct context *ctx, struct arena *a, const char *text,
                      struct party *out, struct err *e)
 {
     struct jid jid;
-    struct addr mail;
     bool is_mail;
 
     memset(&out->mail, 0, sizeof out->mail);
@@ -140,15 +157,16 @@ int envelope_address(const struct context *ctx, struct arena *a, const char *tex
         return err_memory(e);
     if (*text == '\0')
         return err_set(e, ERR_PERMANENT, "it is empty");
-    if (is_mail || jid_parse(a, text, &jid, e) < 0)
+    if (is_mail)
         return mail_party(ctx, a, text, out, e);
+    if (jid_parse(a, text, &jid, e) < 0)
+        return e->class == ERR_RETRY ? -1 : mail_party(ctx, a, text, out, e);
     if (strcmp(jid.domain, address_map_gateway(ctx->map)) == 0)
         return contact_party(ctx, a, text, &jid, out, e);
-    if (jid.node && (address_map_is_home(ctx->map, jid.domain) || is_in_map(ctx, a, &jid, &mail))) {
-        out->is_jabber = true;
-        out->jid = (struct jid){jid.node, jid.domain, NULL};
-        return address_map_jid_to_mail(ctx->map, a, &jid, &out->mail, NULL, e);
-    }
+    if (jid.node && is_in_map(ctx, a, &jid))
+        return jabber_party(ctx, a, &jid, out, e);
+    if (jid.node && address_map_is_home(ctx->map, jid.domain) && !is_alias(ctx, a, text))
+        return jabber_party(ctx, a, &jid, out, e);
     return mail_party(ctx, a, text, out, e);
 }
 
@@ -241,6 +259,18 @@ static enum stanza_verdict read_forwardedby(struct envelope *env, const struct p
     return STANZA_LETTER;
 }
 
+/* The gateway never forwards: its name there says that the message has been here. */
+static bool is_gateway(const struct envelope *env, const char *address)
+{
+    return strcasecmp(address, address_map_gateway(env->ctx->map)) == 0;
+}
+
+static enum stanza_verdict refuse_loop(struct envelope *env)
+{
+    return refuse(env, "not-acceptable",
+                  "The message has gone round in a loop: this gateway has forwarded it before.");
+}
+
 static const struct kind {
     const char *name;
     enum stanza_verdict (*read)(struct envelope *env, const struct party *who);
@@ -297,6 +327,8 @@ static enum stanza_verdict read_child(struct envelope *env, const struct xml_nod
         who.name = NULL;
     if (++env->addresses > ENVELOPE_ADDRESSES_MAX)
         return refuse(env, "not-acceptable", "The envelope has too many addresses.");
+    if (kind->read == read_forwardedby && is_gateway(env, address))
+        return refuse_loop(env);
     if (envelope_address(env->ctx, a, address, &who, &e) < 0)
         return bad_address(env, child, address, &e);
     return kind->read(env, &who);
