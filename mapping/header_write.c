@@ -43,7 +43,6 @@ size_t header_clip(const char *text, size_t max)
 /* Into clean: controls as spaces, runs of spaces bounded, none at the ends, at most max bytes. */
 static void clean_text(struct buf *clean, const char *text, size_t max)
 {
-    static const char ellipsis[] = "\xe2\x80\xa6";
     size_t n, i, spaces = 0;
 
     while (*text && ((unsigned char)*text <= ' ' || *text == 0x7f))
@@ -63,7 +62,7 @@ static void clean_text(struct buf *clean, const char *text, size_t max)
         buf_addc(clean, (char)c);
     }
     if (text[n])
-        buf_adds(clean, ellipsis);
+        buf_adds(clean, "...");
 }
 
 /* ---- folding ---- */

@@ -17,10 +17,9 @@
 #include "base/buf.h"
 
 enum {
-    HEADER_TEXT_MAX =
-        1000, /* bytes of an unstructured value; what is longer is cut, with an ellipsis */
-    HEADER_NAME_MAX = 200, /* bytes of a display name */
-    HEADER_ID_MAX = 900    /* bytes of a Message-ID with its <> */
+    HEADER_TEXT_MAX = 1000, /* bytes of an unstructured value; what is longer is cut, with dots */
+    HEADER_NAME_MAX = 200,  /* bytes of a display name */
+    HEADER_ID_MAX = 900     /* bytes of a Message-ID with its <> */
 };
 
 /* Whole fields. */

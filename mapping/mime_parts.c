@@ -19,6 +19,8 @@ void mime_text_part(struct buf *out, const char *content_type, const char *text,
 
     if (t == TRANSFER_7BIT && buf_find(text, len, boundary_start, strlen(boundary_start)))
         t = TRANSFER_QUOTED_PRINTABLE;
+    if (t == TRANSFER_BASE64 && strcmp(content_type, "text/rfc822-headers") == 0)
+        t = TRANSFER_QUOTED_PRINTABLE; /* RFC 6522 §4 */
     buf_printf(out, "Content-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n", content_type,
                transfer_name(t));
     transfer_write_text(out, t, text, len);

@@ -129,28 +129,30 @@ static void write_reply_to(struct writing *w)
         write_people(w, "Reply-To", w->letter->parties, REPLY_TO);
 }
 
-/* The first words of the text, cut between two, at about a line. */
+/* The first words of the text, cut between two where that leaves enough, at about a line. */
 static void subject_of_text(struct buf *out, const char *text)
 {
-    size_t i = 0, chars = 0, space = 0, n;
+    size_t i = 0, chars = 0, space = 0, space_chars = 0, n;
 
     text += strspn(text, " \t\n");
     n = strcspn(text, "\n");
     while (i < n && chars < SUBJECT_CHARS) {
-        if (text[i] == ' ')
+        if (text[i] == ' ') {
             space = i;
+            space_chars = chars;
+        }
         i++;
         while (i < n && ((unsigned char)text[i] & 0xc0) == 0x80)
             i++;
         chars++;
     }
-    if (i < n && text[i] != ' ' && space > 0)
+    if (i < n && text[i] != ' ' && space_chars >= SUBJECT_CHARS / 2)
         i = space;
     while (i > 0 && text[i - 1] == ' ')
         i--;
     buf_add(out, text, i);
     if (i < n)
-        buf_adds(out, "\xe2\x80\xa6");
+        buf_adds(out, "..."); /* ASCII, so that it needs no encoding */
 }
 
 const char *mime_subject(struct arena *a, const struct letter *l)
@@ -327,7 +329,9 @@ static void write_text(struct buf *flowed, const struct letter *l)
 
     buf_init(&text, flowed->max);
     if (l->text)
-        buf_printf(&text, "%s\n", l->text);
+        buf_adds(&text, l->text);
+    if (text.len > 0 && text.data[text.len - 1] != '\n')
+        buf_addc(&text, '\n');
     write_links(&text, l);
     flowed_write(flowed, text.data);
     flowed->failed = flowed->failed || buf_failed(&text);

@@ -59,8 +59,9 @@ enum transfer transfer_choose(const char *text, size_t len)
     }
     if (high == 0 && plain)
         return TRANSFER_7BIT;
-    /* Each such byte takes three in quoted-printable; base64 makes four of every three. */
-    return high <= len / 6 ? TRANSFER_QUOTED_PRINTABLE : TRANSFER_BASE64;
+    /* Each such byte takes three in quoted-printable, where base64 makes four of every three.  What
+     * can still be read is worth a little more than that. */
+    return high <= len / 4 ? TRANSFER_QUOTED_PRINTABLE : TRANSFER_BASE64;
 }
 
 static void write_7bit(struct buf *out, const char *p, size_t len)

@@ -1,0 +1,246 @@
+/* report_write: the three parts of a delivery report, and what a hostile original may not do. */
+#include "tests/unit/fixture_mapping.h"
+
+#include "mapping/report_write.h"
+
+static const char original[] = "Received: from x\r\n"
+                               "Message-ID:\r\n <o1@montague.example>\r\n"
+                               "From: romeo@montague.example\r\n"
+                               "Subject: vows\r\n"
+                               "\r\n"
+                               "secret body\r\n";
+
+static struct report_input input(void)
+{
+    return (struct report_input){
+        .id = 1,
+        .to = "romeo@montague.example",
+        .recipient = "juliet@mail.example.org",
+        .recipient_jid = "juliet@example.org",
+        .action = REPORT_FAILED,
+        .status = {550, "5.1.1", "No such user here.", SMTP_TROUBLE_NONE},
+        .jabber_condition = "item-not-found",
+        .arrived_s = 1789894800,
+        .original = original,
+        .original_len = sizeof original - 1,
+    };
+}
+
+static const char *written(struct fixture *f, const struct report_input *in)
+{
+    struct err e = {0};
+    struct buf out;
+    const char *text;
+    size_t i, start = 0;
+
+    buf_init(&out, 1 << 20);
+    if (report_write(&f->ctx, in, &out, &e) < 0)
+        fail_msg("%s", e.text);
+    for (i = 0; i < out.len; i++) {
+        if (out.data[i] == '\r')
+            assert_int_equal(out.data[i + 1], '\n');
+        if (out.data[i] != '\n')
+            continue;
+        assert_int_equal(out.data[i - 1], '\r');
+        assert_true(i - start <= 999);
+        start = i + 1;
+    }
+    text = arena_strndup(f->arena, out.data, out.len);
+    buf_clear(&out);
+    return text;
+}
+
+static void has(struct fixture *f, const struct report_input *in, const char *what)
+{
+    const char *text = written(f, in);
+
+    if (!strstr(text, what))
+        fail_msg("no \"%s\" in\n%s", what, text);
+}
+
+static void has_not(struct fixture *f, const struct report_input *in, const char *what)
+{
+    const char *text = written(f, in);
+
+    if (strstr(text, what))
+        fail_msg("\"%s\" in\n%s", what, text);
+}
+
+static void the_whole(void **state)
+{
+    struct report_input in = input();
+
+    assert_string_equal(written(*state, &in),
+                        "Date: Mon, 21 Sep 2026 14:13:20 +0000\r\n"
+                        "From: Mail gateway to Jabber <mailer-daemon@mail.example.org>\r\n"
+                        "To: romeo@montague.example\r\n"
+                        "Subject: Your message could not be delivered\r\n"
+                        "Message-ID: <0000000000001@mail.example.org>\r\n"
+                        "In-Reply-To: <o1@montague.example>\r\n"
+                        "References: <o1@montague.example>\r\n"
+                        "Auto-Submitted: auto-replied\r\n"
+                        "MIME-Version: 1.0\r\n"
+                        "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+                        " boundary=\"=_0000000000001_6\"\r\n"
+                        "\r\n"
+                        "--=_0000000000001_6\r\n"
+                        "Content-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Transfer-Encoding: 7bit\r\n"
+                        "\r\n"
+                        "Your message could not be delivered to\r\n"
+                        "\r\n"
+                        "    juliet@mail.example.org\r\n"
+                        "    (the Jabber user juliet@example.org)\r\n"
+                        "\r\n"
+                        "The reason given:\r\n"
+                        "\r\n"
+                        "    No such user here.\r\n"
+                        "\r\n"
+                        "The header of your message is attached.\r\n"
+                        "--=_0000000000001_6\r\n"
+                        "Content-Type: message/delivery-status\r\n"
+                        "\r\n"
+                        "Reporting-MTA: dns; mail.example.org\r\n"
+                        "DSN-Gateway: smtp; mail.example.org\r\n"
+                        "Arrival-Date: Sun, 20 Sep 2026 09:00:00 +0000\r\n"
+                        "\r\n"
+                        "Final-Recipient: rfc822; juliet@mail.example.org\r\n"
+                        "Action: failed\r\n"
+                        "Status: 5.1.1\r\n"
+                        "Diagnostic-Code: x-xmpp; item-not-found (No such user here.)\r\n"
+                        "--=_0000000000001_6\r\n"
+                        "Content-Type: text/rfc822-headers\r\n"
+                        "Content-Transfer-Encoding: 7bit\r\n"
+                        "\r\n"
+                        "Received: from x\r\n"
+                        "Message-ID:\r\n"
+                        " <o1@montague.example>\r\n"
+                        "From: romeo@montague.example\r\n"
+                        "Subject: vows\r\n"
+                        "--=_0000000000001_6--\r\n");
+}
+
+static void only_jabber_errors_name_the_gateway(void **state)
+{
+    struct report_input in = input();
+
+    in.jabber_condition = NULL;
+    has_not(*state, &in, "DSN-Gateway");
+    has(*state, &in, "\r\nDiagnostic-Code: smtp; 550 5.1.1 No such user here.\r\n");
+    in.status.code = 0;
+    has_not(*state, &in, "Diagnostic-Code");
+}
+
+static void states_and_actions(void **state)
+{
+    struct report_input in = input();
+
+    in.status.enhanced = NULL;
+    has(*state, &in, "\r\nStatus: 5.0.0\r\n");
+    in.status.code = 451;
+    has(*state, &in, "\r\nStatus: 4.0.0\r\n");
+    in.status.enhanced = "5.1.1\r\nX: y";
+    has(*state, &in, "\r\nStatus: 4.0.0\r\n");
+    in.status.enhanced = NULL;
+    in.action = REPORT_DELIVERED;
+    has(*state, &in, "\r\nAction: delivered\r\nStatus: 2.0.0\r\n");
+    in.action = REPORT_DELAYED;
+    has(*state, &in, "\r\nAction: delayed\r\nStatus: 4.0.0\r\n");
+    in.action = REPORT_RELAYED;
+    has(*state, &in, "\r\nAction: relayed\r\n");
+    in.action = REPORT_EXPANDED;
+    has(*state, &in, "\r\nAction: expanded\r\n");
+}
+
+static void internationalized_recipients(void **state)
+{
+    struct report_input in = input();
+
+    in.recipient = "j\xc3\xbclia@mail.example.org";
+    has(*state, &in, "\r\nFinal-Recipient: utf-8; j\\x{FC}lia@mail.example.org\r\n");
+}
+
+static void an_original_is_never_believed(void **state)
+{
+    static const struct {
+        const char *text, *has, *has_not;
+    } rows[] = {
+        {"", "Action", "rfc822-headers"},
+        {"\r\nbody: x", "Action", "body: x"},
+        {"no end", "\r\nno end\r\n--", "In-Reply-To"},
+        {"Message-ID: <unclosed", "Action", "In-Reply-To"},
+        {"Message-ID: <a b>\r\n", "Action", "In-Reply-To"},
+        {"message-id:<a@b>\n\nx", "In-Reply-To: <a@b>\r\n", "\r\nx"},
+        {"X: \xe4\n", "quoted-printable\r\n\r\nX: =E4\r\n", "\xe4"},
+        {"X: y\n--=_0000000000001_6--\n", "--=3D_0000000000001_6--\r\n", "\r\nX: y\r\n--=_"},
+        {"a: b\rc: d\n\n", "\r\na: b\r\nc: d\r\n", "rc:"},
+    };
+    struct report_input in = input();
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        in.original = rows[i].text;
+        in.original_len = strlen(rows[i].text);
+        has(*state, &in, rows[i].has);
+        has_not(*state, &in, rows[i].has_not);
+    }
+    in.original = NULL;
+    in.original_len = 0;
+    has_not(*state, &in, "rfc822-headers");
+}
+
+static void long_headers_are_cut_at_a_line(void **state)
+{
+    struct fixture *f = *state;
+    struct report_input in = input();
+    struct buf big;
+    const char *text;
+
+    buf_init(&big, 1 << 20);
+    while (big.len < 200000)
+        buf_adds(&big, "X-Filler: 0123456789012345678901234567890123456789\r\n");
+    in.original = big.data;
+    in.original_len = big.len;
+    text = written(f, &in);
+    assert_true(strlen(text) < 70000 && strlen(text) > 60000);
+    assert_non_null(strstr(text, "789\r\n--=_0000000000001_6--\r\n"));
+    buf_clear(&big);
+}
+
+static void words_stay_words(void **state)
+{
+    struct fixture *f = *state;
+    struct report_input in = input();
+    struct err e = {0};
+    struct buf out;
+
+    in.status.text = "x\r\nEvil: 1\r\n\r\n--=_0000000000001_6--";
+    has_not(f, &in, "\nEvil");
+    in.jabber_condition = "x\r\nEvil: 1";
+    has_not(f, &in, "\nEvil");
+    in.recipient_jid = "x\r\nEvil: 1";
+    in.recipient = "x\r\nEvil: 1@y";
+    has_not(f, &in, "\nEvil");
+    in.to = "a@b\r\nEvil: 1";
+    buf_init(&out, 1 << 16);
+    assert_int_equal(report_write(&f->ctx, &in, &out, &e), -1);
+    assert_int_equal(e.class, ERR_PERMANENT);
+    buf_clear(&out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_whole),
+        TEST(only_jabber_errors_name_the_gateway),
+        TEST(states_and_actions),
+        TEST(internationalized_recipients),
+        TEST(an_original_is_never_believed),
+        TEST(long_headers_are_cut_at_a_line),
+        TEST(words_stay_words),
+    };
+
+    return cmocka_run_group_tests_name("report_write", tests, NULL, NULL);
+}
