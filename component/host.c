@@ -5,6 +5,7 @@
  * - A wrong secret: all three say not-authorized after the handshake.
  * - A wrong name: Prosody says host-unknown, in a stream whose id is empty; ejabberd says
  * not-authorized, as for a wrong secret; jabberd2 takes any name, there is one secret for all.
+ * - The port for clients: ejabberd says invalid-namespace, Prosody host-unknown.
  * - A second instance: Prosody says conflict; ejabberd and jabberd2 let both in.
  * - A foreign `from`: invalid-from, but jabberd2 routes it.  No `from`: improper-addressing by
  * ejabberd, silence by jabberd2, and Prosody takes the component itself as the sender.
@@ -85,8 +86,11 @@ enum stream_loss host_error(const struct xml_node *error, const struct stream_se
             "the same when it has no such host), or the <secret> of jabberd2's router.xml",
             jid, jid);
     else if (strcmp(condition, "host-unknown") == 0)
-        buf_printf(reason, "the host has no component '%s': compare jid with its configuration",
-                   jid);
+        buf_printf(
+            reason,
+            "the host has no component '%s' on this port: compare jid and jabber.port with its "
+            "configuration",
+            jid);
     else if (strcmp(condition, "invalid-namespace") == 0)
         buf_printf(reason, "%s port %u is not for components: compare jabber.port with the host's",
                    settings->host, settings->port);

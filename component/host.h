@@ -1,7 +1,8 @@
 /*
  * host: what is peculiar to the host servers, so that nobody else has to know.
  *
- * How each reports a stream error, and the odd forms that a stanza may come in.  No data, any thread.
+ * How each reports a stream error, and the odd forms that a stanza may come in.  No data, any
+ * thread.
  */
 #ifndef COMPONENT_HOST_H
 #define COMPONENT_HOST_H
@@ -15,7 +16,8 @@
 enum stream_loss host_error(const struct xml_node *error, const struct stream_settings *settings,
                             struct arena *a, struct buf *reason);
 
-/* Brings a stanza into the usual form: namespace STREAM_NS, a bounce from whom it was sent to. jid is ours. */
+/* Brings a stanza into the usual form: namespace STREAM_NS, a bounce from whom it was sent to. jid
+ * is ours. */
 void host_normalise(struct xml_node *stanza, const char *jid);
 
 #endif

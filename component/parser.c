@@ -368,23 +368,12 @@ static void note_failure(struct parser *p)
             (unsigned long)XML_GetCurrentLineNumber(p->expat), XML_ErrorString(code));
 }
 
-static int told(const struct parser *p, const char **e_condition_out, struct err *e)
-{
-    if (e_condition_out)
-        *e_condition_out = p->condition;
-    if (e)
-        *e = p->err;
-    return -1;
-}
-
-int parser_feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
+/* parser_feed, but for freeing. */
+static int feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
                 struct err *e)
 {
     enum XML_Status status = XML_STATUS_OK;
 
-    if (p->failed)
-        return told(p, e_condition_out, e);
-    p->feeding = true;
     while (len > 0 && status == XML_STATUS_OK && !is_over(p)) {
         /* In pieces, so that a limit is noticed before much more than it was read. */
         int n = len > 16384 ? 16384 : (int)len;
@@ -396,14 +385,29 @@ int parser_feed(struct parser *p, const char *data, size_t len, const char **e_c
         if (status == XML_STATUS_OK && p->fed - p->mark > p->limits.stanza_bytes)
             refuse(p, "policy-violation", TOO_LARGE);
     }
-    p->feeding = false;
-    if (p->freed) {
-        parser_destroy(p);
-        return 0;
-    }
-    if (status != XML_STATUS_OK)
+    if (status != XML_STATUS_OK && !p->freed)
         note_failure(p);
-    return p->failed ? told(p, e_condition_out, e) : 0;
+    if (!p->failed)
+        return 0;
+    if (e_condition_out)
+        *e_condition_out = p->condition;
+    if (e)
+        *e = p->err;
+    return -1;
+}
+
+int parser_feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
+                struct err *e)
+{
+    int r;
+
+    p->feeding = true;
+    r = feed(p, data, len, e_condition_out, e);
+    p->feeding = false;
+    if (!p->freed)
+        return r;
+    parser_destroy(p);
+    return 0;
 }
 
 /* ---- one stanza from a text ---- */
@@ -457,9 +461,8 @@ static int feed_wrapped(struct parser *p, const char *text, size_t len, const ch
     buf_adds(&open, "'>");
     if (buf_failed(&open))
         err_memory(e);
-    else if (parser_feed(p, open.data, open.len, NULL, e) == 0 &&
-             parser_feed(p, text, len, NULL, e) == 0)
-        r = parser_feed(p, "</stream:stream>", 16, NULL, e);
+    else if (feed(p, open.data, open.len, NULL, e) == 0 && feed(p, text, len, NULL, e) == 0)
+        r = feed(p, "</stream:stream>", 16, NULL, e);
     buf_clear(&open);
     return r;
 }

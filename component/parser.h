@@ -1,9 +1,10 @@
 /*
  * parser: the bytes of a Jabber stream become stanzas (expat; RFC 6120 §4 and §11).
  *
- * Bytes may be split anywhere.  DOCTYPE, comments, processing instructions and entities of its own are
- * refused (RFC 6120 §11.1), and bytes per stanza, depth, and attributes per element are bounded.  One
- * parser reads one stream; after an error it takes nothing more.  Not shared between threads.
+ * Bytes may be split anywhere.  DOCTYPE, comments, processing instructions and entities of its own
+ * are refused (RFC 6120 §11.1), and bytes per stanza, depth, and attributes per element are
+ * bounded.  One parser reads one stream; after an error it takes nothing more.  Not shared between
+ * threads.
  */
 #ifndef COMPONENT_PARSER_H
 #define COMPONENT_PARSER_H
@@ -14,7 +15,7 @@
 #include "base/err.h"
 #include "base/xml.h"
 
-struct parser_limits { /* 0: the default */
+struct parser_limits {   /* 0: the default */
     size_t stanza_bytes; /* default 256 KiB */
     unsigned depth;      /* of elements inside a stanza; default 64 */
     unsigned attributes; /* per element; default 64 */
@@ -35,13 +36,15 @@ struct parser *parser_new(const struct parser_limits *limits, const struct parse
 void parser_free(struct parser *p); /* takes NULL; may be called from the handler's calls */
 
 /* -1: *e says why, and e_condition_out (may be NULL) gets the stream error condition for the peer
- * (not-well-formed, restricted-xml, policy-violation, ...).  0 when a handler has freed the parser. */
+ * (not-well-formed, restricted-xml, policy-violation, ...).  0 when a handler has freed the parser.
+ */
 int parser_feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
                 struct err *e) MUST_CHECK;
 
 /* One whole stanza from a text, as it would stand in a stream whose default namespace is default_ns
  * (what `postern convert` reads).  White space and an XML declaration around it are allowed. */
 int parser_read_one(struct arena *a, const char *text, size_t len, const char *default_ns,
-                    const struct parser_limits *limits, struct xml_node **out, struct err *e) MUST_CHECK;
+                    const struct parser_limits *limits, struct xml_node **out,
+                    struct err *e) MUST_CHECK;
 
 #endif

@@ -13,14 +13,11 @@
 int pings_begin(struct pings *ps, struct err *e)
 {
     unsigned char random[8];
-    size_t i;
 
     if (keyed_random(random, sizeof random, e) < 0)
         return -1;
-    ps->prefix[0] = 'p';
-    for (i = 0; i < sizeof random; i++)
-        snprintf(ps->prefix + 1 + 2 * i, 3, "%02x", random[i]);
-    strcat(ps->prefix, "-");
+    snprintf(ps->prefix, sizeof ps->prefix, "p%02x%02x%02x%02x%02x%02x%02x%02x-", random[0],
+             random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
     ps->number = 0;
     return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * pings: those that were sent on a stream and wait for an answer (XEP-0199), oldest first.
  *
- * Numbers count from 1 on each connection; the id of a ping has a random part of the connection before
- * its number, so that nobody but the host can answer.  Loop thread only.
+ * Numbers count from 1 on each connection; the id of a ping has a random part of the connection
+ * before its number, so that nobody but the host can answer.  Loop thread only.
  */
 #ifndef COMPONENT_PINGS_H
 #define COMPONENT_PINGS_H
@@ -41,7 +41,8 @@ void pings_add(struct pings *ps, struct ping *p);
 void pings_write(const struct pings *ps, const struct ping *p, const char *from, const char *to,
                  struct buf *out);
 
-/* Is it an answer, by result or error, to a ping of this connection? *number_out gets its number. */
+/* Is it an answer, by result or error, to a ping of this connection? *number_out gets its number.
+ */
 bool pings_is_answer(const struct pings *ps, const struct xml_node *stanza, uint64_t *number_out);
 /* Takes it out of the list; the caller frees it.  NULL when it is not there. */
 struct ping *pings_take(struct pings *ps, uint64_t number);

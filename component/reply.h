@@ -1,8 +1,8 @@
 /*
  * reply: answers of the component itself, iq results and errors.
  *
- * Errors carry the old code beside type and condition (XEP-0086), and a text that a person can act on.
- * Everything is made in the arena; NULL when it is exhausted.  Any thread.
+ * Errors carry the old code beside type and condition (XEP-0086), and a text that a person can act
+ * on. Everything is made in the arena; NULL when it is exhausted.  Any thread.
  */
 #ifndef COMPONENT_REPLY_H
 #define COMPONENT_REPLY_H
@@ -26,17 +26,19 @@ enum reply_error {
     REPLY_ERROR_COUNT
 };
 
-/* The same kind of stanza, of this type (NULL: none), from and to exchanged, with the request's id. */
+/* The same kind of stanza, of this type (NULL: none), from and to exchanged, with the request's id.
+ */
 struct xml_node *reply_new(struct arena *a, const struct xml_node *request, const char *type);
 
 /* An empty result to an iq. */
 struct xml_node *reply_result(struct arena *a, const struct xml_node *request);
-/* A result with one empty element of the request's query's name and namespace; *query_out is that. */
+/* A result with one empty element of the request's query's name and namespace; *query_out is that.
+ */
 struct xml_node *reply_query(struct arena *a, const struct xml_node *request, const char *ns,
                              const char *name, struct xml_node **query_out);
 
 /* text may be NULL for none. */
-struct xml_node *reply_error(struct arena *a, const struct xml_node *request, enum reply_error error,
-                             const char *text);
+struct xml_node *reply_error(struct arena *a, const struct xml_node *request,
+                             enum reply_error error, const char *text);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/conn.h"
 #include "base/keyed.h"
 #include "base/log.h"
+#include "component/backoff.h"
 #include "component/host.h"
 #include "component/parser.h"
 #include "component/pings.h"
@@ -59,14 +60,15 @@ struct stream {
     struct conn *conn;
     struct parser *parser;
     struct buf scratch;
-    bool refused; /* a stanza, and writable has not been told since */
-    bool paused;  /* the caller takes no stanzas for now */
+    bool refused;       /* a stanza, and writable has not been told since */
+    bool paused;        /* the caller takes no stanzas for now */
+    int64_t resumed_ms; /* when it last ended */
 
     struct pings pings;
     uint64_t queued;        /* bytes, since connecting */
     uint64_t sent_at_check; /* of them, when the answer was last looked for */
 
-    unsigned failures, mends; /* in a row: of the ordinary kind, of those to be mended */
+    struct backoff backoff;
     int64_t up_since_ms;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -186,7 +188,7 @@ static void on_answer_due(void *arg)
     struct stream *s = arg;
     const struct ping *p = s->pings.first;
     uint64_t sent;
-    int64_t age;
+    int64_t age, since;
 
     if (!p || !s->conn)
         return;
@@ -195,7 +197,8 @@ static void on_answer_due(void *arg)
         return;
     }
     sent = s->queued - conn_waiting(s->conn);
-    age = clock_mono_ms(s->clock) - p->sent_ms;
+    since = p->sent_ms > s->resumed_ms ? p->sent_ms : s->resumed_ms;
+    age = clock_mono_ms(s->clock) - since;
     if (age < s->times.answer) {
         loop_timer_start(s->answer, s->times.answer - age);
         return;
@@ -252,35 +255,6 @@ static void disconnect(struct stream *s)
     loop_timer_stop(s->answer);
 }
 
-/* Half of it is certain, half is chance, so that gateways that were thrown out together do not come
- * back together. */
-static int64_t jittered(int64_t delay)
-{
-    uint32_t random = 0;
-    struct err e;
-
-    if (delay > INT32_MAX)
-        delay = INT32_MAX;
-    if (keyed_random(&random, sizeof random, &e) < 0)
-        return delay;
-    return delay / 2 + (int64_t)((uint64_t)delay * random >> 33);
-}
-
-static int64_t doubled(int64_t first, int64_t max, unsigned times)
-{
-    while (times-- > 0 && first < max)
-        first *= 2;
-    return first < max ? first : max;
-}
-
-static int64_t next_delay(struct stream *s, enum stream_loss loss)
-{
-    if (loss == STREAM_LOSS_CONFIG || loss == STREAM_LOSS_CONFLICT)
-        return jittered(doubled(s->times.mend_min, s->times.mend_max, s->mends++));
-    s->mends = 0;
-    return jittered(doubled(s->times.retry_min, s->times.retry_max, s->failures++));
-}
-
 static void finish_stop(struct stream *s)
 {
     void (*closed)(void *arg) = s->closed;
@@ -326,11 +300,11 @@ static void lose(struct stream *s, enum stream_loss loss, const char *fmt, ...)
         *quote = '\''; /* it stands between such in the log */
     disconnect(s);
     if (was_up && clock_mono_ms(s->clock) - s->up_since_ms >= s->times.stable)
-        s->failures = s->mends = 0;
+        backoff_reset(&s->backoff);
     if (s->settings->once) {
         set_state(s, STATE_IDLE);
     } else {
-        delay_ms = next_delay(s, loss);
+        delay_ms = backoff_next(&s->backoff, &s->times, loss);
         log_loss(s, loss, reason, delay_ms);
         set_state(s, STATE_WAITING);
         loop_timer_start(s->deadline, delay_ms);
@@ -692,7 +666,7 @@ bool stream_is_up(const struct stream *s)
     return s->state == STATE_UP;
 }
 
-int stream_send(struct stream *s, const char *xml, size_t len)
+static int send_stanza(struct stream *s, const char *xml, size_t len)
 {
     size_t waiting;
 
@@ -703,11 +677,20 @@ int stream_send(struct stream *s, const char *xml, size_t len)
     waiting = conn_waiting(s->conn);
     if (waiting > s->waiting_max || len > s->waiting_max - waiting || write_out(s, xml, len) < 0) {
         s->refused = true;
-        if (waiting == 0) /* out of memory: no CONN_DRAINED will come */
+        if (waiting == 0 && s->state == STATE_UP) /* out of memory: no CONN_DRAINED will come */
             loop_timer_start(s->deadline, 1000);
         return -1;
     }
     return 0;
+}
+
+/* Before the first ping has come back a host may lose what is sent, and answer a later ping all the
+ * same: the barrier would vouch for what was lost. */
+int stream_send(struct stream *s, const char *xml, size_t len)
+{
+    if (len <= s->stanza_size_max && s->state != STATE_UP)
+        return -1;
+    return send_stanza(s, xml, len);
 }
 
 int stream_send_node(struct stream *s, const struct xml_node *stanza)
@@ -715,8 +698,8 @@ int stream_send_node(struct stream *s, const struct xml_node *stanza)
     buf_reset(&s->scratch);
     xml_write(&s->scratch, stanza, STREAM_NS);
     if (buf_failed(&s->scratch))
-        return STREAM_TOO_LARGE;
-    return stream_send(s, s->scratch.data, s->scratch.len);
+        return STREAM_TOO_LARGE; /* or no memory even for this one: it is better given up */
+    return send_stanza(s, s->scratch.data, s->scratch.len);
 }
 
 void stream_pause(struct stream *s, bool paused)
@@ -724,6 +707,7 @@ void stream_pause(struct stream *s, bool paused)
     if (!s->conn || s->paused == paused)
         return;
     s->paused = paused;
+    s->resumed_ms = clock_mono_ms(s->clock);
     conn_pause(s->conn, paused);
 }
 

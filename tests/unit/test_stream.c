@@ -741,6 +741,66 @@ static void test_slow_is_not_dead(void **state)
     world_close(&w);
 }
 
+static void test_paused(void **state)
+{
+    static const struct script mute = {
+        .opening = OPENING, .handshake = "<handshake/>", .lost_pings = -1};
+    struct world w;
+    int i;
+
+    (void)state;
+    world_open(&w, &good);
+    w.settings.times.answer = 60;
+    world_start(&w);
+    world_run(&w, "up", 5000);
+    for (i = 0; i < 2; i++) { /* an end of the pause just before the ping is due */
+        w.trace[0] = '\0';
+        assert_int_equal(stream_barrier(w.stream, on_barrier, &w), 0);
+        stream_pause(w.stream, true);
+        host_say(&w, "<presence/>");
+        world_run(&w, NULL, i == 0 ? 55 : 200);
+        assert_string_equal(w.trace, ""); /* neither a stanza nor the answer, and not lost */
+        stream_pause(w.stream, false);
+        world_run(&w, "answered", 1000);
+        world_run(&w, NULL, 20);
+        assert_true(strcmp(w.trace, "<presence/> answered") == 0 ||
+                    strcmp(w.trace, "answered <presence/>") == 0);
+    }
+    stream_pause(w.stream, true); /* and a ping that never is answered still ends it */
+    stream_pause(w.stream, false);
+    w.script = &mute;
+    w.trace[0] = '\0';
+    assert_int_equal(stream_barrier(w.stream, on_barrier, &w), 0);
+    world_run(&w, "down:network", 1000);
+    assert_string_equal(w.trace, "unanswered down:network");
+    world_close(&w);
+}
+
+static void test_answers_before_up(void **state)
+{
+    /* ejabberd may lose the first pings: an answer is taken meanwhile, what must be safe is not. */
+    static const struct script script = {
+        .opening = OPENING, .handshake = "<handshake/><presence/>", .lost_pings = 1};
+    struct world w;
+    struct arena *a = arena_new(10000);
+
+    (void)state;
+    world_open(&w, &script);
+    w.settings.times.warm = 60;
+    world_start(&w);
+    world_run(&w, "<presence/>", 5000);
+    assert_string_equal(w.trace, "<presence/>");
+    assert_int_equal(stream_send(w.stream, "<presence/>", 11), -1);
+    assert_int_equal(stream_barrier(w.stream, on_barrier, &w), -1);
+    assert_int_equal(stream_send_node(w.stream, xml_new(a, STREAM_NS, "message")), 0);
+    world_run(&w, "up", 5000);
+    assert_string_equal(w.trace, "<presence/> up");
+    assert_non_null(strstr(w.in.data, "<message/>"));
+    assert_int_equal(stream_send(w.stream, "<presence/>", 11), 0);
+    arena_free(a);
+    world_close(&w);
+}
+
 static void test_sending(void **state)
 {
     enum { SIZE = 50000 };
@@ -947,6 +1007,8 @@ int main(void)
         cmocka_unit_test(test_barrier_lost),
         cmocka_unit_test(test_barrier_is_behind),
         cmocka_unit_test(test_slow_is_not_dead),
+        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_answers_before_up),
         cmocka_unit_test(test_sending),
         cmocka_unit_test(test_stanzas),
         cmocka_unit_test(test_stop),
