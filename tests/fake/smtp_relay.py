@@ -161,6 +161,9 @@ class FakeRelay:
             line = await reader.readuntil(b"\r\n")
             command, _, argument = line.decode("utf-8", "replace").strip().partition(" ")
             command = command.upper()
+            if command == "DATA" and not (mail and mail.recipients):
+                writer.write(b"554 5.5.1 no valid recipients\r\n")
+                continue
             ok = await self._answer(writer, command, argument)
             if command == "QUIT":
                 return
@@ -173,7 +176,7 @@ class FakeRelay:
                 mail.recipients.append(address)
                 mail.recipient_parameters.append(parameters)
             elif command == "DATA" and ok:
-                await self._take(reader, writer, mail or Mail("", ""))
+                await self._take(reader, writer, mail)
                 mail = None
 
     async def _take(self, reader, writer, mail):
@@ -182,7 +185,7 @@ class FakeRelay:
             lines.append(line[1:] if line.startswith(b".") else line)
         mail.data = b"".join(lines)
         self.unanswered.append(mail)
-        accepted = await self._answer(writer, "END", mail.recipients[0] if mail.recipients else "")
+        accepted = await self._answer(writer, "END", mail.recipients[0])
         self.unanswered.remove(mail)
         if accepted:
             with self._change:

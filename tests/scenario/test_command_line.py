@@ -38,7 +38,7 @@ def test_check_works_beside_a_running_gateway(prosody_world):
     token = new_id("undisturbed")
     prosody_world.juliet.send_message(prosody_world.contact(prosody_world.romeo.address), token)
     prosody_world.romeo.wait_body(token)
-    assert "event=down" not in prosody_world.gateway.log_text()
+    assert "state=lost" not in prosody_world.gateway.log_text()
 
 
 def test_check_on_each_host(make_world, jabber_side):
@@ -170,10 +170,11 @@ def test_wrong_usage_is_64(resting):
 
 def test_a_wrong_configuration_names_file_line_option_and_what_is_expected(resting):
     conf = resting.gateway.conf
-    conf.write_text('jid = "mail.capulet.example"\nqueue {\n    lifetime = soon\n}\n')
+    resting.gateway.configure({"queue": {"lifetime": "soon"}})
+    line = next(n for n, text in enumerate(conf.read_text().splitlines(), 1) if "soon" in text)
     result = resting.gateway.command("check")
     assert result.returncode == CONFIG
-    assert re.search(rf"{re.escape(conf.name)}:3: queue\.lifetime: .*expected", result.stdout + result.stderr)
+    assert re.search(rf"{re.escape(conf.name)}:{line}: queue\.lifetime: .*expected", result.stdout + result.stderr)
 
 
 def test_a_bad_new_file_leaves_the_old_one_in_force(prosody_world):

@@ -52,7 +52,7 @@ def test_sigkill_with_mail_waiting_for_the_host_loses_nothing(make_world):
     world = make_world().start()
     world.jabber_side.stop()
     try:
-        world.gateway.wait_log("stream .*event=down")
+        world.gateway.wait_log("stream .*state=lost")
         tokens = [new_id("mail") for _ in range(10)]
         for token in tokens:
             world.romeo.write(world.mail_of("juliet"), None, token)
@@ -114,7 +114,7 @@ def accepted_texts(world, tokens):
 def test_the_host_restarts_in_between(make_world):
     world = make_world().start()
     world.jabber_side.stop()
-    world.gateway.wait_log("stream .*event=down")
+    world.gateway.wait_log("stream .*state=lost")
     token = new_id("meanwhile")
     world.romeo.write(world.mail_of("juliet"), None, token)
     world.gateway.wait_log("inbound .*event=accepted")
