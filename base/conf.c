@@ -20,7 +20,8 @@ struct conf_memory {
     struct arena *arena;
 };
 
-#define FAIL(v, s, ...) conf_file_error((v)->file, (v)->section, s, (s)->name, (v)->e, __VA_ARGS__)
+#define FAIL(v, s, ...)                                                                            \
+    (conf_file_error((v)->file, (v)->section, s, (s)->name, (v)->e, __VA_ARGS__), -1)
 
 static struct arena *memory(const struct conf_values *v)
 {

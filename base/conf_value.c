@@ -168,10 +168,22 @@ static int unix_endpoint(const struct conf_values *v, const struct conf_setting 
     return 0;
 }
 
+/* 1 to 65535, 0 when text is no port. */
+static unsigned read_port(const char *text)
+{
+    unsigned port = 0;
+
+    if (!*text || strlen(text) > 5 || strspn(text, "0123456789") != strlen(text))
+        return 0;
+    for (; *text; text++)
+        port = 10 * port + (unsigned)(*text - '0');
+    return port <= 65535 ? port : 0;
+}
+
 int conf_value_endpoint(const struct conf_values *v, const char *option, struct conf_endpoint *out)
 {
     const struct conf_setting *s = conf_value_find(v, option);
-    const char *colon, *port;
+    const char *colon;
 
     if (!s || !*s->value)
         return 0;
@@ -180,18 +192,18 @@ int conf_value_endpoint(const struct conf_values *v, const char *option, struct 
     if (strncmp(s->value, "unix:", 5) == 0)
         return unix_endpoint(v, s, out);
     colon = strrchr(s->value, ':');
-    port = colon ? colon + 1 : "";
     /* an IPv6 address needs its brackets, else its last group would pass for the port */
-    if (colon && (s->value[0] == '[' || memchr(s->value, ':', (size_t)(colon - s->value)) == NULL))
+    if (colon &&
+        (s->value[0] == '[' || memchr(s->value, ':', (size_t)(colon - s->value)) == NULL)) {
         out->host = read_host(v, s->value, (size_t)(colon - s->value));
-    if (!out->host || !*port || strlen(port) > 5 || strspn(port, "0123456789") != strlen(port) ||
-        atoi(port) < 1 || atoi(port) > 65535)
+        out->port = read_port(colon + 1);
+    }
+    if (!out->host || out->port == 0)
         return FAIL(v, s,
                     "\"%s\" is no place to listen; expected address:port as in 127.0.0.1:2424 or "
                     "[::1]:2424, or unix:/path",
                     s->value);
     out->text = s->value;
-    out->port = (unsigned)atoi(port);
     return 0;
 }
 

@@ -26,7 +26,7 @@ static size_t clean_prefix(const char *text, size_t n)
 
 const char *xml_clean(struct arena *a, const char *text, size_t len)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
+    static const char replacement[3] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
     size_t i = clean_prefix(text, len), o = i;
     char *out;
 
@@ -43,8 +43,8 @@ const char *xml_clean(struct arena *a, const char *text, size_t len)
         size_t n = utf8_sequence(text + i, len - i, &cp);
 
         if (n == 0) {
-            memcpy(out + o, replacement, 3);
-            o += 3;
+            memcpy(out + o, replacement, sizeof replacement);
+            o += sizeof replacement;
             i++;
         } else {
             if (utf8_is_xml(cp)) {

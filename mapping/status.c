@@ -8,7 +8,6 @@
 #include "mapping/status.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -162,17 +161,15 @@ struct enhanced {
     int class, subject, detail;
 };
 
-/* Up to three digits at p; -1: none. */
+/* One to three digits at p; -1: none. */
 static int read_number(const char **p)
 {
-    size_t len = strspn(*p, "0123456789");
-    int n;
+    const char *start = *p;
+    int n = 0;
 
-    if (len < 1 || len > 3)
-        return -1;
-    n = atoi(*p);
-    *p += len;
-    return n;
+    for (; **p >= '0' && **p <= '9' && *p - start < 4; (*p)++)
+        n = 10 * n + (**p - '0');
+    return *p > start && *p - start < 4 ? n : -1;
 }
 
 /* Behind the code, NULL when there is none (RFC 3463 §2). */

@@ -41,12 +41,13 @@ const char *status_mailto(struct arena *a, const struct addr *addr)
 {
     static const char hex[] = "0123456789ABCDEF";
     const char *text = addr_text(a, addr), *p;
-    char *start = text ? arena_alloc(a, 3 * strlen(text) + sizeof "mailto:") : NULL, *out = start;
+    static const char scheme[] = "mailto:";
+    char *start = text ? arena_alloc(a, 3 * strlen(text) + sizeof scheme) : NULL, *out;
 
     if (!start)
         return NULL;
-    memcpy(out, "mailto:", 7);
-    out += 7;
+    memcpy(start, scheme, sizeof scheme);
+    out = start + sizeof scheme - 1;
     for (p = text; *p; p++) {
         bool is_at = *p == '@' && p == strrchr(text, '@');
         bool is_plain =

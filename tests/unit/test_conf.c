@@ -645,6 +645,28 @@ static void test_sample(void **state)
     conf_free(c);
 }
 
+/* The sample that is shipped is right, and shows the defaults. */
+static void test_shipped(void **state)
+{
+    struct conf *c, *sample;
+    struct err e;
+
+    (void)state;
+    if (access("etc/postern.conf", R_OK) != 0) /* not started from the repository */
+        skip();
+    c = conf_read("etc/postern.conf", CONF_OFFLINE, &e);
+    if (!c)
+        fail_msg("%s", e.text);
+    sample = conf_sample(&e);
+    assert_string_equal(c->jid, sample->jid);
+    assert_int_equal(c->queue.lifetime_s, sample->queue.lifetime_s);
+    assert_int_equal(c->web_keep_s, sample->web_keep_s);
+    assert_int_equal(c->limit.mail_size_max, sample->limit.mail_size_max);
+    assert_int_equal(c->limit.stanza_size_max, sample->limit.stanza_size_max);
+    conf_free(c);
+    conf_free(sample);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -654,7 +676,7 @@ int main(void)
         cmocka_unit_test(test_values),          cmocka_unit_test(test_serve_needs),
         cmocka_unit_test(test_secret_file),     cmocka_unit_test(test_long_secret_file),
         cmocka_unit_test(test_file_mode),       cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_sample),          cmocka_unit_test(test_shipped),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
