@@ -196,6 +196,17 @@ static size_t encoded_fit(const char *p, size_t n, size_t room, bool use_b, bool
     return taken;
 }
 
+/* Of a cut in the middle of a text: behind its last space, where that costs little. */
+static size_t cut_at_space(const char *p, size_t cut)
+{
+    size_t i;
+
+    for (i = cut; i > cut / 2; i--)
+        if (p[i - 1] == ' ')
+            return i;
+    return cut;
+}
+
 static void put_encoded(struct header *h, const char *p, size_t n, bool in_phrase)
 {
     /* Q can be read as it stands: worth some length. */
@@ -207,6 +218,8 @@ static void put_encoded(struct header *h, const char *p, size_t n, bool in_phras
         put_space(h, 1, ENCODED_FRAME + 12, ENCODED_LINE); /* 12: the longest character in Q */
         room = ENCODED_LINE - h->column < ENCODED_WORD ? ENCODED_LINE - h->column : ENCODED_WORD;
         fit = encoded_fit(p, n, room - ENCODED_FRAME, use_b, in_phrase);
+        if (fit < n && !use_b)
+            fit = cut_at_space(p, fit);
         buf_printf(h->out, "=?utf-8?%c?", use_b ? 'B' : 'Q');
         h->column += ENCODED_FRAME + (use_b ? (fit + 2) / 3 * 4 : q_size(p, fit, in_phrase));
         if (use_b)

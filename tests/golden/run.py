@@ -104,7 +104,7 @@ def given(direction, name):
 
 def convert(direction, name):
     """(what came out, in readable form; exit status; standard error)"""
-    program = os.environ.get("POSTERN", str(ROOT / "postern"))
+    program = str(pathlib.Path(os.environ.get("POSTERN", ROOT / "postern")).resolve())
     command = [program, "-c", str(HERE / "postern.conf"), "convert", *arguments(direction, name)]
     done = subprocess.run(
         command,

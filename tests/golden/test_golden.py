@@ -1,5 +1,7 @@
 """Each golden pair is one test; run.py beside this file says what they are."""
 
+import email
+import email.policy
 import pathlib
 import sys
 
@@ -15,6 +17,24 @@ def test_pair(direction, name, request):
     trouble = run.check(direction, name, request.config.getoption("--update"))
     if trouble:
         pytest.fail(trouble, pytrace=False)
+
+
+def mails():
+    return [p for p in sorted(run.HERE.glob("to-mail/*.eml"))]
+
+
+@pytest.mark.parametrize("path", mails(), ids=[p.stem for p in mails()])
+def test_mail_is_sound(path):
+    """Another parser than ours has nothing to complain of in any mail."""
+    mail = run.split_output(path.read_bytes().decode())[1].split("\n\n", 1)[1]
+    message = email.message_from_bytes(mail.replace("\n", "\r\n").encode(), policy=email.policy.default)
+    for part in message.walk():
+        assert not part.defects
+        for name, value in part.items():
+            assert not value.defects, name
+    for name in ("Date", "From", "Message-ID", "Subject", "To"):
+        assert len(message.get_all(name, [])) == 1, name
+    assert len(message["From"].addresses) == 1
 
 
 def test_there_are_pairs():
