@@ -14,9 +14,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* ADDR_LOCAL_MAX is for addresses we make.  Others' local parts are often longer (the reverse-paths of
- * list and bulk mailers) and RFC 5321 §4.5.3.1 asks to bear it: only the path's own limit holds, without
- * its angle brackets. */
+/* ADDR_LOCAL_MAX is for addresses we make.  Others' local parts are often longer (the reverse-paths
+ * of list and bulk mailers) and RFC 5321 §4.5.3.1 asks to bear it: only the path's own limit holds,
+ * without its angle brackets. */
 enum { ADDR_LOCAL_MAX = 64, ADDR_DOMAIN_MAX = 255, ADDR_PATH_MAX = 254 };
 
 struct addr {
@@ -25,15 +25,15 @@ struct addr {
 };
 
 /* One addr-spec, `local@domain` or `"quoted local"@domain`; angle brackets round it are taken off.
- * No source routes, no comments.  A U-label domain is turned into A-labels (libidn2, non-transitional).
- * ERR_PERMANENT says what is wrong with it. */
+ * No source routes, no comments.  A U-label domain is turned into A-labels (libidn2,
+ * non-transitional). ERR_PERMANENT says what is wrong with it. */
 int addr_parse(struct arena *a, const char *text, struct addr *out, struct err *e) MUST_CHECK;
 
 /* As addr_parse, from parts: local is unquoted already. */
 int addr_from_parts(struct arena *a, const char *local, const char *domain, struct addr *out,
                     struct err *e) MUST_CHECK;
 
-void addr_write(struct buf *out, const struct addr *addr); /* quoted where it must be */
+void addr_write(struct buf *out, const struct addr *addr);       /* quoted where it must be */
 const char *addr_text(struct arena *a, const struct addr *addr); /* NULL: arena exhausted */
 
 bool addr_is_ascii(const struct addr *addr); /* false: needs SMTPUTF8 */

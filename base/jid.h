@@ -17,13 +17,13 @@ struct jid {
     const char *resource; /* NULL: none */
 };
 
-/* Parses and prepares; every part is at most 1023 bytes, a domain is in U-labels where IDNA 2003 has
- * them, without a final dot, or an IPv6 address in brackets.  ERR_PERMANENT with a text that says what
- * is wrong, ERR_RETRY when the arena is exhausted. */
+/* Parses and prepares; every part is at most 1023 bytes, a domain is in U-labels where IDNA 2003
+ * has them, without a final dot, or an IPv6 address in brackets.  ERR_PERMANENT with a text that
+ * says what is wrong, ERR_RETRY when the arena is exhausted. */
 int jid_parse(struct arena *a, const char *text, struct jid *out, struct err *e) MUST_CHECK;
 
-/* As jid_parse, from parts; node and resource may be NULL for none.  A node is taken as it stands: it
- * is escaped already where it needs to be. */
+/* As jid_parse, from parts; node and resource may be NULL for none.  A node is taken as it stands:
+ * it is escaped already where it needs to be. */
 int jid_from_parts(struct arena *a, const char *node, const char *domain, const char *resource,
                    struct jid *out, struct err *e) MUST_CHECK;
 
@@ -38,7 +38,8 @@ bool jid_is_same_bare(const struct jid *a, const struct jid *b); /* without */
 
 /* XEP-0106 §4: space " & ' / : < > @ become \20 \22 \26 \27 \2f \3a \3c \3e \40, and \ becomes \5c
  * only before what reads as an escape; a space may not be first or last (ERR_PERMANENT). */
-int jid_escape_node(struct arena *a, const char *text, const char **node_out, struct err *e) MUST_CHECK;
+int jid_escape_node(struct arena *a, const char *text, const char **node_out,
+                    struct err *e) MUST_CHECK;
 /* The inverse; an escape that is none stays as it is.  NULL when the arena is exhausted. */
 const char *jid_unescape_node(struct arena *a, const char *node) MUST_CHECK;
 

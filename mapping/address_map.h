@@ -1,9 +1,9 @@
 /*
  * address_map: who a person is on the other side.
  *
- * The administrators' rules first (first match wins), then the two rules of the gateway itself: a mail
- * address is the JID local\40dom@gw, a Jabber user is node@md or node=domain@md.  Pure: an address_map
- * is built once from the configuration and only read afterwards, on any thread.
+ * The administrators' rules first (first match wins), then the two rules of the gateway itself: a
+ * mail address is the JID local\40dom@gw, a Jabber user is node@md or node=domain@md.  Pure: an
+ * address_map is built once from the configuration and only read afterwards, on any thread.
  */
 #ifndef MAPPING_ADDRESS_MAP_H
 #define MAPPING_ADDRESS_MAP_H
@@ -26,32 +26,35 @@ void address_map_free(struct address_map *map); /* takes NULL */
 const char *address_map_gateway(const struct address_map *map);     /* gw */
 const char *address_map_mail_domain(const struct address_map *map); /* md */
 bool address_map_is_home(const struct address_map *map, const char *jabber_domain);
-/* Is the domain one whose mail addresses are all Jabber users: md or the right side of a rule *@...? */
+/* Is the domain one whose mail addresses are all Jabber users: md or the right side of a rule
+ * *@...? */
 bool address_map_owns(const struct address_map *map, const char *mail_domain);
-/* Is this address a Jabber user's (or a reverse-path): at such a domain, the right side of a rule, or a
- * sub-address box+node=domain or box+node of a mailbox whose own address is known? */
+/* Is this address a Jabber user's (or a reverse-path): at such a domain, the right side of a rule,
+ * or a sub-address box+node=domain or box+node of a mailbox whose own address is known? */
 bool address_map_owns_address(const struct address_map *map, const struct addr *mail);
 
-/* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern map`;
- * they live as long as the map. */
+/* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern
+ * map`; they live as long as the map. */
 
 /* The mail address of a Jabber user (of any domain but gw): mapping/alias.h has the encoding.
  * ERR_PERMANENT when there is none. */
 int address_map_jid_to_mail(const struct address_map *map, struct arena *a, const struct jid *jid,
                             struct addr *out, const char **rule_out, struct err *e) MUST_CHECK;
 
-/* The Jabber user behind a mail address that address_map_owns_address.  ERR_PERMANENT when it is nobody's
- * here, and for b+... at md, which is a reverse-path (mapping/reverse_path.h). */
+/* The Jabber user behind a mail address that address_map_owns_address.  ERR_PERMANENT when it is
+ * nobody's here, and for b+... at md, which is a reverse-path (mapping/reverse_path.h). */
 int address_map_mail_to_jid(const struct address_map *map, struct arena *a, const struct addr *mail,
                             struct jid *out, const char **rule_out, struct err *e) MUST_CHECK;
 
-/* A contact at gw -> its mail address: local\40dom@gw, or local%dom@gw where the last % is the @ and
- * there is no \40.  The resource plays no part. */
-int address_map_contact_to_mail(const struct address_map *map, struct arena *a, const struct jid *contact,
-                                struct addr *out, const char **rule_out, struct err *e) MUST_CHECK;
+/* A contact at gw -> its mail address: local\40dom@gw, or local%dom@gw where the last % is the @
+ * and there is no \40.  The resource plays no part. */
+int address_map_contact_to_mail(const struct address_map *map, struct arena *a,
+                                const struct jid *contact, struct addr *out, const char **rule_out,
+                                struct err *e) MUST_CHECK;
 
 /* A mail address of the world -> its contact at gw (XEP-0106 form). */
-int address_map_mail_to_contact(const struct address_map *map, struct arena *a, const struct addr *mail,
-                                struct jid *out, const char **rule_out, struct err *e) MUST_CHECK;
+int address_map_mail_to_contact(const struct address_map *map, struct arena *a,
+                                const struct addr *mail, struct jid *out, const char **rule_out,
+                                struct err *e) MUST_CHECK;
 
 #endif

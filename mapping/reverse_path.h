@@ -16,6 +16,7 @@ const char *reverse_path_make(const struct context *ctx, struct arena *a, int64_
 bool reverse_path_is_form(const char *local);
 
 /* KEYED_OK or KEYED_EXPIRED: id_out is the message's. */
-enum keyed_state reverse_path_check(const struct context *ctx, const char *local, int64_t *id_out) MUST_CHECK;
+enum keyed_state reverse_path_check(const struct context *ctx, const char *local,
+                                    int64_t *id_out) MUST_CHECK;
 
 #endif
