@@ -22,7 +22,7 @@
 #include "mail/send.h"
 #include "tests/fake/smtp_script.h"
 
-enum { RECIPIENTS_MAX = 100, PATIENCE_MS = 60000 };
+enum { RECIPIENTS_MAX = 100, PATIENCE_MS = 60000, RANDOM_SERVERS = 60 };
 
 #define MESSAGE_HEAD                                                                               \
     "Date: Sat, 1 Jan 2022 00:00:00 +0000\r\nFrom: a@b.example\r\nMessage-ID: <1@b.example>\r\n"
@@ -497,6 +497,92 @@ static void test_replies(void **state)
         close_stage(&stages[i]);
         free(letters[i]);
     }
+}
+
+/* Whatever comes back, every job is answered once, nothing crashes, and only what was taken is
+ * called delivered.  The replies of each server are drawn anew. */
+static const char *draw_reply(unsigned *seed)
+{
+    static char long_line[3000], many_lines[8000];
+    static const char *const menu[] = {"250 ok\r\n",
+                                       "250-a\r\n250 b\r\n",
+                                       "250\r\n",
+                                       "250-\r\n250\r\n",
+                                       "354 go\r\n",
+                                       "421 bye\r\n",
+                                       "450 4.1.1 later\r\n",
+                                       "550 5.1.1 no\r\n",
+                                       "550-a\r\n550 b\r\n",
+                                       "\r\n",
+                                       "garbage\r\n",
+                                       "250-a\r\n350 b\r\n",
+                                       "999 odd\r\n",
+                                       "-50 odd\r\n",
+                                       "2500 odd\r\n",
+                                       "250 a\r\n250 b\r\n250 c\r\n354 d\r\n250 e\r\n",
+                                       "220 again\r\n",
+                                       "250-PIPELINING\r\n250 CHUNKING\r\n",
+                                       long_line,
+                                       many_lines};
+    enum { MENU = sizeof menu / sizeof menu[0] };
+    size_t len = 0;
+
+    memset(long_line, 'x', sizeof long_line - 1);
+    memcpy(long_line, "250 ", 4);
+    memcpy(long_line + sizeof long_line - 3, "\r\n", 2);
+    while (len < sizeof many_lines - 40)
+        len += (size_t)sprintf(many_lines + len, "550-5.1.1 a line like others\r\n");
+    sprintf(many_lines + len, "550 end\r\n");
+    *seed = *seed * 1103515245u + 12345u;
+    return menu[*seed / 65536 % MENU];
+}
+
+static void try_random_server(unsigned seed)
+{
+    static const char *const verbs[] = {"GREETING", "EHLO", "HELO", "MAIL", "RCPT",
+                                        "DATA",     "END",  "RSET", "QUIT"};
+    struct fake_smtp_rule rules[4] = {{0}};
+    struct letter *letters[6];
+    struct stage s;
+    size_t i, delivered = 0;
+
+    for (i = 0; i < 3; i++) {
+        rules[i].reply = draw_reply(&seed);
+        seed = seed * 1103515245u + 12345u;
+        rules[i].verb = verbs[seed / 65536 % 9];
+        rules[i].mail = seed / 1048576 % 3;
+        rules[i].then = seed / 4194304 % 4 == 0 ? FAKE_CLOSE : FAKE_GO_ON;
+    }
+    open_stage(&s, rules, NULL, 1);
+    for (i = 0; i < 6; i++)
+        submit(letters[i] = new_letter(&s, MESSAGE, strlen(MESSAGE), i % 3 + 1));
+    run_loop(&s);
+    sender_free(s.sender);
+    s.sender = NULL;
+    fake_smtp_stop(s.fake);
+    for (i = 0; i < 6; i++) {
+        assert_int_equal(letters[i]->done, 1);
+        if (letters[i]->recipients[0].trouble == SEND_ANSWERED &&
+            letters[i]->recipients[0].code / 100 == 2)
+            delivered++;
+        free(letters[i]);
+    }
+    /* Replies sent ahead may claim more than was taken; nothing else may. */
+    for (i = 0; i < 3; i++)
+        if (strstr(rules[i].reply, "354 d"))
+            delivered = 0;
+    if (delivered > fake_smtp_mail_count(s.fake))
+        fail_msg("%zu delivered, %zu taken", delivered, fake_smtp_mail_count(s.fake));
+    close_stage(&s);
+}
+
+static void test_random_servers(void **state)
+{
+    unsigned seed;
+
+    (void)state;
+    for (seed = 1; seed <= RANDOM_SERVERS; seed++)
+        try_random_server(seed * 7919);
 }
 
 /* ---- kept connections ---- */
@@ -1171,6 +1257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_random_servers),
         cmocka_unit_test(test_kept_connections),
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_session_is_renewed),
