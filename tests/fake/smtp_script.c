@@ -27,7 +27,7 @@ struct connection {
     int fd;
     unsigned number; /* from 1 */
     pthread_t thread;
-    bool is_open;
+    bool is_open, has_left;
     unsigned mails;
     bool ended;
     char in[65536];
@@ -289,6 +289,16 @@ static void take_data(struct connection *c, const char *line)
         free(data);
 }
 
+/* Once the goodbye is said, the client may open its next connection: this one counts no more. */
+static void leave(struct connection *c)
+{
+    pthread_mutex_lock(&c->fake->lock);
+    if (!c->has_left)
+        c->fake->open--;
+    c->has_left = true;
+    pthread_mutex_unlock(&c->fake->lock);
+}
+
 static void serve_line(struct connection *c, const char *line)
 {
     if (strncmp(line, "EHLO ", 5) == 0)
@@ -304,6 +314,7 @@ static void serve_line(struct connection *c, const char *line)
     else if (strcmp(line, "RSET") == 0)
         answer(c, "RSET", line, "250 2.0.0 forgotten\r\n");
     else if (strcmp(line, "QUIT") == 0) {
+        leave(c);
         answer(c, "QUIT", line, "221 2.0.0 bye\r\n");
         c->ended = true;
     } else if (strncmp(line, "BDAT", 4) == 0)
@@ -321,9 +332,9 @@ static void *serve(void *arg)
     answer(c, "GREETING", "", "220 fake ESMTP\r\n");
     while (!c->ended && get_line(c, line, sizeof line) == 0)
         serve_line(c, line);
+    leave(c);
     pthread_mutex_lock(&f->lock);
     c->is_open = false;
-    f->open--;
     close(c->fd);
     pthread_mutex_unlock(&f->lock);
     return NULL;

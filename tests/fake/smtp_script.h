@@ -29,6 +29,11 @@ struct fake_smtp_rule {
     unsigned drip_ms;  /* between the bytes of the reply */
 };
 
+/* Whenever the verb comes. */
+/* clang-format off */
+#define FAKE_RULE(verb, reply, then) {verb, NULL, 0, 0, reply, then, 0, 0}
+/* clang-format on */
+
 struct fake_smtp_mail {
     char *from;       /* the whole MAIL line */
     char *recipients; /* the accepted RCPT lines, each with a LF */
@@ -45,11 +50,11 @@ struct fake_smtp;
 struct fake_smtp *fake_smtp_start(const struct fake_smtp_rule *rules, const char *extensions);
 unsigned fake_smtp_port(const struct fake_smtp *f);
 
-/* The counts may be read while it runs (a mail is counted a moment after it was answered), the mails after
- * it has stopped. */
+/* The counts may be read while it runs (a mail is counted a moment after it was answered), the
+ * mails after it has stopped. */
 unsigned fake_smtp_connections(struct fake_smtp *f);
 unsigned fake_smtp_most_at_once(struct fake_smtp *f);
-unsigned fake_smtp_open(struct fake_smtp *f);                    /* connections now */
+unsigned fake_smtp_open(struct fake_smtp *f); /* connections now, but those that said QUIT */
 unsigned fake_smtp_count(struct fake_smtp *f, const char *verb); /* commands so far */
 size_t fake_smtp_mail_count(struct fake_smtp *f); /* mails accepted by a 2xx after their end */
 const struct fake_smtp_mail *fake_smtp_mail(struct fake_smtp *f, size_t i);

@@ -1,0 +1,51 @@
+/*
+ * send_stage: a sender in front of a scripted server, for the unit tests of `send`.
+ *
+ * Failures end the test by cmocka.  One thread, the loop's.
+ */
+#ifndef TESTS_FAKE_SEND_STAGE_H
+#define TESTS_FAKE_SEND_STAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "mail/send.h"
+#include "tests/fake/smtp_script.h"
+
+enum { STAGE_RECIPIENTS_MAX = 100 };
+
+#define MESSAGE_HEAD                                                                               \
+    "Date: Sat, 1 Jan 2022 00:00:00 +0000\r\nFrom: a@b.example\r\nMessage-ID: <1@b.example>\r\n"
+#define MESSAGE MESSAGE_HEAD "Subject: x\r\n\r\nHello\r\n"
+
+struct stage {
+    struct loop *loop;
+    struct fake_smtp *fake;
+    struct sender *sender;
+    unsigned to_come; /* jobs whose done is awaited before the loop stops */
+};
+
+struct letter {
+    struct stage *stage;
+    struct send_job job;
+    struct send_recipient recipients[STAGE_RECIPIENTS_MAX];
+    int done;            /* how often */
+    struct letter *then; /* submitted when this one is done */
+};
+
+/* One second for connecting and for a reply; loopback. */
+struct send_settings stage_settings(unsigned port, unsigned connections);
+void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char *extensions,
+                unsigned connections);
+void stage_close(struct stage *s);
+void stage_run(struct stage *s); /* until every letter made is done */
+void stage_pause(struct stage *s, int64_t ms);
+
+/* The letters are the test's, to be freed with free(); the message is borrowed. */
+struct letter *letter_new(struct stage *s, const char *message, size_t len, size_t recipients);
+struct letter *letter_simple(struct stage *s); /* MESSAGE to one recipient */
+void letter_submit(struct letter *l);
+void letter_assert_delivered(const struct letter *l);
+
+#endif
