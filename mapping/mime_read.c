@@ -1,0 +1,172 @@
+/*
+ * mime_read: a mail becomes a letter, step by step: limits, header, people, parts, report, text.
+ *
+ * A pure function of its arguments: everything lives in the caller's arena or on the heap during
+ * the call, nothing is kept, and libetpan's and libxml2's parsers share no state between threads.
+ * A crash loses the one mail.
+ */
+#include "mapping/mime_read.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "mapping/body_read.h"
+#include "mapping/header_read.h"
+#include "mapping/mime_check.h"
+#include "mapping/part_walk.h"
+#include "mapping/people_read.h"
+#include "mapping/report_read.h"
+
+enum { SUBJECT_MAX = 500, REFERENCES_MAX = 100, LIST_ID_MAX = 200, DAY_S = 86400 };
+
+size_t mime_read_arena_max(size_t mail_len)
+{
+    return mail_len * 3 + ((size_t)32 << 20);
+}
+
+/* Date, else the time at which the last server took the mail.  A date from the future says nothing.
+ */
+static void read_dates(const struct context *ctx, struct letter *l, const struct mail_header *h)
+{
+    const char *received = header_read_get(h, "Received");
+    const char *expires = header_read_get(h, "Expires");
+    const char *semicolon = received ? strrchr(received, ';') : NULL;
+
+    l->date_s = header_read_date(header_read_get(h, "Date"));
+    if (l->date_s == 0 || (ctx->now_s > 0 && l->date_s > ctx->now_s + DAY_S))
+        l->date_s = header_read_date(semicolon ? semicolon + 1 : NULL);
+    if (ctx->now_s > 0 && l->date_s > ctx->now_s + DAY_S)
+        l->date_s = 0;
+    l->expires_s = header_read_date(expires ? expires : header_read_get(h, "Expiry-Date"));
+}
+
+/* References of a long thread: the first, which is the root, and the last ones. */
+static int read_references(struct letter *l, const char *value)
+{
+    struct reference **end = &l->references;
+    const char *id;
+    size_t at = 0, count = 0, i;
+
+    for (id = value; (id = strchr(id, '<')); id++)
+        count++;
+    for (i = 0; (id = header_read_id(l->arena, value, &at)); i++) {
+        if (i > 0 && count > REFERENCES_MAX && i + REFERENCES_MAX - 1 < count)
+            continue;
+        *end = arena_alloc(l->arena, sizeof **end);
+        if (!*end)
+            return -1;
+        (*end)->message_id = id;
+        end = &(*end)->next;
+    }
+    return 0;
+}
+
+static int read_thread(struct letter *l, const struct mail_header *h)
+{
+    const char *id = header_read_get(h, "Message-ID"), *parent = header_read_get(h, "In-Reply-To");
+    const char *references = header_read_get(h, "References");
+    const struct reference *r;
+    size_t at = 0;
+
+    if (id)
+        l->message_id = header_read_id(l->arena, id, &at);
+    at = 0;
+    if (parent)
+        l->in_reply_to = header_read_id(l->arena, parent, &at);
+    if (references && read_references(l, references) < 0)
+        return -1;
+    for (r = l->references; r && !l->in_reply_to; r = r->next)
+        if (!r->next) /* programs that write only References: the last one is the parent */
+            l->in_reply_to = r->message_id;
+    return 0;
+}
+
+static int read_subject(struct letter *l, const struct mail_header *h)
+{
+    const char *subject = header_read_get(h, "Subject");
+    const char *lang = header_read_get(h, "Content-Language");
+    char token[36];
+
+    if (subject) {
+        l->subject = header_read_text(l->arena, subject, SUBJECT_MAX);
+        if (!l->subject)
+            return -1;
+        if (!*l->subject)
+            l->subject = NULL;
+    }
+    header_read_token(lang, token, sizeof token);
+    if (*token && strspn(token, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(token)) {
+        l->lang = arena_strdup(l->arena, token);
+        if (!l->lang)
+            return -1;
+    }
+    return 0;
+}
+
+/* The id between the brackets of List-Id (RFC 2919), or what stands there. */
+static int read_list(struct letter *l, const char *value)
+{
+    const char *open = strrchr(value, '<');
+    size_t n = open ? strcspn(open + 1, ">") : 0;
+    const char *raw = n > 0 ? arena_strndup(l->arena, open + 1, n) : value;
+
+    l->list_id = raw ? header_read_text(l->arena, raw, LIST_ID_MAX) : NULL;
+    if (!l->list_id)
+        return -1;
+    if (!*l->list_id)
+        l->list_id = NULL;
+    return 0;
+}
+
+/* Mail nobody wrote, or that many get: nothing may be answered to it by itself (RFC 3834). */
+static int read_origin(struct letter *l, const struct mail_header *h)
+{
+    const char *list = header_read_get(h, "List-Id");
+    bool null_path = l->reverse_path && !*l->reverse_path;
+    char automatic[40], precedence[40];
+
+    header_read_token(header_read_get(h, "Auto-Submitted"), automatic, sizeof automatic);
+    header_read_token(header_read_get(h, "Precedence"), precedence, sizeof precedence);
+    l->no_reply = null_path || (*automatic && strcmp(automatic, "no") != 0);
+    l->is_automatic = l->no_reply || list || header_read_get(h, "X-Autoreply") ||
+                      header_read_get(h, "X-Autorespond") ||
+                      header_read_get(h, "List-Unsubscribe") || strcmp(precedence, "bulk") == 0 ||
+                      strcmp(precedence, "list") == 0 || strcmp(precedence, "junk") == 0 ||
+                      strcmp(precedence, "auto_reply") == 0;
+    return list ? read_list(l, list) : 0;
+}
+
+/* What is signed or encrypted with OpenPGP is passed on as the parts it stands in. */
+static int read_content(const struct context *ctx, struct letter *l, const struct mail_header *h,
+                        const char *mail, size_t len, struct err *e)
+{
+    struct part_tree tree;
+    struct body_input in = {.tree = &tree, .mail = mail, .mail_len = len};
+
+    if (part_walk(l->arena, mail, len, h, &tree, e) < 0 ||
+        report_read(l, h, &tree, &l->report, e) < 0)
+        return -1;
+    in.is_report = l->report != NULL;
+    return body_read(ctx, l, &in, e);
+}
+
+int mime_read(const struct context *ctx, struct arena *a, const char *mail, size_t len,
+              const struct mail_envelope *envelope, struct letter **out, struct err *e)
+{
+    struct letter *l = letter_new(a);
+    struct mail_header h;
+
+    if (mime_check(mail, len, e) < 0)
+        return -1;
+    if (!l || header_read(a, mail, len, &h) < 0)
+        return err_memory(e);
+    if (people_read(ctx, l, &h, envelope, e) < 0)
+        return -1;
+    read_dates(ctx, l, &h);
+    if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0)
+        return err_memory(e);
+    if (read_content(ctx, l, &h, mail, len, e) < 0)
+        return -1;
+    *out = l;
+    return 0;
+}

@@ -1,0 +1,80 @@
+/*
+ * text_read: transfer encoding, charset, line ends, flowed or HTML, in that order.  Owns buffers
+ * during one call.  Any thread; a crash loses the one mail.
+ */
+#include "mapping/text_read.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "mapping/charset.h"
+#include "mapping/flowed.h"
+#include "mapping/html_text.h"
+
+/* CRLF, and CR alone (old Macs, some web mailers), become LF; in place. */
+static size_t fix_line_ends(char *s)
+{
+    char *o = s;
+    const char *p;
+
+    for (p = s; *p; p++) {
+        if (*p != '\r')
+            *o++ = *p;
+        else if (p[1] != '\n')
+            *o++ = '\n';
+    }
+    *o = '\0';
+    return (size_t)(o - s);
+}
+
+static const char *unflow(struct arena *a, const struct part *p, const char *text, size_t len)
+{
+    const char *format = param_get(&p->type, "format"), *delsp = param_get(&p->type, "delsp");
+    const char *result;
+    struct buf out;
+
+    if (!format || strcasecmp(format, "flowed") != 0)
+        return text;
+    buf_init(&out, len * 2 + 64);
+    flowed_read(&out, text, len, delsp && strcasecmp(delsp, "yes") == 0);
+    result = buf_failed(&out) ? NULL : arena_strndup(a, out.data, out.len);
+    buf_clear(&out);
+    return result;
+}
+
+const char *text_read(struct arena *a, const struct part *p)
+{
+    const char *label = param_get(&p->type, "charset"), *content, *text;
+    bool is_html = part_is(p, "text/html");
+    char *copy;
+    size_t len;
+
+    content = part_content(a, p, TEXT_READ_MAX, &len);
+    if (!content)
+        return NULL;
+    if (!label && is_html)
+        label = html_charset(a, content, len);
+    text = charset_read(a, label, content, len);
+    copy = arena_strdup(a, text);
+    if (!copy)
+        return NULL;
+    len = fix_line_ends(copy);
+    return is_html ? html_text(a, copy, len) : unflow(a, p, copy, len);
+}
+
+size_t text_read_weight(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += (unsigned char)*text > 32;
+    return n;
+}
+
+bool text_read_is_real(const char *plain, const char *from_html)
+{
+    size_t weight = text_read_weight(plain);
+
+    return weight > 0 && (weight >= 200 || weight * 10 >= text_read_weight(from_html));
+}
