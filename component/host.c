@@ -4,17 +4,19 @@
  * How the servers of Debian 12 speak to a component (each was tried):
  * - A wrong secret: all three say not-authorized after the handshake.
  * - A wrong name: Prosody says host-unknown, in a stream whose id is empty; ejabberd says
- * not-authorized, as for a wrong secret; jabberd2 takes any name, there is one secret for all.
+ *   not-authorized, as for a wrong secret; jabberd2 takes any name, there is one secret for all.
  * - The port for clients: ejabberd says invalid-namespace, Prosody host-unknown.
  * - A second instance: Prosody says conflict; ejabberd and jabberd2 let both in.
  * - A foreign `from`: invalid-from, but jabberd2 routes it.  No `from`: improper-addressing by
- * ejabberd, silence by jabberd2, and Prosody takes the component itself as the sender.
+ *   ejabberd, silence by jabberd2, and Prosody takes the component itself as the sender.
  * - What is no XML: not-well-formed, jabberd2 says xml-not-well-formed.  Prosody says
- * not-well-formed also for a stanza over 512 KiB, and resets the connection while it is still being
- * sent.
+ *   not-well-formed also for a stanza over 512 KiB, and resets the connection while it is still
+ *   being sent.
+ * - An address that is none in `to`: Prosody jid-malformed, ejabberd bad-request, jabberd2 silence.
  * - jabberd2 sends stanzas in jabber:client, asks for disco#info right behind the handshake, and
- * bounces what it cannot route with from and to as they were, not exchanged.
- * - ejabberd may lose what is sent right after a component has connected, the first ping too.
+ *   bounces what it cannot route with from and to as they were, not exchanged.
+ * ejabberd is known to lose what is sent right after a component has connected: the stream repeats
+ * its first ping for that.
  */
 #include "component/host.h"
 

@@ -29,9 +29,8 @@ struct stream_settings {
     const char *secret;
     const char *ping_to;    /* JID that answers pings for the host: a home domain */
     size_t stanza_size_max; /* taken or sent; 0: 256 KiB */
-    bool once; /* a single attempt: whatever ends it is told by down, and then nothing more happens
-                */
-    size_t waiting_max; /* bytes written and not yet taken by the host; 0: 4 MiB */
+    size_t waiting_max;     /* bytes written and not yet taken by the host; 0: 4 MiB */
+    bool once;              /* one attempt: whatever ends it is told by down, then nothing more */
 
     struct stream_times {  /* milliseconds; 0: the default */
         int64_t connect;   /* for connecting, all addresses together; 15 s */
@@ -48,9 +47,8 @@ struct stream_settings {
 };
 
 enum stream_loss {
-    STREAM_LOSS_NETWORK, /* could not connect, reset, timed out, closed, or an error not named below
-                          */
-    STREAM_LOSS_CONFIG,  /* host-unknown, not-authorized, invalid-namespace */
+    STREAM_LOSS_NETWORK,  /* could not connect, reset, timed out, closed, any error not below */
+    STREAM_LOSS_CONFIG,   /* host-unknown, not-authorized, invalid-namespace */
     STREAM_LOSS_CONFLICT, /* another instance is connected */
     STREAM_LOSS_STANZA    /* not-well-formed, invalid-from, bad-format ...: something we sent */
 };
@@ -87,8 +85,7 @@ enum { STREAM_TOO_LARGE = -2 };
 /* Queues one serialised stanza. -1: the stream is not up or its buffer is full; STREAM_TOO_LARGE:
  * it is larger than stanza_size_max and never will be taken.  In both cases nothing was taken. */
 int stream_send(struct stream *s, const char *xml, size_t len) MUST_CHECK;
-/* The same for an answer that need not be safe: it is taken before up, too, once stanzas come in.
- */
+/* The same for an answer that need not be safe: taken before up, too, once stanzas come in. */
 int stream_send_node(struct stream *s, const struct xml_node *stanza) MUST_CHECK;
 
 /* Back-pressure: takes no more stanzas from the host until told to go on; what has been read
