@@ -70,8 +70,8 @@ def make_world(folder, hosts, mail_side):
 
     make.show_logs = lambda: "\n".join(world.show_logs() for world in made)
     yield make
-    for world in made:
-        world.stop()
+    statuses = [world.stop() for world in made]
+    assert not any(statuses), f"a gateway did not end well: {statuses}\n{make.show_logs()}"
 
 
 @pytest.fixture

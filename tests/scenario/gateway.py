@@ -98,13 +98,15 @@ class Gateway:
             return log.read().decode(errors="replace")
 
     def stop(self):
-        """Ends it in order; returns the exit status."""
-        return self.process.stop() if self.process else None
+        """Ends it in order; returns the exit status, None when it does not run."""
+        process, self.process = self.process, None
+        return process.stop(timeout_s=20) if process else None
 
     def kill9(self):
         """Ends it as a power cut would."""
         self.process.popen.kill()
         self.process.popen.wait()
+        self.process = None
 
     def restart(self, ready=READY):
         self.stop()

@@ -129,7 +129,7 @@ class World:
         return self
 
     def stop(self):
-        self.gateway.stop()
+        return self.gateway.stop()
 
     @property
     def host(self):
