@@ -10,15 +10,16 @@
 #include "mapping/letter.h"
 
 struct report_input {
-    int64_t id;                    /* of the report itself: its Message-ID */
-    const char *to;                /* reverse-path of the failed mail, never empty */
-    const char *recipient;         /* mail address that was written to */
-    const char *recipient_jid;     /* NULL: none was found */
+    int64_t id;                /* of the report itself: its Message-ID */
+    const char *to;            /* reverse-path of the failed mail, never empty */
+    const char *recipient;     /* mail address that was written to */
+    const char *recipient_jid; /* NULL: none was found */
     enum report_action action;
     struct smtp_status status;
-    const char *jabber_condition;  /* "item-not-found" for `Diagnostic-Code: x-xmpp; ...`; NULL: not from Jabber */
+    const char *jabber_condition; /* "item-not-found" for `Diagnostic-Code: x-xmpp; ...`; NULL: not
+                                     from Jabber */
     int64_t arrived_s;
-    const char *original;          /* the mail as it came: its header is returned (RET=HDRS) */
+    const char *original; /* the mail as it came: its header is returned (RET=HDRS) */
     size_t original_len;
 };
 

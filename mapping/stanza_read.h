@@ -1,6 +1,6 @@
 /*
- * stanza_read: a message stanza becomes a letter (jabber:x:envelope, x:oob, x:expire, thread, reply).
- * Pure; any thread.
+ * stanza_read: a message stanza becomes a letter (jabber:x:envelope, x:oob, x:expire, thread,
+ * reply). Pure; any thread.
  */
 #ifndef MAPPING_STANZA_READ_H
 #define MAPPING_STANZA_READ_H
@@ -18,7 +18,8 @@ enum stanza_verdict {
 };
 
 /* The stanza must have from and to.  Whether the sender may send is not decided here. */
-enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a, const struct xml_node *stanza,
-                                struct letter **out, struct jabber_error *error) MUST_CHECK;
+enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a,
+                                const struct xml_node *stanza, struct letter **out,
+                                struct jabber_error *error) MUST_CHECK;
 
 #endif

@@ -8,9 +8,10 @@
 #include "mapping/context.h"
 #include "mapping/letter.h"
 
-/* from: the letter's author as contact at gw; to: recipient->jid; id: letter->stanza_id.  An x:expire
- * carries the seconds from ctx->now_s.  NULL when the arena is exhausted. */
-struct xml_node *stanza_write(const struct context *ctx, struct arena *a, const struct letter *letter,
+/* from: the letter's author as contact at gw; to: recipient->jid; id: letter->stanza_id.  An
+ * x:expire carries the seconds from ctx->now_s.  NULL when the arena is exhausted. */
+struct xml_node *stanza_write(const struct context *ctx, struct arena *a,
+                              const struct letter *letter,
                               const struct party *recipient) MUST_CHECK;
 
 #endif
