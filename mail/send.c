@@ -13,7 +13,13 @@
 #include "mail/smtp_pool.h"
 
 /* The default settings, where the caller left 0. */
-enum { CONNECTIONS_DEFAULT = 4, CONNECT_TIMEOUT_S = 30, REPLY_TIMEOUT_S = 300, WAITING_MAX = 1000 };
+enum {
+    CONNECTIONS_DEFAULT = 4,
+    CONNECT_TIMEOUT_S = 30,
+    REPLY_TIMEOUT_S = 300,
+    TIMEOUT_MAX_S = 3600,
+    WAITING_MAX = 1000
+};
 
 struct sender {
     const struct send_engine *engine;
@@ -44,6 +50,8 @@ static void fill_in(struct send_settings *s)
         s->connect_timeout_s = CONNECT_TIMEOUT_S;
     if (s->reply_timeout_s <= 0)
         s->reply_timeout_s = REPLY_TIMEOUT_S;
+    if (s->reply_timeout_s > TIMEOUT_MAX_S)
+        s->reply_timeout_s = TIMEOUT_MAX_S; /* the engines count milliseconds in an int */
     if (s->waiting_max == 0)
         s->waiting_max = WAITING_MAX;
     if (!s->helo_name || !s->helo_name[0])

@@ -1,10 +1,10 @@
 /*
  * send: mail leaves.
  *
- * Give it a job (envelope and message), get one status for each recipient, on the loop.  Behind it stand
- * engines, chosen by what the hop needs.  The plain hop (loopback or a trusted network) is libesmtp in a
- * pool of worker threads behind one guard (smtp_esmtp.c); TLS and AUTH need a second engine that does not
- * exist yet: send_check refuses such a hop, it is never weakened.
+ * Give it a job (envelope and message), get one status for each recipient, on the loop.  Behind it
+ * stand engines, chosen by what the hop needs.  The plain hop (loopback or a trusted network) is
+ * libesmtp in a pool of worker threads behind one guard (smtp_esmtp.c); TLS and AUTH need a second
+ * engine that does not exist yet: send_check refuses such a hop, it is never weakened.
  */
 #ifndef MAIL_SEND_H
 #define MAIL_SEND_H
@@ -18,27 +18,27 @@
 #include "base/loop.h"
 
 struct send_recipient {
-    const char *address;     /* addr-spec, ASCII; the caller's during the job */
+    const char *address; /* addr-spec, ASCII; the caller's during the job */
     /* The answer, the engine's until job->done has returned: */
-    int code;                /* reply code that decided; 0: none came */
-    char enhanced[12];       /* "5.1.1" or "" */
-    char text[400];          /* the reply's words, one line, no controls */
+    int code;          /* reply code that decided; 0: none came */
+    char enhanced[12]; /* "5.1.1" or "" */
+    char text[400];    /* the reply's words, one line, no controls */
     enum send_trouble {
-        SEND_ANSWERED,       /* code tells: 2xx, 4xx or 5xx to this recipient, its MAIL or its message */
-        SEND_CONNECT,        /* refused (also by the greeting or EHLO: that is about the hop, not the mail),
-                              * reset, closed early, an answer that means nothing; text says which */
-        SEND_TIMEOUT,        /* connecting or a reply took too long */
-        SEND_NO_NAME,        /* the relay's name does not exist */
-        SEND_UNSENT          /* refused before anything was sent: not fit for this engine (code, enhanced and
-                              * text say why) */
+        SEND_ANSWERED, /* code tells: 2xx, 4xx or 5xx to this recipient, its MAIL or its message */
+        SEND_CONNECT,  /* refused (also by the greeting or EHLO: that is about the hop, not the
+                        * mail), reset, closed early, or a meaningless answer; text says which */
+        SEND_TIMEOUT,  /* connecting or a reply took too long */
+        SEND_NO_NAME,  /* the relay's name does not exist */
+        SEND_UNSENT    /* refused before anything was sent: not fit for this engine (code, enhanced
+                        * and text say why) */
     } trouble;
 };
 
 struct send_job {
     const char *reverse_path; /* addr-spec, "" for the null path */
     struct send_recipient *recipients;
-    size_t recipient_count;   /* 1 to 100 */
-    const char *message;      /* CRLF throughout, not dot-stuffed; the caller's during the job */
+    size_t recipient_count; /* 1 to 100 */
+    const char *message;    /* CRLF throughout, not dot-stuffed; the caller's during the job */
     size_t message_len;
     /* On the loop, once; every recipient has its answer.  May free the job. */
     void (*done)(struct send_job *job);
@@ -50,10 +50,10 @@ struct send_job {
 
 struct send_settings {
     struct conf_server server;
-    unsigned connections;     /* worker threads, each with one connection at a time */
-    const char *helo_name;    /* for EHLO: md */
+    unsigned connections;  /* worker threads, each with one connection at a time */
+    const char *helo_name; /* for EHLO: md */
     int64_t connect_timeout_s, reply_timeout_s; /* defaults 30 and 300 */
-    unsigned waiting_max;     /* jobs that may wait; default 1000 */
+    unsigned waiting_max;                       /* jobs that may wait; default 1000 */
 };
 
 struct sender;
@@ -65,11 +65,12 @@ int send_check(const struct conf_server *server, struct err *e) MUST_CHECK;
 struct sender *sender_new(struct loop *loop, const struct send_settings *settings, struct err *e);
 /* -1: too many wait; the caller keeps the job. */
 int sender_submit(struct sender *s, struct send_job *job) MUST_CHECK;
-/* Stops taking jobs; running ones end, waiting ones are given back as SEND_CONNECT "stopping"; every done
- * has been called when this returns. Takes NULL. */
+/* Stops taking jobs; running ones end, waiting ones are given back as SEND_CONNECT "stopping";
+ * every done has been called when this returns. Takes NULL. */
 void sender_free(struct sender *s);
 
 /* Blocking, for `postern check`: connect, EHLO, QUIT. text_out: the greeting's words. */
-int send_probe(const struct send_settings *settings, char *text_out, size_t text_size, struct err *e) MUST_CHECK;
+int send_probe(const struct send_settings *settings, char *text_out, size_t text_size,
+               struct err *e) MUST_CHECK;
 
 #endif

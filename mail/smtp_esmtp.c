@@ -1,24 +1,26 @@
 /*
  * smtp_esmtp: one libesmtp session, many mails.
  *
- * libesmtp 1.1.0 runs a list of messages over one connection and calls back.  What this file holds
- * to, each point with a test in tests/unit/test_send.c:
+ * libesmtp 1.1.0 runs a list of messages over one connection and calls back.  What this file
+ * holds to, each point with a test in tests/unit/test_send_replies.c, _kept.c or test_send.c:
+ *
  * - The session goes on when a message is added inside the callback that ends the one before, so
- * the worker waits for its next job in there.  After a refused DATA that is too late: the session
- * ends.
+ *   the worker waits for its next job in there.  After a refused DATA it is too late for that:
+ *   the session ends.
  * - Success of the session means nothing.  A recipient is served when libesmtp calls it complete
- * and its RCPT and the transfer both got 2xx; otherwise MAIL tells, then RCPT, then the transfer; 0
- * and 3xx are temporary.
+ *   and its RCPT and the transfer both got 2xx; otherwise MAIL tells, then RCPT, then the
+ *   transfer; 0 and 3xx are temporary.
  * - A refused greeting or EHLO, a reply without a space, a 421 between mails: only the bytes show
- * it (smtp_reply.h).
+ *   it (smtp_reply.h).
  * - Its time limits are for each read, and when one ends in the middle of writing it leaves out
- * bytes and goes on.  So the limit for writing is set out of reach and the pool's deadline cuts the
- * connection.
+ *   bytes and goes on.  So its limit for writing is set out of reach: the kernel gives up on a
+ *   relay that does not read (TCP_USER_TIMEOUT), and the pool's deadline cuts off one that
+ *   dawdles.
  * - When the relay goes away while three or more pipelined replies are to come, it jumps through
- * state -1 of its table.  With one recipient two are (RCPT, DATA); PIPELINING is hidden from it for
- * any more.
+ *   state -1 of its table and crashes.  With one recipient two are to come (RCPT, DATA); for more
+ *   PIPELINING is hidden from it.
  * - It keeps what it has for each message until the session is destroyed: sessions end after
- * SESSION_MAILS.
+ *   SESSION_MAILS.
  *
  * Owns the session and its connection while smtp_esmtp_run runs, on a worker's thread.  A crash
  * leaves the job unanswered, as in smtp_pool.c.
@@ -29,7 +31,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ enum {
     SESSION_RECIPIENTS = 2000, /* or recipients, before a session is renewed */
     QUIT_MS = 5000,            /* what a relay is given to say goodbye */
     RATE_BYTES_PER_MS = 64,    /* slower than this is not waited for */
+    RECIPIENT_SHARE = 20,      /* of a reply's time is what each recipient may add */
     CHUNK_BYTES = 1 << 20,
     WRITE_MS = 24 * 3600 * 1000
 };
@@ -113,7 +115,10 @@ static const char *read_message(void **context, int *len, void *arg)
 /* The whole mail's limit: two replies may be as slow as they like, all of them together not. */
 static int64_t mail_limit_ms(const struct session *s, const struct send_job *job)
 {
-    return s->settings->reply_timeout_s * 2000 + (int64_t)(job->message_len / RATE_BYTES_PER_MS);
+    int64_t reply_ms = s->settings->reply_timeout_s * 1000;
+
+    return reply_ms * 2 + (int64_t)job->recipient_count * (reply_ms / RECIPIENT_SHARE) +
+           (int64_t)(job->message_len / RATE_BYTES_PER_MS);
 }
 
 /* RET, ENVID, NOTIFY, ORCPT and DELIVERBY have their place here. */
@@ -327,7 +332,7 @@ static void go_on(struct session *s)
 }
 
 /* A kept connection may have died while nobody looked; nothing was accepted as long as no message
- * was sent. Not for the first mail: its connection was fresh. */
+ * was sent.  Not for the first mail: its connection was fresh. */
 static bool may_go_again(const struct session *s)
 {
     int mail = code_of(smtp_reverse_path_status(s->message));

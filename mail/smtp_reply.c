@@ -92,7 +92,7 @@ void smtp_reply_parse(struct smtp_reply *out, int code, const char *words)
     out->code = code;
     while (*words) {
         words += strspn(words, " \t");
-        /* A class that contradicts the code is not believed (RFC 2034 §4) and stays with the words.
+        /* RFC 2034 §4: a class that contradicts the code is not believed, and left with the words.
          */
         n = words[0] - '0' == code / 100 ? enhanced_len(words) : 0;
         if (n > 0 && n < sizeof out->enhanced && !out->enhanced[0])

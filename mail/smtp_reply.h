@@ -21,8 +21,7 @@ struct smtp_replies {
     struct smtp_reply last; /* the last whole one */
     unsigned count;         /* whole ones so far */
     bool saw_go_ahead;      /* a 3xx came (354, to DATA); the owner clears it */
-    bool
-        is_opening; /* EHLO's answer is still to come: extensions are hidden; the owner clears it */
+    bool is_opening; /* EHLO's answer is to come: extensions are hidden; the owner clears it */
     bool hides_pipelining; /* the owner's choice, before the first byte */
     /* its own */
     char line[600], text[1200], word[24];
