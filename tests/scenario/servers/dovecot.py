@@ -35,8 +35,13 @@ service imap-login {{
     ssl = yes
   }}
 }}
+# A wrong password in one test shall not make the log-ins of the next one wait.
+auth_failure_delay = 0
 service anvil {{
   {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   {chroot}
