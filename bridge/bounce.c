@@ -61,5 +61,5 @@ int bounce_error(struct arena *a, const struct letter *letter, const char *addre
         status.text = first_line(a, letter->text);
     if (r && r->address)
         address = r->address;
-    return status_to_jabber(a, &status, address ? address : "the recipient", out);
+    return status_to_jabber(a, &status, address ? address : "(address unknown)", out);
 }

@@ -148,11 +148,22 @@ static void judge_error(struct leg *leg, const struct xml_node *error)
 {
     struct shipment *s = leg->shipment;
 
-    leg->fate = LEG_FAILED;
     leg->status.code = 554;
-    if (status_from_jabber(s->arena, error, &leg->status) == 0 &&
-        status_class(&leg->status) == SMTP_LATER)
+    if (status_from_jabber(s->arena, error, &leg->status) < 0) {
+        leg->fate = LEG_LATER; /* memory */
+        return;
+    }
+    switch (status_class(&leg->status)) {
+    case SMTP_DELIVERED: /* type continue: only a remark (RFC 6120 §8.3.2) */
+        leg->fate = LEG_TAKEN;
+        return;
+    case SMTP_LATER:
         leg->fate = LEG_LATER;
+        break;
+    case SMTP_FAILED:
+        leg->fate = LEG_FAILED;
+        break;
+    }
     leg->condition = outcome_condition(s->arena, error);
 }
 
@@ -181,6 +192,23 @@ static void leg_done(struct window_entry *entry, enum window_result result,
     courier_poke(s->gateway->mail_in);
 }
 
+static void send_leg(struct shipment *s, struct leg *leg)
+{
+    switch (window_send(s->gateway->window, &leg->entry, leg->text, leg->len)) {
+    case 0:
+        s->under_way++;
+        break;
+    case STREAM_TOO_LARGE:
+        leg->fate = leg->is_answer ? LEG_DROPPED : LEG_FAILED;
+        leg->status.code = 552;
+        leg->status.enhanced = "5.3.4";
+        leg->status.text = leg->why = "the message is too large for the Jabber server";
+        break;
+    default:
+        leg->fate = LEG_LOST;
+    }
+}
+
 static void send_legs(struct shipment *s)
 {
     size_t i;
@@ -194,10 +222,7 @@ static void send_legs(struct shipment *s)
         leg->entry.id = leg->id;
         leg->entry.to = leg->to;
         leg->entry.done = leg_done;
-        if (window_send(s->gateway->window, &leg->entry, leg->text, leg->len) < 0)
-            leg->fate = LEG_LOST;
-        else
-            s->under_way++;
+        send_leg(s, leg);
     }
     if (--s->under_way == 0)
         write_outcome(s);
@@ -303,30 +328,57 @@ static const char *last_text(struct arena *a, const struct xml_node *error)
     return xml_child_text(a, error, "urn:ietf:params:xml:ns:xmpp-stanzas", "text");
 }
 
+static void write_posted(struct posting *p)
+{
+    p->now_s = gateway_now_s(p->gateway);
+    log_info("jabber", "event=%s id=%s to=%s", p->is_refused ? "refused" : "delivered", p->id,
+             p->entry.to);
+    p->outcome.run = posted_run;
+    p->outcome.done = posted_done;
+    persist_submit(p->gateway->persist, &p->outcome);
+    courier_poke(p->gateway->stanza_out);
+}
+
+/* What Jabber users wrote is answered with the error; a report that comes back is not reported. */
+static void refuse_posting(struct posting *p, const char *condition, const char *text)
+{
+    if (strcmp(p->parcel->message.origin, "jabber") != 0)
+        return;
+    p->is_refused = true;
+    p->report_id = id_next(&p->gateway->ids);
+    jabber_error_init(&p->error, condition, text);
+}
+
 static void post_done(struct window_entry *entry, enum window_result result,
                       const struct xml_node *error)
 {
     struct posting *p = (struct posting *)entry;
-    struct gateway *g = p->gateway;
 
     if (result == WINDOW_LOST) {
-        courier_return(g->stanza_out, p->parcel);
+        courier_return(p->gateway->stanza_out, p->parcel);
         posting_free(p);
         return;
     }
-    if (result == WINDOW_ERROR && strcmp(p->parcel->message.origin, "jabber") == 0) {
-        p->is_refused = true;
-        p->report_id = id_next(&g->ids);
-        jabber_error_init(&p->error, outcome_condition(p->arena, error),
-                          last_text(p->arena, error));
+    if (result == WINDOW_ERROR)
+        refuse_posting(p, outcome_condition(p->arena, error), last_text(p->arena, error));
+    write_posted(p);
+}
+
+static bool send_posting(struct posting *p)
+{
+    const struct queue_message *m = &p->parcel->message;
+
+    switch (window_send(p->gateway->window, &p->entry, m->content, m->content_len)) {
+    case 0:
+        return true;
+    case STREAM_TOO_LARGE:
+        refuse_posting(p, "not-acceptable", "The message is too large for the Jabber server.");
+        write_posted(p);
+        return true;
+    default:
+        posting_free(p);
+        return false;
     }
-    p->now_s = gateway_now_s(g);
-    log_info("jabber", "event=%s id=%s to=%s", result == WINDOW_ERROR ? "refused" : "delivered",
-             p->id, p->entry.to);
-    p->outcome.run = posted_run;
-    p->outcome.done = posted_done;
-    persist_submit(g->persist, &p->outcome);
-    courier_poke(g->stanza_out);
 }
 
 bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
@@ -349,11 +401,7 @@ bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
     p->entry.id = p->id;
     p->entry.to = m->items[0].recipient;
     p->entry.done = post_done;
-    if (window_send(g->window, &p->entry, m->content, m->content_len) < 0) {
-        posting_free(p);
-        return false;
-    }
-    return true;
+    return send_posting(p);
 }
 
 /* Errors that come after the barrier: the recipient's server, or theirs, took its time. */

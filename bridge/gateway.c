@@ -19,7 +19,9 @@
 #include "store/files.h"
 #include "store/links.h"
 
+#include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -561,6 +563,11 @@ int gateway_run(const char *conf_path)
     struct err e;
     int status = EX_OK;
 
+    /* Its first use may not fail for want of memory: it would not be told. */
+    if (OPENSSL_init_crypto(0, NULL) != 1) {
+        fputs("postern: OpenSSL cannot be initialised\n", stderr);
+        return EX_TEMPFAIL;
+    }
     conf = conf_read(conf_path, CONF_SERVE, &e);
     if (!conf)
         return command_fail(&e, EX_CONFIG);

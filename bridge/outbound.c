@@ -192,7 +192,7 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a,
         .stanza_id = l->stanza_id,
         .thread = l->thread,
         .message_id = l->message_id,
-        .subject = l->subject,
+        .subject = mime_subject(l->arena, l),
         .created_s = a->now_s,
     };
     const struct party *r;

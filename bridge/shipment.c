@@ -13,6 +13,7 @@
 #include "bridge/policy.h"
 #include "bridge/threading.h"
 #include "mapping/mime_read.h"
+#include "mapping/mime_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
 #include "store/files.h"
@@ -221,7 +222,7 @@ static int fill_link(struct leg *leg, struct err *e)
         .thread = l->thread,
         .message_id = l->message_id,
         .references = references_text(l),
-        .subject = l->subject,
+        .subject = mime_subject(l->arena, l),
         .created_s = s->now_s,
     };
     if (header > 0 && header <= HEADER_MAX)

@@ -124,9 +124,13 @@ void window_free(struct window *w)
 int window_send(struct window *w, struct window_entry *entry, const char *xml, size_t len)
 {
     unsigned at;
+    int r;
 
-    if (w->count >= w->count_max || stream_send(w->stream, xml, len) < 0)
+    if (w->count >= w->count_max)
         return -1;
+    r = stream_send(w->stream, xml, len);
+    if (r < 0)
+        return r;
     at = place(entry->id);
     entry->chain = w->table[at];
     w->table[at] = entry;
