@@ -102,17 +102,12 @@ static bool is_contact(const struct address_map *map, struct arena *a, const cha
 
 static bool is_jabber_user(const struct address_map *map, struct arena *a, const char *text)
 {
-    const char *rule = NULL;
-    struct addr mail;
     struct jid jid;
 
     if (jid_parse(a, text, &jid, NULL) < 0 || !jid.node ||
         strcmp(jid.domain, address_map_gateway(map)) == 0)
         return false;
-    if (address_map_is_home(map, jid.domain))
-        return true;
-    return address_map_jid_to_mail(map, a, &jid, &mail, &rule, NULL) == 0 && rule &&
-           strncmp(rule, "map rule", 8) == 0;
+    return address_map_is_home(map, jid.domain) || address_map_names(map, &jid);
 }
 
 static bool is_owned(const struct address_map *map, struct arena *a, const char *text)

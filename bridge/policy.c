@@ -3,34 +3,14 @@
  */
 #include "bridge/policy.h"
 
-#include <string.h>
-
 bool policy_may_send(const struct settings *s, const struct jid *from)
 {
     return from->node && conf_is_home(s->conf, from->domain);
 }
 
-/* Is the JID the left side of a map rule, by itself or by its domain? */
-static bool is_mapped(const struct conf *conf, const struct jid *jid)
-{
-    size_t i, n = jid->node ? strlen(jid->node) : 0;
-
-    for (i = 0; i < conf->map_count; i++) {
-        const char *left = conf->map[i].jabber, *at = strrchr(left, '@');
-
-        if (!at || strcmp(at + 1, jid->domain) != 0)
-            continue;
-        if (strncmp(left, "*@", 2) == 0)
-            return true;
-        if (jid->node && (size_t)(at - left) == n && strncmp(left, jid->node, n) == 0)
-            return true;
-    }
-    return false;
-}
-
 bool policy_may_receive(const struct settings *s, const struct jid *to)
 {
-    return conf_is_home(s->conf, to->domain) || is_mapped(s->conf, to);
+    return conf_is_home(s->conf, to->domain) || address_map_names(s->map, to);
 }
 
 int64_t policy_next_try(const struct settings *s, const struct queue_message *m, unsigned attempts,

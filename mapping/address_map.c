@@ -243,18 +243,30 @@ static const struct rule *rule_for_mail(const struct address_map *map, const str
     return NULL;
 }
 
+static bool takes_jid(const struct rule *rule, const struct jid *jid)
+{
+    return jid->node && strcmp(rule->jid.domain, jid->domain) == 0 &&
+           (rule->is_domain || strcmp(rule->jid.node, jid->node) == 0);
+}
+
 static const struct rule *rule_for_jid(const struct address_map *map, const struct jid *jid)
 {
     size_t i;
 
-    for (i = 0; i < map->rule_count; i++) {
-        const struct rule *rule = &map->rules[i];
-
-        if (rule->to_mail && strcmp(rule->jid.domain, jid->domain) == 0 &&
-            (rule->is_domain || strcmp(rule->jid.node, jid->node) == 0))
-            return rule;
-    }
+    for (i = 0; i < map->rule_count; i++)
+        if (map->rules[i].to_mail && takes_jid(&map->rules[i], jid))
+            return &map->rules[i];
     return NULL;
+}
+
+bool address_map_names(const struct address_map *map, const struct jid *jid)
+{
+    size_t i;
+
+    for (i = 0; i < map->rule_count; i++)
+        if (takes_jid(&map->rules[i], jid))
+            return true;
+    return false;
 }
 
 /* The mailbox that mail is a sub-address of (box+node@domain), *rest_out behind the +. */

@@ -26,6 +26,8 @@ void address_map_free(struct address_map *map); /* takes NULL */
 const char *address_map_gateway(const struct address_map *map);     /* gw */
 const char *address_map_mail_domain(const struct address_map *map); /* md */
 bool address_map_is_home(const struct address_map *map, const char *jabber_domain);
+/* Does an administrators' rule, in either direction, name this Jabber user or their domain? */
+bool address_map_names(const struct address_map *map, const struct jid *jid);
 /* Is the domain one whose mail addresses are all Jabber users: md or the right side of a rule
  * *@...? */
 bool address_map_owns(const struct address_map *map, const char *mail_domain);

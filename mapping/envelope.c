@@ -123,18 +123,7 @@ static int jabber_party(const struct context *ctx, struct arena *a, const struct
     return address_map_jid_to_mail(ctx->map, a, jid, &out->mail, NULL, e);
 }
 
-/* Does an administrator's rule name the JID? */
-static bool is_in_map(const struct context *ctx, struct arena *a, const struct jid *jid)
-{
-    const char *rule = NULL;
-    struct addr mail;
-    struct err ignored;
-
-    return address_map_jid_to_mail(ctx->map, a, jid, &mail, &rule, &ignored) == 0 && rule &&
-           strncmp(rule, "map rule", 8) == 0;
-}
-
-/* Does one name the mail address, be its domain a Jabber domain too? */
+/* Does an administrator's rule name the mail address, be its domain a Jabber domain too? */
 static bool is_alias(const struct context *ctx, struct arena *a, const char *text)
 {
     struct addr mail;
@@ -163,7 +152,7 @@ int envelope_address(const struct context *ctx, struct arena *a, const char *tex
         return e->class == ERR_RETRY ? -1 : mail_party(ctx, a, text, out, e);
     if (strcmp(jid.domain, address_map_gateway(ctx->map)) == 0)
         return contact_party(ctx, a, text, &jid, out, e);
-    if (jid.node && is_in_map(ctx, a, &jid))
+    if (jid.node && address_map_names(ctx->map, &jid))
         return jabber_party(ctx, a, &jid, out, e);
     if (jid.node && address_map_is_home(ctx->map, jid.domain) && !is_alias(ctx, a, text))
         return jabber_party(ctx, a, &jid, out, e);
