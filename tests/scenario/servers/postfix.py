@@ -70,6 +70,9 @@ scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
+# master changes its effective user, and Linux then forgets that it was to end with us: a shell remembers for it.
+PASS_ON = '"$@" & child=$!; trap "kill $child" TERM; wait $child; wait $child'
+
 QUEUE_PRIVATE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved",
                  "trace")
 
@@ -122,6 +125,6 @@ class Postfix(Server):
         os.chown(data, owner, 0)
 
     def start(self):
-        self.run(["/usr/lib/postfix/sbin/master", "-c", self.folder / "config", "-d"],
+        self.run(["sh", "-c", PASS_ON, "sh", "/usr/lib/postfix/sbin/master", "-c", self.folder / "config", "-d"],
                  log=self.folder / "master.out")
         self.wait_for_ports([self.port])
