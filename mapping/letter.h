@@ -2,12 +2,13 @@
  * letter: one message, belonging to neither world.
  *
  * The centre of the mapping.  Four conversions meet here: stanza_read and mime_read make a letter,
- * mime_write and stanza_write turn it into the other side's form.  Whatever a message can carry is a
- * field; a new feature is one field, its four conversions and a golden pair.
+ * mime_write and stanza_write turn it into the other side's form.  Whatever a message can carry is
+ * a field; a new feature is one field, its four conversions and a golden pair.
  *
  * Every string is UTF-8 in the letter's arena; NULL means "not there".  Text has \n line ends and
- * nothing XML 1.0 forbids.  A person (struct party) is known on both sides: the readers fill both forms
- * with the address map, so the writers need no map.  Pure: no I/O, no clock (context.h holds the time).
+ * nothing XML 1.0 forbids.  A person (struct party) is known on both sides: the readers fill both
+ * forms with the address map, so the writers need no map.  Pure: no I/O, no clock (context.h holds
+ * the time).
  */
 #ifndef MAPPING_LETTER_H
 #define MAPPING_LETTER_H
@@ -24,12 +25,13 @@
 enum party_role { PARTY_TO, PARTY_CC, PARTY_BCC, PARTY_REPLY_TO };
 
 struct party {
-    const char *name;      /* display name */
-    struct addr mail;      /* mail.domain NULL: no mail form is known */
-    struct jid jid;        /* jid.domain NULL: no Jabber form is known; a mail person's is their contact at gw */
-    bool is_jabber;        /* lives on the Jabber side (md, home or map), else on the mail side */
-    enum party_role role;  /* in letter.parties */
-    bool delivered;        /* XEP-0033: somebody else delivers to this one */
+    const char *name; /* display name */
+    struct addr mail; /* mail.domain NULL: no mail form is known */
+    struct jid
+        jid; /* jid.domain NULL: no Jabber form is known; a mail person's is their contact at gw */
+    bool is_jabber;       /* lives on the Jabber side (md, home or map), else on the mail side */
+    enum party_role role; /* in letter.parties */
+    bool delivered;       /* XEP-0033: somebody else delivers to this one */
     struct party *next;
 };
 
@@ -67,10 +69,18 @@ enum report_action {
 };
 
 struct report_recipient { /* RFC 3464 §2.3 */
-    const char *address; /* final or original recipient, as written; NULL: not said */
+    const char *address;  /* final or original recipient, as written; NULL: not said */
     enum report_action action;
     struct smtp_status status;
     struct report_recipient *next;
+};
+
+enum disposition {                   /* RFC 8098 §3.2.6 */
+                   DISPOSITION_NONE, /* not a disposition notification */
+                   DISPOSITION_DISPLAYED,
+                   DISPOSITION_DELETED,
+                   DISPOSITION_PROCESSED,
+                   DISPOSITION_DISPATCHED
 };
 
 struct report { /* what a delivery report says (RFC 3464), or a bounce in another form */
@@ -79,6 +89,48 @@ struct report { /* what a delivery report says (RFC 3464), or a bounce in anothe
     const char *original_message_id; /* of the returned message, without <> */
     const char *original_from;       /* addr-spec of the returned message's From */
     const char *reporting_mta;
+    enum disposition
+        disposition; /* of a message disposition notification; recipients is empty then */
+};
+
+/* Receipts asked for (XEP-0022, XEP-0184, XEP-0333; RFC 3461, RFC 8098). */
+struct wishes {
+    bool delivered, offline, displayed; /* jabber:x:event */
+    bool receipt;               /* urn:xmpp:receipts request; on the mail side NOTIFY=SUCCESS */
+    bool markable;              /* urn:xmpp:chat-markers */
+    bool never;                 /* on the mail side NOTIFY=NEVER */
+    const char *disposition_to; /* Disposition-Notification-To, addr-spec; NULL: not asked */
+};
+
+/* A letter that only says what became of another (no text): a receipt stanza. */
+enum notice_kind {
+    NOTICE_NONE, /* an ordinary letter */
+    NOTICE_DELIVERED,
+    NOTICE_OFFLINE,
+    NOTICE_DISPLAYED,
+    NOTICE_CANCELLED
+};
+
+/* What happens when a letter with a deadline passes it (XEP-0079 expire-at). */
+enum expiry_action { EXPIRY_EVENT, EXPIRY_DROP, EXPIRY_ERROR, EXPIRY_ALERT, EXPIRY_NOTIFY };
+
+struct contact { /* jabber:x:roster, XEP-0144, text/vcard */
+    const char *name;
+    const char *jid;  /* NULL: only a mail address is known */
+    const char *mail; /* addr-spec; NULL: only a JID is known */
+    const char **groups;
+    size_t group_count;
+    struct contact *next;
+};
+
+struct variant { /* the same text in another language, RFC 5646 tag */
+    const char *lang, *subject, *text;
+    struct variant *next;
+};
+
+struct extra_header { /* XEP-0131 SHIM: Keywords, Comments, Organization, Importance, ... */
+    const char *name, *value;
+    struct extra_header *next;
 };
 
 enum letter_type { LETTER_NORMAL, LETTER_CHAT };
@@ -88,42 +140,59 @@ struct letter {
     enum letter_type type;
 
     /* People. */
-    struct party from;            /* the author */
-    struct party *claimed_from;   /* envelope from / X33 ofrom as the stanza claims it; NULL: none */
-    struct party *parties;        /* To, Cc, Bcc, Reply-To, in order */
-    struct resent *resent;        /* newest first */
-    struct party *recipients;     /* whom this very letter goes to */
-    const char *reverse_path;     /* of a mail: "" is the null path; NULL: unknown */
-    bool is_multicast;            /* the stanza was addressed to gw itself */
+    struct party from;          /* the author */
+    struct party *claimed_from; /* envelope from / X33 ofrom as the stanza claims it; NULL: none */
+    struct party *parties;      /* To, Cc, Bcc, Reply-To, in order */
+    struct resent *resent;      /* newest first */
+    struct party *recipients;   /* whom this very letter goes to */
+    const char *reverse_path;   /* of a mail: "" is the null path; NULL: unknown */
+    bool is_multicast;          /* the stanza was addressed to gw itself */
 
     /* Identity and thread. */
     const char *stanza_id;
     const char *thread;
-    const char *message_id;       /* without <> */
-    const char *in_reply_to;      /* without <> */
+    const char *message_id;  /* without <> */
+    const char *in_reply_to; /* without <> */
     struct reference *references;
-    const char *reply_to_id;      /* XEP-0461: stanza id that this answers */
-    const char *reply_to_jid;     /* XEP-0461: its sender */
+    const char *reply_to_id;  /* XEP-0461: stanza id that this answers */
+    const char *reply_to_jid; /* XEP-0461: its sender */
+    const char *replaces_id;  /* XEP-0308: stanza id of the message that this one corrects */
 
     /* Content. */
     const char *subject;
     const char *text;
     const char *lang;
+    const char *html;         /* sanitised HTML of the text: from XHTML-IM; NULL: none */
+    struct variant *variants; /* further languages */
     struct attachment *attachments;
+    struct contact *contacts;
+    struct extra_header *extra_headers;
+
+    /* OpenPGP, end to end (XEP-0027): base64 between the armor's blank line and END line. */
+    const char *encrypted;
+    const char *signature; /* detached, of the text as the stanza had it */
+    const char *key_id;    /* of the sender's signed presence */
+
+    /* What is asked about this letter, or what it says about another. */
+    struct wishes wishes;
+    enum notice_kind notice_kind;
+    const char *notice_id; /* stanza id that the notice is about */
+    enum expiry_action expiry_action;
 
     /* Time, seconds since 1970 UTC; 0: none. */
     int64_t date_s;
     int64_t expires_s;
 
     /* Mail nobody wrote. */
-    bool is_automatic;            /* Auto-Submitted other than no, bulk or list mail */
-    bool no_reply;                /* X33 noreply */
+    bool is_automatic; /* Auto-Submitted other than no, bulk or list mail */
+    bool no_reply;     /* X33 noreply */
     const char *list_id;
-    struct report *report;        /* this letter is a delivery report */
+    struct report *report; /* this letter is a delivery report */
 
-    /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL: none. */
+    /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL:
+     * none. */
     const char *notice;
-    bool is_cut;                  /* quoted text or a signature was cut from the text */
+    bool is_cut; /* quoted text or a signature was cut from the text */
 };
 
 /* A letter in an arena of its own choosing; NULL when the arena is exhausted. */
