@@ -156,6 +156,7 @@ static ssize_t search(struct imap_session *s, const char *set, uint32_t first, u
     buf_init(&text, IMAP_LINE_MAX);
     buf_printf(&text, "UID SEARCH UID %s", set);
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
+    imap_scan_expect_long_line(imap_stream_scan(s->stream));
     r = buf_failed(&text) ? err_memory(e) : imap_command(s, text.data, e);
     buf_clear(&text);
     if (r > 0)

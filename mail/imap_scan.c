@@ -13,7 +13,7 @@
 void imap_scan_init(struct imap_scan *s)
 {
     memset(s, 0, sizeof *s);
-    buf_init(&s->line, IMAP_LINE_MAX);
+    buf_init(&s->line, IMAP_LINES_MAX);
     imap_scan_expect(s, 0, 0);
 }
 
@@ -25,8 +25,14 @@ void imap_scan_clear(struct imap_scan *s)
 void imap_scan_expect(struct imap_scan *s, uint64_t literal_max, uint64_t literals_max)
 {
     s->lines_left = IMAP_LINES_MAX;
+    s->line_max = IMAP_LINE_MAX;
     s->literal_max = literal_max;
     s->literals_left = literals_max;
+}
+
+void imap_scan_expect_long_line(struct imap_scan *s)
+{
+    s->line_max = IMAP_LINES_MAX;
 }
 
 bool imap_scan_is_at_rest(const struct imap_scan *s)
@@ -195,7 +201,7 @@ static size_t take_line(struct imap_scan *s, const char *data, size_t len)
     size_t n = lf ? (size_t)(lf - data) + 1 : len;
     int r;
 
-    if (n > IMAP_LINE_MAX - s->line.len) {
+    if (s->line.len > s->line_max || n > s->line_max - s->line.len) {
         refuse(s, "a line too long");
         return 0;
     }

@@ -28,7 +28,7 @@ enum {
 
 struct imap_scan {
     /* what the answer to this command may still bring */
-    size_t lines_left;
+    size_t lines_left, line_max;
     uint64_t literal_max, literals_left;
     /* where in the answer the next byte stands */
     struct buf line;       /* a line whose end has not come yet */
@@ -48,6 +48,8 @@ void imap_scan_clear(struct imap_scan *s);
 /* A command is sent: literals of up to literal_max bytes each and literals_max in all may answer
  * it. */
 void imap_scan_expect(struct imap_scan *s, uint64_t literal_max, uint64_t literals_max);
+/* The answer to this command may be one line of up to IMAP_LINES_MAX. */
+void imap_scan_expect_long_line(struct imap_scan *s);
 /* -1: refused says why; it stays refused. */
 int imap_scan_feed(struct imap_scan *s, const char *data, size_t len) MUST_CHECK;
 /* Between two responses, nothing half read. */
