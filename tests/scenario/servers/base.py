@@ -166,6 +166,11 @@ class JabberServer(Server):
 
     sends_client_namespace = False
 
+    @staticmethod
+    def missing_right():
+        """Why it cannot run here; None when it can."""
+        return None
+
     def __init__(self, folder, domain, users, component, secret):
         super().__init__(folder)
         self.domain = domain

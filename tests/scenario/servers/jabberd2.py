@@ -4,6 +4,7 @@ The configuration is Debian's, with ports, paths and the domain changed, so it s
 """
 
 import gzip
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -30,6 +31,11 @@ def put(text, pattern, value):
 class Jabberd2(JabberServer):
     name = "jabberd2"
     sends_client_namespace = True
+
+    @staticmethod
+    def missing_right():
+        unreadable = [part for part in PARTS if not os.access(CONFIG / f"{part}.xml", os.R_OK)]
+        return f"only root can read {CONFIG}/{unreadable[0]}.xml" if unreadable else None
 
     def __init__(self, *args):
         super().__init__(*args)
