@@ -25,6 +25,18 @@ int cursors_get(struct store_txn *txn, const char *mailbox, uint32_t *uidvalidit
     return r < 0 ? -1 : 0;
 }
 
+static int forget(struct store_txn *txn, const char *sql, const char *mailbox, uint32_t uidvalidity,
+                  struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn, sql, e);
+
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, mailbox);
+    sqlite3_bind_int64(s, 2, uidvalidity);
+    return txn_step(txn, s, e);
+}
+
 int cursors_put(struct store_txn *txn, const char *mailbox, uint32_t uidvalidity, uint32_t uid_next,
                 struct err *e)
 {
@@ -37,8 +49,15 @@ int cursors_put(struct store_txn *txn, const char *mailbox, uint32_t uidvalidity
     sqlite3_bind_int64(s, 3, uid_next);
     if (txn_step(txn, s, e) < 0)
         return -1;
-    s = txn_statement(
-        txn, "DELETE FROM fetched WHERE mailbox = ?1 AND (uidvalidity <> ?2 OR uid < ?3)", e);
+    /* The three ranges of the primary key that the cursor leaves behind.  Under another UIDVALIDITY
+     * UIDs of before mean nothing (RFC 3501 §2.3.1.1). */
+    if (forget(txn, "DELETE FROM fetched WHERE mailbox = ? AND uidvalidity < ?", mailbox,
+               uidvalidity, e) < 0 ||
+        forget(txn, "DELETE FROM fetched WHERE mailbox = ? AND uidvalidity > ?", mailbox,
+               uidvalidity, e) < 0)
+        return -1;
+    s = txn_statement(txn, "DELETE FROM fetched WHERE mailbox = ? AND uidvalidity = ? AND uid < ?",
+                      e);
     if (!s)
         return -1;
     txn_bind_text(s, 1, mailbox);

@@ -97,10 +97,11 @@ int links_by_id(struct store_txn *txn, struct arena *a, int64_t id, unsigned n, 
 int links_by_message_id(struct store_txn *txn, struct arena *a, const char *message_id,
                         const char *bare_jid, struct link **out, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT " COLUMNS " FROM link WHERE message_id = ?"
-                                    " AND bare_jid = ? ORDER BY created DESC LIMIT 1",
-                                    e);
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "SELECT " COLUMNS " FROM link WHERE message_id = ?"
+                      " AND bare_jid = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
+                      e);
 
     *out = NULL;
     if (!s)
@@ -117,7 +118,7 @@ int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_
     sqlite3_stmt *s =
         txn_statement(txn,
                       "SELECT " COLUMNS " FROM link WHERE stanza_id = ? AND bare_jid = ?"
-                      " AND bare_contact = ? ORDER BY created DESC LIMIT 1",
+                      " AND bare_contact = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
                       e);
 
     *out = NULL;
@@ -133,10 +134,11 @@ int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bar
                          const char *bare_contact, const char *thread, struct link **out,
                          struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT " COLUMNS " FROM link WHERE bare_jid = ? AND thread = ?"
-                                    " AND bare_contact = ? ORDER BY created DESC, id DESC LIMIT 1",
-                                    e);
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "SELECT " COLUMNS " FROM link WHERE bare_jid = ? AND thread = ?"
+                      " AND bare_contact = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
+                      e);
 
     *out = NULL;
     if (!s)
@@ -150,11 +152,13 @@ int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bar
 int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, unsigned *count_out,
                  struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "DELETE FROM link WHERE (id, n) IN"
-                                    " (SELECT id, n FROM link WHERE created < ? LIMIT ?)",
-                                    e);
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "DELETE FROM link WHERE (id, n) IN"
+                      " (SELECT id, n FROM link WHERE created < ? ORDER BY created LIMIT ?)",
+                      e);
 
+    *count_out = 0;
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, before_s);

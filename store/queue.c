@@ -3,14 +3,35 @@
  */
 #include "store/queue.h"
 
-#include "store/store_inside.h"
+#include "store/queue_read.h"
 
-#include <limits.h>
 #include <string.h>
 
-enum { SET_ASIDE = -1 }; /* as item.next */
+enum {
+    SET_ASIDE = -1,            /* as item.next */
+    ERROR_MAX = 1000,          /* bytes of an error: a peer wrote it */
+    EACH_MEMORY_MAX = 64 << 20 /* of one message without its content */
+};
 
 /* Writing. */
+
+/* Bytes of text to keep: at most ERROR_MAX, without half a character of UTF-8. */
+static size_t error_len(const char *text)
+{
+    size_t len = strnlen(text, ERROR_MAX + 1);
+
+    if (len <= ERROR_MAX)
+        return len;
+    for (len = ERROR_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+        ;
+    return len;
+}
+
+static void bind_error(sqlite3_stmt *s, int at, const char *text)
+{
+    text = text ? text : "";
+    sqlite3_bind_text(s, at, text, (int)error_len(text), SQLITE_STATIC);
+}
 
 static int put_item(struct store_txn *txn, const struct queue_message *m,
                     const struct queue_item *item, struct err *e)
@@ -25,15 +46,19 @@ static int put_item(struct store_txn *txn, const struct queue_message *m,
     txn_bind_text(s, 4, item->recipient);
     sqlite3_bind_int64(s, 5, item->attempts);
     sqlite3_bind_int64(s, 6, item->is_set_aside ? SET_ASIDE : item->next_at_s);
-    txn_bind_text(s, 7, item->last_error ? item->last_error : "");
+    bind_error(s, 7, item->last_error);
     return txn_step(txn, s, e);
 }
 
 int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?)", e);
+    sqlite3_stmt *s;
     size_t i;
 
+    /* Without items it would stay for ever. */
+    if (m->id <= 0 || m->item_count == 0)
+        return err_set(e, ERR_BUG, "a message without id or recipient for the queue");
+    s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?)", e);
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, m->id);
@@ -42,7 +67,8 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     txn_bind_text(s, 4, m->origin);
     sqlite3_bind_int64(s, 5, m->created_s);
     sqlite3_bind_int64(s, 6, m->deadline_s);
-    sqlite3_bind_blob64(s, 7, m->content, m->content_len, SQLITE_STATIC);
+    /* SQLite takes a null pointer for NULL; an empty content is none. */
+    sqlite3_bind_blob64(s, 7, m->content_len ? m->content : "", m->content_len, SQLITE_STATIC);
     if (txn_step(txn, s, e) < 0)
         return -1;
     for (i = 0; i < m->item_count; i++)
@@ -98,7 +124,7 @@ int queue_defer(struct store_txn *txn, int64_t id, unsigned n, int64_t next_at_s
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 3, next_at_s);
-    txn_bind_text(s, 4, error);
+    bind_error(s, 4, error);
     return txn_step(txn, s, e);
 }
 
@@ -109,7 +135,7 @@ int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *e
 
     if (!s)
         return -1;
-    txn_bind_text(s, 3, error);
+    bind_error(s, 3, error);
     return txn_step(txn, s, e);
 }
 
@@ -138,74 +164,6 @@ int queue_remove(struct store_txn *txn, int64_t id, unsigned n, struct err *e)
 
 /* Reading. */
 
-static int read_message(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, bool has_content,
-                        struct queue_message *m, struct err *e)
-{
-    m->id = sqlite3_column_int64(s, 0);
-    m->kind = (enum queue_kind)sqlite3_column_int(s, 1);
-    m->created_s = sqlite3_column_int64(s, 4);
-    m->deadline_s = sqlite3_column_int64(s, 5);
-    if (txn_text(txn, a, s, 2, &m->sender, e) < 0 || txn_text(txn, a, s, 3, &m->origin, e) < 0)
-        return -1;
-    if (!has_content) {
-        m->content_len = (size_t)sqlite3_column_int64(s, 6);
-        return 0;
-    }
-    m->content_len = (size_t)sqlite3_column_bytes(s, 6);
-    m->content = arena_strndup(a, m->content_len ? sqlite3_column_blob(s, 6) : "", m->content_len);
-    return m->content ? 0 : err_memory(e);
-}
-
-static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
-                     struct queue_item *item, struct err *e)
-{
-    item->n = (unsigned)sqlite3_column_int64(s, 0);
-    item->attempts = (unsigned)sqlite3_column_int64(s, 2);
-    item->next_at_s = sqlite3_column_int64(s, 3);
-    item->is_set_aside = item->next_at_s < 0;
-    if (txn_text(txn, a, s, 1, &item->recipient, e) < 0 ||
-        txn_text(txn, a, s, 4, &item->last_error, e) < 0)
-        return -1;
-    return 0;
-}
-
-/* The items of a message that are due by until_s, or all for INT64_MAX and from INT64_MIN. */
-static int read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int64_t until_s,
-                      struct queue_message *m, struct err *e)
-{
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT n, recipient, attempts, next, error FROM item"
-                                    " WHERE message = ?1 AND next BETWEEN ?2 AND ?3 ORDER BY n",
-                                    e);
-    size_t cap = 0;
-    int r;
-
-    if (!s)
-        return -1;
-    sqlite3_bind_int64(s, 1, m->id);
-    sqlite3_bind_int64(s, 2, from_s);
-    sqlite3_bind_int64(s, 3, until_s);
-    m->items = NULL;
-    m->item_count = 0;
-    while ((r = txn_row(txn, s, e)) > 0) {
-        if (m->item_count == cap) {
-            struct queue_item *items;
-
-            cap = cap ? cap * 2 : 1;
-            items = arena_alloc(a, cap * sizeof *items);
-            if (!items)
-                return err_memory(e);
-            if (m->item_count > 0)
-                memcpy(items, m->items, m->item_count * sizeof *items);
-            m->items = items;
-        }
-        if (read_item(txn, a, s, &m->items[m->item_count], e) < 0)
-            return -1;
-        m->item_count++;
-    }
-    return r;
-}
-
 int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_message **out,
               struct err *e)
 {
@@ -225,124 +183,11 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
     m = arena_alloc(a, sizeof *m);
     if (!m)
         return err_memory(e);
-    r = read_message(txn, a, s, true, m, e);
+    r = queue_read_message(txn, a, s, true, m, e);
     sqlite3_reset(s);
-    if (r < 0 || read_items(txn, a, INT64_MIN, INT64_MAX, m, e) < 0)
+    if (r < 0 || queue_read_items(txn, a, INT64_MIN, INT64_MAX, m, e) < 0)
         return -1;
     *out = m;
-    return 0;
-}
-
-static bool is_skipped(const int64_t *skip, size_t count, int64_t id)
-{
-    size_t low = 0;
-
-    while (low < count) {
-        size_t mid = low + (count - low) / 2;
-
-        if (skip[mid] == id)
-            return true;
-        if (skip[mid] < id)
-            low = mid + 1;
-        else
-            count = mid;
-    }
-    return false;
-}
-
-struct due {
-    struct queue_message **messages;
-    int64_t *ids;
-    size_t count, bytes;
-};
-
-static bool is_listed(const struct due *d, int64_t id)
-{
-    size_t i;
-
-    for (i = d->count; i > 0; i--)
-        if (d->ids[i - 1] == id)
-            return true;
-    return false;
-}
-
-/* The ids of what is due, oldest due first, each once, until one of the limits is reached. */
-static int list_due(struct store_txn *txn, enum queue_kind kind, int64_t now_s, size_t count_max,
-                    const int64_t *skip, size_t skip_count, struct due *d, int64_t *next_at_out,
-                    struct err *e)
-{
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT message, next FROM item INDEXED BY item_due"
-                                    " WHERE kind = ? AND next >= 0 ORDER BY next, message, n",
-                                    e);
-    int r;
-
-    *next_at_out = 0;
-    if (!s)
-        return -1;
-    sqlite3_bind_int(s, 1, (int)kind);
-    while ((r = txn_row(txn, s, e)) > 0) {
-        int64_t id = sqlite3_column_int64(s, 0), next = sqlite3_column_int64(s, 1);
-
-        if (next > now_s) {
-            *next_at_out = next;
-            break;
-        }
-        if (is_skipped(skip, skip_count, id) || is_listed(d, id))
-            continue;
-        if (d->count == count_max)
-            break;
-        d->ids[d->count++] = id;
-    }
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
-}
-
-static int fetch_due(struct store_txn *txn, struct arena *a, int64_t id, int64_t now_s,
-                     struct queue_message *m, struct err *e)
-{
-    sqlite3_stmt *s = txn_statement(
-        txn,
-        "SELECT id, kind, sender, origin, created, deadline, content FROM message WHERE id = ?", e);
-    int r;
-
-    if (!s)
-        return -1;
-    sqlite3_bind_int64(s, 1, id);
-    r = txn_row(txn, s, e);
-    if (r == 0)
-        return err_set(e, ERR_BUG, "an item without its message");
-    if (r < 0)
-        return -1;
-    r = read_message(txn, a, s, true, m, e);
-    sqlite3_reset(s);
-    return r < 0 ? -1 : read_items(txn, a, 0, now_s, m, e);
-}
-
-int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s,
-              size_t count_max, size_t bytes_max, const int64_t *skip, size_t skip_count,
-              struct queue_message **out, size_t *count_out, int64_t *next_at_out, struct err *e)
-{
-    struct due d = {0};
-    struct queue_message *messages;
-    size_t i;
-
-    *count_out = 0;
-    d.ids = arena_alloc(a, (count_max + 1) * sizeof *d.ids);
-    if (!d.ids)
-        return err_memory(e);
-    if (list_due(txn, kind, now_s, count_max, skip, skip_count, &d, next_at_out, e) < 0)
-        return -1;
-    messages = arena_alloc(a, (d.count + 1) * sizeof *messages);
-    if (!messages)
-        return err_memory(e);
-    for (i = 0; i < d.count && (i == 0 || d.bytes < bytes_max); i++) {
-        if (fetch_due(txn, a, d.ids[i], now_s, &messages[i], e) < 0)
-            return -1;
-        d.bytes += messages[i].content_len;
-    }
-    *out = messages;
-    *count_out = i;
     return 0;
 }
 
@@ -352,19 +197,37 @@ int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *coun
                 struct err *e)
 {
     sqlite3_stmt *s =
-        txn_statement(txn, "UPDATE item SET next = ?1 WHERE ?2 = 0 OR message = ?2", e);
+        id ? txn_statement(txn,
+                           "UPDATE item SET attempts = iif(next < 0, 0, attempts), next = ?1"
+                           " WHERE message = ?2",
+                           e)
+           : txn_statement(txn, "UPDATE item SET attempts = iif(next < 0, 0, attempts), next = ?1",
+                           e);
 
+    *count_out = 0;
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, now_s);
-    sqlite3_bind_int64(s, 2, id);
+    if (id)
+        sqlite3_bind_int64(s, 2, id);
     if (txn_step(txn, s, e) < 0)
         return -1;
     *count_out = (unsigned)txn_changes(txn);
     return txn_count_foreign(txn, e);
 }
 
-int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e)
+static int drop_all(struct store_txn *txn, unsigned *count_out, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn, "DELETE FROM item", e);
+
+    if (!s || txn_step(txn, s, e) < 0)
+        return -1;
+    *count_out = (unsigned)txn_changes(txn);
+    s = txn_statement(txn, "DELETE FROM message", e);
+    return s ? txn_step(txn, s, e) : -1;
+}
+
+static int drop_one(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "DELETE FROM item WHERE message = ?", e);
 
@@ -374,7 +237,13 @@ int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct er
     if (txn_step(txn, s, e) < 0)
         return -1;
     *count_out = (unsigned)txn_changes(txn);
-    if (remove_if_done(txn, id, e) < 0)
+    return remove_if_done(txn, id, e);
+}
+
+int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e)
+{
+    *count_out = 0;
+    if ((id ? drop_one(txn, id, count_out, e) : drop_all(txn, count_out, e)) < 0)
         return -1;
     return txn_count_foreign(txn, e);
 }
@@ -392,15 +261,17 @@ int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, v
     if (!s)
         return -1;
     while ((r = txn_row(txn, s, e)) > 0) {
-        struct arena *a = arena_new(16 << 20);
+        struct arena *a = arena_new(EACH_MEMORY_MAX);
         struct queue_message m = {0};
         int stop = 0;
 
-        if (!a)
-            return err_memory(e);
-        r = read_message(txn, a, s, false, &m, e);
+        if (!a) {
+            r = err_memory(e);
+            break;
+        }
+        r = queue_read_message(txn, a, s, false, &m, e);
         if (r == 0)
-            r = read_items(txn, a, INT64_MIN, INT64_MAX, &m, e);
+            r = queue_read_items(txn, a, INT64_MIN, INT64_MAX, &m, e);
         if (r == 0)
             stop = fn(&m, arg);
         arena_free(a);
@@ -416,6 +287,7 @@ int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out,
     sqlite3_stmt *s = txn_statement(txn, "SELECT count(*) FROM item WHERE kind = ?", e);
     int r;
 
+    *items_out = 0;
     if (!s)
         return -1;
     sqlite3_bind_int(s, 1, (int)kind);

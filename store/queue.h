@@ -56,8 +56,11 @@ int queue_put_fetched(struct store_txn *txn, const struct queue_message *m, cons
                       uint32_t uidvalidity, uint32_t uid, bool *new_out, struct err *e) MUST_CHECK;
 
 /* Items of one kind that are due, oldest due first, whose message id is none of skip (sorted
- * ascending: in flight). A message comes with its due items only.  *next_at_out: when the next is
- * due, 0: none. */
+ * ascending: in flight).  A message comes with its due items only.  At most count_max messages;
+ * their content stays within bytes_max, but the first comes however large it is.  What the arena
+ * cannot hold is left for the next call; ERR_RETRY when not even one message fits.  *next_at_out:
+ * when the next that did not come and is not in skip is due, 0: none; it is not after now_s when a
+ * limit left something. */
 int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s,
               size_t count_max, size_t bytes_max, const int64_t *skip, size_t skip_count,
               struct queue_message **out, size_t *count_out, int64_t *next_at_out,
@@ -67,7 +70,8 @@ int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int6
 int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_message **out,
               struct err *e) MUST_CHECK;
 
-/* An attempt is counted before the work. */
+/* The four below do nothing to an item that is gone (dropped by an administrator meanwhile).
+ * queue_begin counts an attempt before the work, queue_defer the one that it ends. */
 int queue_begin(struct store_txn *txn, int64_t id, unsigned n, struct err *e) MUST_CHECK;
 int queue_defer(struct store_txn *txn, int64_t id, unsigned n, int64_t next_at_s, const char *error,
                 struct err *e) MUST_CHECK;
@@ -75,12 +79,13 @@ int queue_remove(struct store_txn *txn, int64_t id, unsigned n, struct err *e) M
 int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error,
                     struct err *e) MUST_CHECK;
 
-/* For the command line. id 0: all.  *count_out: items touched. */
+/* For the command line. id 0: all.  *count_out: items touched.  What was set aside starts again
+ * with no attempts. */
 int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *count_out,
                 struct err *e) MUST_CHECK;
 int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e) MUST_CHECK;
-/* Calls back for each message, oldest first, content NULL (content_len is set); -1 from fn stops.
- */
+/* Calls back for each message, oldest first, content NULL (content_len is set), valid during the
+ * call; -1 from fn stops, which is no failure.  fn must not change the queue. */
 int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, void *arg),
                void *arg, struct err *e) MUST_CHECK;
 int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out,

@@ -45,16 +45,28 @@ static const char *const steps[] = {
     "CREATE INDEX file_expires ON file(expires);"
     "CREATE INDEX file_part ON file(message, part);"
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+
+    /* The newest link is asked for, so the indexes end in created (and, as all of them do, in id
+     * and n): nothing is sorted.  The user comes before the id of a stanza, so that what one user
+     * writes falls on few pages. */
+    "DROP INDEX link_message;"
+    "DROP INDEX link_stanza;"
+    "DROP INDEX link_thread;"
+    "CREATE INDEX link_message ON link(message_id, bare_jid, created) WHERE message_id IS NOT NULL;"
+    "CREATE INDEX link_stanza ON link(bare_jid, bare_contact, stanza_id, created)"
+    "  WHERE stanza_id IS NOT NULL;"
+    "CREATE INDEX link_thread ON link(bare_jid, bare_contact, thread, created)"
+    "  WHERE thread IS NOT NULL;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };
 
-static int read_version(sqlite3 *db, int *out)
+static int read_number(sqlite3 *db, const char *sql, int *out)
 {
     sqlite3_stmt *statement;
     int r;
 
-    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
         return -1;
     r = sqlite3_step(statement);
     if (r == SQLITE_ROW)
@@ -73,12 +85,11 @@ static int take_step(sqlite3 *db, int version)
     return sqlite3_exec(db, pragma, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
-/* Inside the write lock, so that two programs that start at once make the tables once. */
-static int migrate(sqlite3 *db, struct err *e)
+static int check_version(sqlite3 *db, struct err *e)
 {
     int version;
 
-    if (read_version(db, &version) < 0)
+    if (read_number(db, "PRAGMA user_version", &version) < 0)
         return err_set(e, ERR_PERMANENT, "%s", sqlite3_errmsg(db));
     if (version > VERSION)
         return err_set(
@@ -86,22 +97,79 @@ static int migrate(sqlite3 *db, struct err *e)
             "the database is of version %d and this program knows only %d: use the newer "
             "postern that wrote it",
             version, (int)VERSION);
+    return version;
+}
+
+/* Inside the write lock, so that two programs that start at once make the tables once. */
+static int migrate(sqlite3 *db, struct err *e)
+{
+    int version = check_version(db, e);
+
+    if (version < 0)
+        return -1;
     for (; version < VERSION; version++)
         if (take_step(db, version) < 0)
             return err_set(e, ERR_RETRY, "cannot make the tables: %s", sqlite3_errmsg(db));
     return 0;
 }
 
-int schema_prepare(sqlite3 *db, struct err *e)
+/* WAL stays set in the file. */
+static int set_wal(sqlite3 *db, const char *path, struct err *e)
 {
-    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        return err_set(e, sqlite3_errcode(db) == SQLITE_BUSY ? ERR_RETRY : ERR_PERMANENT, "%s",
+    sqlite3_stmt *statement = NULL;
+    const char *mode = NULL;
+    int r = -1, code = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        mode = (const char *)sqlite3_column_text(statement, 0);
+    if (mode && sqlite3_stricmp(mode, "wal") == 0)
+        r = 0;
+    else if (code != SQLITE_ROW)
+        err_set(e, txn_class(code), "%s: %s", path, sqlite3_errmsg(db));
+    else
+        err_set(e, ERR_PERMANENT,
+                "%s: this file system cannot keep a write-ahead log; use a local one", path);
+    sqlite3_finalize(statement);
+    return r;
+}
+
+/* Looks before anything is written: the file may be somebody else's, or no database at all. */
+static int look(sqlite3 *db, const char *path, enum store_mode mode, struct err *e)
+{
+    int version, tables;
+
+    if (read_number(db, "PRAGMA user_version", &version) < 0 ||
+        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
+        return err_set(e, ERR_PERMANENT, "%s cannot be read as a database: %s", path,
                        sqlite3_errmsg(db));
+    if (version == 0 && tables > 0)
+        return err_set(e, ERR_PERMANENT,
+                       "%s is the database of another program; name a file of its own in store.url",
+                       path);
+    if (mode == STORE_READ_ONLY && version < VERSION)
+        return err_set(e, ERR_PERMANENT,
+                       "%s is of an older postern; `postern run` brings it up to date", path);
+    return 0;
+}
+
+int schema_prepare(sqlite3 *db, const char *path, enum store_mode mode, struct err *e)
+{
+    if (look(db, path, mode, e) < 0)
+        return -1;
+    if (mode == STORE_READ_ONLY)
+        return check_version(db, e) < 0 ? -1 : 0;
+    if (set_wal(db, path, e) < 0 || txn_execute(db, "BEGIN IMMEDIATE", e) < 0)
+        return -1;
     if (migrate(db, e) < 0) {
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return -1;
     }
-    if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-        return err_set(e, ERR_RETRY, "cannot make the tables: %s", sqlite3_errmsg(db));
+    if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        err_set(e, ERR_RETRY, "cannot make the tables: %s", sqlite3_errmsg(db));
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        return -1;
+    }
     return 0;
 }

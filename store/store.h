@@ -35,7 +35,8 @@ void store_close(struct store *s); /* store_stop was called, or store_start neve
 int store_lock(struct store *s, struct err *e) MUST_CHECK;
 bool store_is_locked(const char *url); /* does a gateway serve this database now? */
 
-/* The folder for files beside the database ("/var/lib/postern/files"), made when missing. */
+/* The folder for files beside the database ("/var/lib/postern/postern.db.files"), made when missing
+ * by a store that is READ_WRITE. */
 const char *store_folder(const struct store *s);
 /* The key for tokens, made at first use and kept in the database. */
 int store_key(struct store *s, struct keyed_key *out, struct err *e) MUST_CHECK;
@@ -48,7 +49,6 @@ struct store_work {
     void (*done)(struct store_work *work, const struct err *e);
     /* the store's */
     struct store_work *next;
-    struct loop_task task;
     struct err err;
 };
 

@@ -1,10 +1,13 @@
 /*
- * store_inside: what the files of store/ share: a transaction and its prepared statements.
+ * store_inside: what the files of store/ share: the store, a transaction and its prepared
+ * statements.
  */
 #ifndef STORE_STORE_INSIDE_H
 #define STORE_STORE_INSIDE_H
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -20,7 +23,42 @@ struct store_txn {
         const char *sql; /* the address of the literal is the key */
         sqlite3_stmt *statement;
     } statements[STATEMENT_MAX];
+    /* Rows of files that the open transaction deletes: their bytes go after the commit. */
+    int64_t *dead_files;
+    size_t dead_count, dead_cap;
 };
+
+struct work_list {
+    struct store_work *head, *tail;
+};
+
+struct store {
+    char *path, *folder;
+    bool is_read_only;
+    struct store_txn txn; /* the writer's while it runs, else the caller's of store_now */
+    int lock_fd;          /* -1: not taken */
+
+    /* The loop's. */
+    struct loop *loop;
+    sqlite3 *watcher; /* NULL until store_start */
+    int64_t foreign_count;
+    struct loop_task finish;  /* calls the done() of what is in finished */
+    struct work_list telling; /* taken from finished */
+    pthread_t thread;
+
+    /* The writer's. */
+    int log_pages; /* in the write-ahead log after the last commit */
+    bool is_checkpoint_failing;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;
+    struct work_list waiting, finished;
+    unsigned waiting_count;
+    bool is_running; /* the thread was started and not yet joined; written by the loop's thread */
+    bool is_stopping;
+};
+
+enum { CHECKPOINT_PAGES = 4000 }; /* 16 MB of log: with less, hot pages are copied more often */
 
 /* sql must be a string literal used in one place.  The statement is reset and unbound; it belongs
  * to the transaction's connection.  NULL with *e filled. */
@@ -32,6 +70,7 @@ int txn_step(struct store_txn *txn, sqlite3_stmt *statement, struct err *e) MUST
 int txn_row(struct store_txn *txn, sqlite3_stmt *statement, struct err *e) MUST_CHECK;
 int txn_changes(const struct store_txn *txn); /* rows the last step touched */
 
+enum err_class txn_class(int code);
 /* SQLite's last error as an err: what passes (full, busy, i/o, memory) is ERR_RETRY. */
 int txn_error(struct store_txn *txn, const char *doing, struct err *e);
 
@@ -42,8 +81,27 @@ int txn_text(struct store_txn *txn, struct arena *a, sqlite3_stmt *statement, in
 void txn_bind_text(sqlite3_stmt *statement, int at,
                    const char *text); /* NULL binds NULL; borrows */
 
-/* Makes or migrates the tables; ERR_PERMANENT for a database of a newer version. */
-int schema_prepare(sqlite3 *db, struct err *e) MUST_CHECK;
+int txn_execute(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
+int txn_begin(struct store_txn *txn, bool to_write, struct err *e) MUST_CHECK;
+/* A failure is ERR_RETRY and has rolled back. */
+int txn_commit(struct store_txn *txn, struct err *e) MUST_CHECK;
+void txn_rollback(struct store_txn *txn);
+/* Has SQLite rolled back by itself (disk full, out of memory)? */
+bool txn_is_undone(const struct store_txn *txn);
+void txn_close(struct store_txn *txn);
+
+/* The bytes of this file go when the transaction is on disk. */
+int txn_add_dead(struct store_txn *txn, int64_t id, struct err *e) MUST_CHECK;
+void files_settle(struct store_txn *txn);
+
+/* Makes a folder for its owner alone unless it is there; both calls are on disk when they return.
+ */
+int store_make_folder(const char *path, struct err *e) MUST_CHECK;
+int store_sync_folder(const char *path, struct err *e) MUST_CHECK;
+
+/* READ_WRITE makes or migrates the tables, READ_ONLY looks whether they are there; ERR_PERMANENT
+ * for a database of a newer version or of another program. */
+int schema_prepare(sqlite3 *db, const char *path, enum store_mode mode, struct err *e) MUST_CHECK;
 
 /* Tells a running gateway that another program changed the queue. */
 int txn_count_foreign(struct store_txn *txn, struct err *e) MUST_CHECK;

@@ -16,6 +16,7 @@
 #include "store/links.h"
 #include "store/queue.h"
 #include "store/store.h"
+#include "store/store_inside.h"
 
 struct scene {
     char folder[64];
@@ -370,19 +371,257 @@ static void files_are_kept_and_expire(struct store_txn *txn, struct scene *s)
     assert_int_equal(count, 0);
     assert_int_equal(files_expire(txn, 101, 10, &count, &e), 0);
     assert_int_equal(count, 1);
-    assert_int_not_equal(access(path, R_OK), 0);
+    assert_int_equal(access(path, R_OK), 0); /* until the commit: it might be rolled back */
     assert_int_equal(files_get(txn, s->arena, 0x1234, &found, &e), 0);
     assert_null(found);
+}
+
+static int put_file(struct store_txn *txn, void *arg, struct err *e)
+{
+    const struct stored_file *file = arg;
+
+    return files_put(txn, file, e);
+}
+
+static int expire_and_fail(struct store_txn *txn, void *arg, struct err *e)
+{
+    unsigned count;
+
+    (void)arg;
+    assert_int_equal(files_expire(txn, 101, 10, &count, e), 0);
+    assert_int_equal(count, 1);
+    return err_set(e, ERR_PERMANENT, "and then something else went wrong");
+}
+
+static int expire(struct store_txn *txn, void *arg, struct err *e)
+{
+    return files_expire(txn, 101, 10, arg, e);
+}
+
+static void bytes_go_with_the_commit(void **state)
+{
+    struct scene *s = *state;
+    struct stored_file file = {
+        .id = 0x77, .name = "a", .media_type = "b/c", .size = 3, .expires_s = 100};
+    const char *path = files_path(s->store, s->arena, 0x77);
+    unsigned count;
+    struct err e;
+
+    assert_int_equal(files_write(s->store, 0x77, "abc", 3, &e), 0);
+    assert_int_equal(files_write(s->store, 0x77, "abc", 3, &e), 0); /* a retry */
+    assert_int_equal(store_now(s->store, put_file, &file, &e), 0);
+    assert_int_equal(store_now(s->store, expire_and_fail, NULL, &e), -1);
+    assert_int_equal(access(path, R_OK), 0);
+    assert_int_equal(store_now(s->store, expire, &count, &e), 0);
+    assert_int_equal(count, 1);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void touch(const char *path)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fclose(f);
 }
 
 static void an_unnamed_file_is_swept(void **state)
 {
     struct scene *s = *state;
+    struct stored_file named = {
+        .id = 0x101, .name = "a", .media_type = "b/c", .size = 3, .expires_s = 100};
+    const char *half, *foreign;
     struct err e;
 
     assert_int_equal(files_write(s->store, 1, "left by a crash", 15, &e), 0);
+    assert_int_equal(files_write(s->store, 0x101, "abc", 3, &e), 0);
+    assert_int_equal(store_now(s->store, put_file, &named, &e), 0);
+    half = arena_printf(s->arena, "%s.0123abcd.tmp", files_path(s->store, s->arena, 0x101));
+    foreign = arena_printf(s->arena, "%s.note", files_path(s->store, s->arena, 0x101));
+    touch(half);
+    touch(foreign);
     assert_int_equal(files_sweep(s->store, &e), 0);
     assert_int_not_equal(access(files_path(s->store, s->arena, 1), F_OK), 0);
+    assert_int_not_equal(access(half, F_OK), 0);
+    assert_int_equal(access(files_path(s->store, s->arena, 0x101), F_OK), 0);
+    assert_int_equal(access(foreign, F_OK), 0); /* not ours: left alone */
+}
+
+/* The limits of queue_due say that there is more. */
+static void due_says_what_is_left(struct store_txn *txn, struct scene *s)
+{
+    struct arena *small = arena_new(6000);
+    struct queue_message *out;
+    int64_t next, i;
+    size_t count;
+    struct err e;
+
+    for (i = 1; i <= 20; i++)
+        put(txn, i, QUEUE_MAIL_OUT, 100 + i, 3); /* 3 bytes of content each */
+    assert_int_equal(
+        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 1000, NULL, 0, &out, &count, &next, &e),
+        0);
+    assert_int_equal(count, 5);
+    assert_int_equal(next, 106);
+    assert_int_equal(out[4].item_count, 3);
+    assert_int_equal(
+        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 20, 8, NULL, 0, &out, &count, &next, &e), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(next, 103);
+    /* An arena that holds some, but not all. */
+    assert_int_equal(
+        queue_due(txn, small, QUEUE_MAIL_OUT, 200, 20, 1000, NULL, 0, &out, &count, &next, &e), 0);
+    assert_true(count > 0 && count < 20);
+    assert_int_equal(next, 101 + (int64_t)count);
+    arena_free(small);
+}
+
+static void many_in_flight_are_passed_over(struct store_txn *txn, struct scene *s)
+{
+    enum { IN_FLIGHT = 3000 };
+    struct queue_message *out;
+    int64_t *skip = calloc(IN_FLIGHT, sizeof *skip), next, i;
+    size_t count;
+    struct err e;
+
+    for (i = 1; i <= IN_FLIGHT + 2; i++)
+        put(txn, i * 7, QUEUE_MAIL_OUT, 100, 1);
+    for (i = 0; i < IN_FLIGHT; i++)
+        skip[i] = (i + 2) * 7; /* all but the first and the last */
+    assert_int_equal(queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 10, 1000, skip, IN_FLIGHT, &out,
+                               &count, &next, &e),
+                     0);
+    assert_int_equal(count, 2);
+    assert_int_equal(out[0].id, 7);
+    assert_int_equal(out[1].id, (IN_FLIGHT + 2) * 7);
+    assert_int_equal(next, 0);
+    free(skip);
+}
+
+static int count_one(const struct queue_message *m, void *arg)
+{
+    size_t *left = arg;
+
+    assert_null(m->content);
+    assert_int_equal(m->content_len, 3);
+    return --*left == 0 ? -1 : 0;
+}
+
+static void all_are_dropped(struct store_txn *txn, struct scene *s)
+{
+    struct queue_message *m;
+    unsigned count;
+    int64_t items;
+    size_t left = 2;
+    struct err e;
+
+    put(txn, 1, QUEUE_MAIL_OUT, 100, 3);
+    put(txn, 2, QUEUE_MAIL_IN, 100, 1);
+    put(txn, 3, QUEUE_MAIL_IN, 100, 1);
+    assert_int_equal(queue_each(txn, count_one, &left, &e), 0);
+    assert_int_equal(left, 0); /* it stopped */
+    assert_int_equal(queue_count(txn, QUEUE_MAIL_OUT, &items, &e), 0);
+    assert_int_equal(items, 3);
+    assert_int_equal(queue_drop(txn, 0, &count, &e), 0);
+    assert_int_equal(count, 5);
+    assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
+    assert_null(m);
+    assert_int_equal(queue_count(txn, QUEUE_MAIL_OUT, &items, &e), 0);
+    assert_int_equal(items, 0);
+}
+
+static void set_aside_starts_anew(struct store_txn *txn, struct scene *s)
+{
+    struct queue_message *m;
+    char error[1500];
+    unsigned count;
+    struct err e;
+
+    put(txn, 1, QUEUE_MAIL_OUT, 100, 2);
+    memset(error, 'x', sizeof error);
+    memcpy(error + 999, "\xc3\xa9", 2); /* a character across the limit */
+    error[sizeof error - 1] = '\0';
+    assert_int_equal(queue_begin(txn, 1, 0, &e), 0);
+    assert_int_equal(queue_begin(txn, 1, 1, &e), 0);
+    assert_int_equal(queue_set_aside(txn, 1, 1, error, &e), 0);
+    assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
+    assert_true(m->items[1].is_set_aside);
+    assert_int_equal(strlen(m->items[1].last_error), 999);
+    assert_int_equal(queue_retry(txn, 0, 500, &count, &e), 0);
+    assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
+    assert_int_equal(m->items[0].attempts, 1);
+    assert_false(m->items[1].is_set_aside);
+    assert_int_equal(m->items[1].attempts, 0);
+    assert_int_equal(m->items[1].next_at_s, 500);
+}
+
+/* What is gone (dropped meanwhile) may be told of without harm; a message for nobody is a mistake.
+ */
+static void the_gone_are_left_in_peace(struct store_txn *txn, struct scene *s)
+{
+    struct queue_message nobody = {.id = 1, .kind = QUEUE_MAIL_OUT, .sender = "", .origin = ""};
+    struct err e;
+
+    (void)s;
+    assert_int_equal(queue_begin(txn, 1, 0, &e), 0);
+    assert_int_equal(queue_defer(txn, 1, 0, 5, "x", &e), 0);
+    assert_int_equal(queue_set_aside(txn, 1, 0, "x", &e), 0);
+    assert_int_equal(queue_remove(txn, 1, 0, &e), 0);
+    assert_int_equal(queue_put(txn, &nobody, &e), -1);
+    assert_int_equal(e.class, ERR_BUG);
+}
+
+/* No statement that runs for every message may sort or read a whole table, however long the queue:
+ * SQLite counts both. */
+static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
+{
+    struct link link = {.jid = "u@h",
+                        .contact = "c@g",
+                        .mail = "",
+                        .alias = "",
+                        .references = "",
+                        .stanza_id = "s",
+                        .thread = "t",
+                        .message_id = "m"};
+    struct queue_message *out, *m;
+    struct stored_file *file;
+    struct link *found;
+    sqlite3_stmt *stmt = NULL;
+    unsigned n;
+    int64_t next;
+    size_t count, statements = 0;
+    struct err e;
+
+    for (link.id = 1; link.id <= 50; link.id++) {
+        put(txn, link.id, QUEUE_MAIL_OUT, 100, 1);
+        assert_int_equal(links_put(txn, &link, &e), 0);
+    }
+    assert_int_equal(
+        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 99, NULL, 0, &out, &count, &next, &e), 0);
+    assert_int_equal(queue_get(txn, s->arena, 9, &m, &e), 0);
+    assert_int_equal(queue_begin(txn, 9, 0, &e), 0);
+    assert_int_equal(queue_defer(txn, 9, 0, 300, "", &e), 0);
+    assert_int_equal(queue_remove(txn, 9, 0, &e), 0);
+    assert_int_equal(links_by_id(txn, s->arena, 9, 0, &found, &e), 0);
+    assert_int_equal(links_by_message_id(txn, s->arena, "m", "u@h", &found, &e), 0);
+    assert_int_equal(found->id, 50); /* the newest */
+    assert_int_equal(links_by_stanza_id(txn, s->arena, "u@h", "c@g", "s", &found, &e), 0);
+    assert_int_equal(found->id, 50);
+    assert_int_equal(links_last_in_thread(txn, s->arena, "u@h", "c@g", "t", &found, &e), 0);
+    assert_int_equal(found->id, 50);
+    assert_int_equal(links_expire(txn, 1, 3, &n, &e), 0);
+    assert_int_equal(files_by_part(txn, s->arena, 1, 1, &file, &e), 0);
+    assert_int_equal(files_expire(txn, 1, 3, &n, &e), 0);
+    assert_int_equal(cursors_put(txn, "b", 5, 11, &e), 0);
+    while ((stmt = sqlite3_next_stmt(txn->db, stmt))) {
+        const char *sql = sqlite3_sql(stmt);
+
+        statements++;
+        if (sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_SORT, 0) ||
+            sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0))
+            fail_msg("sorts or scans: %s", sql);
+    }
+    assert_true(statements > 15);
 }
 
 #define IN_TXN(name)                                                                               \
@@ -398,6 +637,12 @@ IN_TXN(the_message_goes_with_its_last_item)
 IN_TXN(a_fetched_mail_is_put_once)
 IN_TXN(retry_and_drop)
 IN_TXN(links_are_found)
+IN_TXN(due_says_what_is_left)
+IN_TXN(many_in_flight_are_passed_over)
+IN_TXN(all_are_dropped)
+IN_TXN(set_aside_starts_anew)
+IN_TXN(the_gone_are_left_in_peace)
+IN_TXN(nothing_sorts_or_scans)
 IN_TXN(cursors_remember)
 IN_TXN(files_are_kept_and_expire)
 
@@ -414,7 +659,14 @@ int main(void)
         SCENE(test_links_are_found),
         SCENE(test_cursors_remember),
         SCENE(test_files_are_kept_and_expire),
+        SCENE(bytes_go_with_the_commit),
         SCENE(an_unnamed_file_is_swept),
+        SCENE(test_due_says_what_is_left),
+        SCENE(test_many_in_flight_are_passed_over),
+        SCENE(test_all_are_dropped),
+        SCENE(test_set_aside_starts_anew),
+        SCENE(test_the_gone_are_left_in_peace),
+        SCENE(test_nothing_sorts_or_scans),
     };
 
     return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
