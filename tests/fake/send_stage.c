@@ -83,25 +83,25 @@ void stage_close(struct stage *s)
     loop_free(s->loop);
 }
 
-void letter_submit(struct letter *l)
+void mailing_submit(struct mailing *l)
 {
     assert_int_equal(sender_submit(l->stage->sender, &l->job), 0);
 }
 
 static void on_done(struct send_job *job)
 {
-    struct letter *l = job->arg;
+    struct mailing *l = job->arg;
 
     l->done++;
     if (l->then)
-        letter_submit(l->then);
+        mailing_submit(l->then);
     if (--l->stage->to_come == 0)
         loop_stop(l->stage->loop);
 }
 
-struct letter *letter_new(struct stage *s, const char *message, size_t len, size_t recipients)
+struct mailing *mailing_new(struct stage *s, const char *message, size_t len, size_t recipients)
 {
-    struct letter *l = calloc(1, sizeof *l);
+    struct mailing *l = calloc(1, sizeof *l);
     static const char *const names[] = {"one@x.example", "two@x.example", "three@x.example"};
     size_t i;
 
@@ -121,12 +121,12 @@ struct letter *letter_new(struct stage *s, const char *message, size_t len, size
     return l;
 }
 
-struct letter *letter_simple(struct stage *s)
+struct mailing *mailing_simple(struct stage *s)
 {
-    return letter_new(s, MESSAGE, strlen(MESSAGE), 1);
+    return mailing_new(s, MESSAGE, strlen(MESSAGE), 1);
 }
 
-void letter_assert_delivered(const struct letter *l)
+void mailing_assert_delivered(const struct mailing *l)
 {
     size_t i;
 

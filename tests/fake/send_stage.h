@@ -26,12 +26,12 @@ struct stage {
     unsigned to_come; /* jobs whose done is awaited before the loop stops */
 };
 
-struct letter {
+struct mailing {
     struct stage *stage;
     struct send_job job;
     struct send_recipient recipients[STAGE_RECIPIENTS_MAX];
-    int done;            /* how often */
-    struct letter *then; /* submitted when this one is done */
+    int done;             /* how often */
+    struct mailing *then; /* submitted when this one is done */
 };
 
 /* One second for connecting and for a reply; loopback. */
@@ -43,9 +43,9 @@ void stage_run(struct stage *s); /* until every letter made is done */
 void stage_pause(struct stage *s, int64_t ms);
 
 /* The letters are the test's, to be freed with free(); the message is borrowed. */
-struct letter *letter_new(struct stage *s, const char *message, size_t len, size_t recipients);
-struct letter *letter_simple(struct stage *s); /* MESSAGE to one recipient */
-void letter_submit(struct letter *l);
-void letter_assert_delivered(const struct letter *l);
+struct mailing *mailing_new(struct stage *s, const char *message, size_t len, size_t recipients);
+struct mailing *mailing_simple(struct stage *s); /* MESSAGE to one recipient */
+void mailing_submit(struct mailing *l);
+void mailing_assert_delivered(const struct mailing *l);
 
 #endif

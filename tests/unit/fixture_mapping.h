@@ -74,15 +74,4 @@ static inline struct xml_node *fixture_parse(struct fixture *f, const char *text
     return node;
 }
 
-/* What letter_new makes.  The fakes for the sender's tests have a function of that name, which the
- * linker would find first. */
-static inline struct letter *fixture_letter(struct fixture *f)
-{
-    struct letter *l = arena_alloc(f->arena, sizeof *l);
-
-    assert_non_null(l);
-    l->arena = f->arena;
-    return l;
-}
-
 #endif

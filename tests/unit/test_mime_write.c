@@ -7,7 +7,7 @@
 
 static struct letter *new_letter(struct fixture *f)
 {
-    struct letter *l = fixture_letter(f);
+    struct letter *l = letter_new(f->arena);
     struct party *p = letter_add_party(l, &l->recipients);
 
     l->message_id = "t1@mail.example.org";

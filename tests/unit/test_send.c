@@ -50,7 +50,7 @@ static void test_messages_arrive_to_the_byte(void **state)
     static const size_t sizes[] = {1000, 2047, 2048, 2049, 3000, 4096, 100000, 5000000};
     enum { SIZES = sizeof sizes / sizeof sizes[0] };
     static const char *const extensions[] = {NULL, ""};
-    struct letter *letters[SIZES];
+    struct mailing *letters[SIZES];
     const struct fake_smtp_mail *got;
     char *messages[SIZES];
     struct stage s;
@@ -61,12 +61,12 @@ static void test_messages_arrive_to_the_byte(void **state)
         stage_open(&s, NULL, extensions[k], 1);
         for (i = 0; i < SIZES; i++) {
             messages[i] = dotty_message(sizes[i], &lens[i]);
-            letter_submit(letters[i] = letter_new(&s, messages[i], lens[i], 1));
+            mailing_submit(letters[i] = mailing_new(&s, messages[i], lens[i], 1));
         }
         stage_run(&s);
         fake_smtp_stop(s.fake);
         for (i = 0; i < SIZES; i++) {
-            letter_assert_delivered(letters[i]);
+            mailing_assert_delivered(letters[i]);
             got = fake_smtp_mail(s.fake, i);
             assert_non_null(got);
             assert_int_equal(got->len, lens[i]);
@@ -80,22 +80,22 @@ static void test_messages_arrive_to_the_byte(void **state)
 
 static void test_envelope(void **state)
 {
-    struct letter *l, *null_path;
+    struct mailing *l, *null_path;
     struct stage s;
     char size[40];
 
     (void)state;
     stage_open(&s, NULL, NULL, 1);
-    l = letter_new(&s, MESSAGE, strlen(MESSAGE), STAGE_RECIPIENTS_MAX);
+    l = mailing_new(&s, MESSAGE, strlen(MESSAGE), STAGE_RECIPIENTS_MAX);
     l->recipients[99].address = "\"a\\\"b\"%x=y+z/!#$@last.example";
-    null_path = letter_simple(&s);
+    null_path = mailing_simple(&s);
     null_path->job.reverse_path = "";
-    letter_submit(l);
-    letter_submit(null_path);
+    mailing_submit(l);
+    mailing_submit(null_path);
     stage_run(&s);
     fake_smtp_stop(s.fake);
-    letter_assert_delivered(l);
-    letter_assert_delivered(null_path);
+    mailing_assert_delivered(l);
+    mailing_assert_delivered(null_path);
     snprintf(size, sizeof size, "<bounce@gw.example> SIZE=%zu", strlen(MESSAGE));
     assert_string_equal(fake_smtp_mail(s.fake, 0)->from + strlen("MAIL FROM:"), size);
     assert_non_null(strstr(fake_smtp_mail(s.fake, 0)->recipients,
@@ -110,20 +110,20 @@ static void test_envelope(void **state)
 static void test_what_is_not_fit_is_not_sent(void **state)
 {
     static const char bare[] = MESSAGE_HEAD "\r\na\n.\r\nMAIL FROM:<x@y>\r\n";
-    struct letter *l, *whole, *reverse;
+    struct mailing *l, *whole, *reverse;
     struct stage s;
 
     (void)state;
     stage_open(&s, NULL, NULL, 1);
-    l = letter_new(&s, MESSAGE, strlen(MESSAGE), 3);
+    l = mailing_new(&s, MESSAGE, strlen(MESSAGE), 3);
     l->recipients[0].address = "a@b>\r\nRCPT TO:<evil@x.example";
     l->recipients[2].address = "j\xc3\xbcrgen@x.example";
-    whole = letter_new(&s, bare, sizeof bare - 1, 2);
-    reverse = letter_simple(&s);
+    whole = mailing_new(&s, bare, sizeof bare - 1, 2);
+    reverse = mailing_simple(&s);
     reverse->job.reverse_path = "a b@x.example";
-    letter_submit(l);
-    letter_submit(whole);
-    letter_submit(reverse);
+    mailing_submit(l);
+    mailing_submit(whole);
+    mailing_submit(reverse);
     stage_run(&s);
     assert_int_equal(l->recipients[0].trouble, SEND_UNSENT);
     assert_int_equal(l->recipients[0].code, 553);
@@ -176,16 +176,16 @@ static unsigned count_descriptors(void)
 static void test_socket(void **state)
 {
     struct stage s;
-    struct letter *l;
+    struct mailing *l;
     int fd, value = 0;
     socklen_t len = sizeof value;
 
     (void)state;
     stage_open(&s, NULL, NULL, 1);
-    l = letter_simple(&s);
-    letter_submit(l);
+    l = mailing_simple(&s);
+    mailing_submit(l);
     stage_run(&s);
-    letter_assert_delivered(l);
+    mailing_assert_delivered(l);
     fd = find_descriptor(fake_smtp_port(s.fake));
     assert_true(fd >= 0);
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len), 0);
@@ -204,14 +204,14 @@ static void test_no_descriptor_is_lost(void **state)
         {"QUIT", NULL, 0, 0, "", FAKE_CLOSE, 0, 0},
         {0}};
     unsigned before = count_descriptors();
-    struct letter *letters[40];
+    struct mailing *letters[40];
     struct stage s;
     size_t i;
 
     (void)state;
     stage_open(&s, rules, NULL, 3);
     for (i = 0; i < 40; i++)
-        letter_submit(letters[i] = letter_simple(&s));
+        mailing_submit(letters[i] = mailing_simple(&s));
     stage_run(&s);
     for (i = 0; i < 40; i++) {
         assert_int_equal(letters[i]->done, 1);
@@ -226,7 +226,7 @@ static void test_connection_refused(void **state)
     struct send_settings settings;
     struct err e = {0};
     struct stage s;
-    struct letter *l;
+    struct mailing *l;
 
     (void)state;
     stage_open(&s, NULL, NULL, 1);
@@ -235,8 +235,8 @@ static void test_connection_refused(void **state)
     fake_smtp_stop(s.fake); /* nobody listens there now */
     s.sender = sender_new(s.loop, &settings, &e);
     assert_non_null(s.sender);
-    l = letter_new(&s, MESSAGE, strlen(MESSAGE), 2);
-    letter_submit(l);
+    l = mailing_new(&s, MESSAGE, strlen(MESSAGE), 2);
+    mailing_submit(l);
     stage_run(&s);
     assert_int_equal(l->recipients[0].trouble, SEND_CONNECT);
     assert_int_equal(l->recipients[1].trouble, SEND_CONNECT);
@@ -253,7 +253,7 @@ static void test_connecting_takes_too_long(void **state)
     struct send_settings settings;
     struct err e = {0};
     struct stage s;
-    struct letter *l;
+    struct mailing *l;
     int64_t start_ms;
     size_t i;
 
@@ -271,9 +271,9 @@ static void test_connecting_takes_too_long(void **state)
     settings = stage_settings(ntohs(a.sin_port), 1);
     s.sender = sender_new(s.loop, &settings, &e);
     assert_non_null(s.sender);
-    l = letter_simple(&s);
+    l = mailing_simple(&s);
     start_ms = clock_mono_ms(&clock_system);
-    letter_submit(l);
+    mailing_submit(l);
     stage_run(&s);
     assert_int_equal(l->recipients[0].trouble, SEND_TIMEOUT);
     assert_true(clock_mono_ms(&clock_system) - start_ms >= 900);
@@ -289,19 +289,19 @@ static void test_server_stops_reading(void **state)
     static const struct fake_smtp_rule rules[] = {
         {"DATA", NULL, 1, 0, "354 go\r\n", FAKE_HANG, 0, 0}, {0}};
     struct stage s;
-    struct letter *l;
+    struct mailing *l;
     size_t len;
     char *message = dotty_message(20000000, &len);
 
     (void)state;
     stage_open(&s, rules, NULL, 1);
-    l = letter_new(&s, message, len, 1);
-    l->then = letter_simple(&s);
-    letter_submit(l);
+    l = mailing_new(&s, message, len, 1);
+    l->then = mailing_simple(&s);
+    mailing_submit(l);
     stage_run(&s);
     assert_int_equal(l->recipients[0].trouble, SEND_TIMEOUT);
     assert_non_null(strstr(l->recipients[0].text, "stopped reading"));
-    letter_assert_delivered(l->then);
+    mailing_assert_delivered(l->then);
     stage_close(&s);
     free(l->then);
     free(l);
@@ -313,7 +313,7 @@ static void test_server_stops_reading(void **state)
 static void test_many_jobs_on_few_connections(void **state)
 {
     enum { MAILS = 600, CONNECTIONS = 3 };
-    static struct letter *letters[MAILS];
+    static struct mailing *letters[MAILS];
     static char messages[MAILS][400];
     static const struct fake_smtp_rule rules[] = {{"END", NULL, 0, 0, NULL, FAKE_GO_ON, 1, 0}, {0}};
     static unsigned seen[MAILS];
@@ -327,7 +327,7 @@ static void test_many_jobs_on_few_connections(void **state)
     stage_open(&s, rules, NULL, CONNECTIONS);
     for (i = 0; i < MAILS; i++) {
         snprintf(messages[i], sizeof messages[i], "X-Number: %zu\r\n%s", i, MESSAGE);
-        letter_submit(letters[i] = letter_new(&s, messages[i], strlen(messages[i]), 1));
+        mailing_submit(letters[i] = mailing_new(&s, messages[i], strlen(messages[i]), 1));
     }
     stage_run(&s);
     fake_smtp_stop(s.fake);
@@ -340,7 +340,7 @@ static void test_many_jobs_on_few_connections(void **state)
         assert_int_equal(++seen[number], 1);
         assert_int_equal(got->len, strlen(messages[number]));
         assert_memory_equal(got->data, messages[number], got->len);
-        letter_assert_delivered(letters[i]);
+        mailing_assert_delivered(letters[i]);
     }
     stage_close(&s);
     for (i = 0; i < MAILS; i++)
@@ -352,7 +352,7 @@ static void test_full_queue_refuses(void **state)
     static const struct fake_smtp_rule rules[] = {{"GREETING", NULL, 0, 0, "", FAKE_HANG, 0, 0},
                                                   {0}};
     struct send_settings settings;
-    struct letter *letters[8];
+    struct mailing *letters[8];
     struct err e = {0};
     struct stage s;
     bool is_taken[8];
@@ -367,7 +367,7 @@ static void test_full_queue_refuses(void **state)
     s.sender = sender_new(s.loop, &settings, &e);
     assert_non_null(s.sender);
     for (i = 0; i < 8; i++) {
-        letters[i] = letter_simple(&s);
+        letters[i] = mailing_simple(&s);
         is_taken[i] = sender_submit(s.sender, &letters[i]->job) == 0;
         taken += is_taken[i];
     }
@@ -389,23 +389,23 @@ static void test_stop_while_busy(void **state)
     static const struct fake_smtp_rule rules[] = {{"RCPT", "two@", 0, 0, "", FAKE_HANG, 0, 0},
                                                   {"END", NULL, 0, 0, NULL, FAKE_GO_ON, 300, 0},
                                                   {0}};
-    struct letter *slow, *hung, *waiting[3];
+    struct mailing *slow, *hung, *waiting[3];
     struct stage s;
     size_t i;
 
     (void)state;
     stage_open(&s, rules, NULL, 2);
-    letter_submit(slow = letter_simple(&s));
-    hung = letter_simple(&s);
+    mailing_submit(slow = mailing_simple(&s));
+    hung = mailing_simple(&s);
     hung->recipients[0].address = "two@x.example";
-    letter_submit(hung);
+    mailing_submit(hung);
     while (fake_smtp_count(s.fake, "END") == 0 || fake_smtp_count(s.fake, "RCPT") < 2)
         stage_pause(&s, 5);
     for (i = 0; i < 3; i++)
-        letter_submit(waiting[i] = letter_simple(&s));
+        mailing_submit(waiting[i] = mailing_simple(&s));
     sender_free(s.sender);
     s.sender = NULL;
-    letter_assert_delivered(slow);
+    mailing_assert_delivered(slow);
     assert_int_equal(hung->done, 1);
     assert_int_equal(hung->recipients[0].trouble, SEND_TIMEOUT);
     for (i = 0; i < 3; i++) {

@@ -85,7 +85,7 @@ static const struct keep_row keep_rows[] = {
 enum { KEEP_ROWS = sizeof keep_rows / sizeof keep_rows[0] };
 
 static void check_keep_row(const struct keep_row *row, struct stage *s,
-                           struct letter *const *letters)
+                           struct mailing *const *letters)
 {
     size_t i;
 
@@ -106,7 +106,7 @@ static void check_keep_row(const struct keep_row *row, struct stage *s,
 
 static void test_kept_connections(void **state)
 {
-    struct letter *letters[4];
+    struct mailing *letters[4];
     struct stage s;
     size_t i, k;
 
@@ -114,11 +114,11 @@ static void test_kept_connections(void **state)
     for (i = 0; i < KEEP_ROWS; i++) {
         stage_open(&s, keep_rows[i].rules, NULL, 1);
         for (k = 0; k < 4; k++) {
-            letters[k] = letter_simple(&s);
+            letters[k] = mailing_simple(&s);
             if (k > 0)
                 letters[k - 1]->then = letters[k];
         }
-        letter_submit(letters[0]);
+        mailing_submit(letters[0]);
         stage_run(&s);
         check_keep_row(&keep_rows[i], &s, letters);
         stage_close(&s);
@@ -130,15 +130,15 @@ static void test_kept_connections(void **state)
 static void test_idle_connection_is_closed(void **state)
 {
     struct stage s;
-    struct letter *l;
+    struct mailing *l;
     int i;
 
     (void)state;
     stage_open(&s, NULL, NULL, 2);
-    l = letter_simple(&s);
-    letter_submit(l);
+    l = mailing_simple(&s);
+    mailing_submit(l);
     stage_run(&s);
-    letter_assert_delivered(l);
+    mailing_assert_delivered(l);
     assert_int_equal(fake_smtp_open(s.fake), 1);
     for (i = 0; i < 100 && fake_smtp_count(s.fake, "QUIT") == 0; i++)
         stage_pause(&s, 100);
@@ -151,17 +151,17 @@ static void test_idle_connection_is_closed(void **state)
 static void test_session_is_renewed(void **state)
 {
     enum { MAILS = 450 };
-    static struct letter *letters[MAILS];
+    static struct mailing *letters[MAILS];
     struct stage s;
     size_t i;
 
     (void)state;
     stage_open(&s, NULL, NULL, 1);
     for (i = 0; i < MAILS; i++)
-        letter_submit(letters[i] = letter_simple(&s));
+        mailing_submit(letters[i] = mailing_simple(&s));
     stage_run(&s);
     for (i = 0; i < MAILS; i++) {
-        letter_assert_delivered(letters[i]);
+        mailing_assert_delivered(letters[i]);
         free(letters[i]);
     }
     fake_smtp_stop(s.fake);
@@ -173,16 +173,16 @@ static void test_session_is_renewed(void **state)
 /* One mail at a time needs one connection, however many there may be. */
 static void test_keeper_comes_first(void **state)
 {
-    struct letter *letters[20];
+    struct mailing *letters[20];
     struct stage s;
     size_t i;
 
     (void)state;
     stage_open(&s, NULL, NULL, 8);
     for (i = 0; i < 20; i++) {
-        letter_submit(letters[i] = letter_simple(&s));
+        mailing_submit(letters[i] = mailing_simple(&s));
         stage_run(&s);
-        letter_assert_delivered(letters[i]);
+        mailing_assert_delivered(letters[i]);
         stage_pause(&s, 5); /* the worker goes back to waiting */
     }
     assert_int_equal(fake_smtp_connections(s.fake), 1);

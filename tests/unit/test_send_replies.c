@@ -327,7 +327,7 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static void check_row(const struct row *row, struct letter *l, struct fake_smtp *fake)
+static void check_row(const struct row *row, struct mailing *l, struct fake_smtp *fake)
 {
     size_t i;
 
@@ -350,14 +350,14 @@ static void check_row(const struct row *row, struct letter *l, struct fake_smtp 
 static void test_replies(void **state)
 {
     static struct stage stages[ROWS];
-    struct letter *letters[ROWS];
+    struct mailing *letters[ROWS];
     size_t i;
 
     (void)state;
     for (i = 0; i < ROWS; i++) {
         stage_open(&stages[i], rows[i].rules, rows[i].extensions, 1);
-        letters[i] = letter_new(&stages[i], MESSAGE, strlen(MESSAGE), rows[i].recipients);
-        letter_submit(letters[i]);
+        letters[i] = mailing_new(&stages[i], MESSAGE, strlen(MESSAGE), rows[i].recipients);
+        mailing_submit(letters[i]);
     }
     for (i = 0; i < ROWS; i++) {
         stage_run(&stages[i]);
@@ -413,7 +413,7 @@ static void try_random_server(unsigned seed)
     static const char *const verbs[] = {"GREETING", "EHLO", "HELO", "MAIL", "RCPT",
                                         "DATA",     "END",  "RSET", "QUIT"};
     struct fake_smtp_rule rules[4] = {{0}};
-    struct letter *letters[6];
+    struct mailing *letters[6];
     struct stage s;
     size_t i, delivered = 0;
 
@@ -426,7 +426,7 @@ static void try_random_server(unsigned seed)
     }
     stage_open(&s, rules, NULL, 1);
     for (i = 0; i < 6; i++)
-        letter_submit(letters[i] = letter_new(&s, MESSAGE, strlen(MESSAGE), i % 3 + 1));
+        mailing_submit(letters[i] = mailing_new(&s, MESSAGE, strlen(MESSAGE), i % 3 + 1));
     stage_run(&s);
     sender_free(s.sender);
     s.sender = NULL;
