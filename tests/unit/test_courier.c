@@ -1,0 +1,275 @@
+/* courier: every message is delivered once, whatever memory holds and however often delivery
+ * refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "bridge/courier.h"
+
+enum { MESSAGES = 1000, MEMORY = 16, AT_ONCE = 5 };
+
+struct scene {
+    char folder[64];
+    struct loop *loop;
+    struct store *store;
+    struct courier *courier;
+    unsigned delivered[MESSAGES + 1]; /* by id */
+    unsigned finished, under_way, most;
+    unsigned random;
+    bool is_deferring; /* each item is deferred once before it is done */
+    unsigned attempts_seen;
+    int64_t now_ms;
+};
+
+static int64_t fake_now(void *arg)
+{
+    return ((struct scene *)arg)->now_ms;
+}
+
+static struct clock fake_clock(struct scene *s)
+{
+    return (struct clock){fake_now, fake_now, s};
+}
+
+/* The same numbers in every run. */
+static unsigned next_random(struct scene *s)
+{
+    s->random = s->random * 1103515245 + 12345;
+    return s->random >> 16;
+}
+
+/* A delivery that ends a moment later. */
+struct delivery {
+    struct store_work work;
+    struct scene *scene;
+    struct parcel *parcel;
+    struct loop_timer *timer;
+    bool is_deferred;
+};
+
+static int write_outcome(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct delivery *d = (struct delivery *)work;
+    const struct queue_message *m = &d->parcel->message;
+
+    if (d->is_deferred)
+        return queue_defer(txn, m->id, 0, d->scene->now_ms / 1000 + 10, "later", e);
+    return queue_remove(txn, m->id, 0, e);
+}
+
+static void outcome_written(struct store_work *work, const struct err *e)
+{
+    struct delivery *d = (struct delivery *)work;
+    struct scene *s = d->scene;
+
+    assert_null(e);
+    s->under_way--;
+    courier_finish(s->courier, d->parcel, d->is_deferred ? s->now_ms / 1000 + 10 : 0);
+    if (!d->is_deferred && ++s->finished == MESSAGES)
+        loop_stop(s->loop);
+    free(d);
+    courier_poke(s->courier);
+}
+
+static void delivery_ended(void *arg)
+{
+    struct delivery *d = arg;
+
+    loop_timer_free(d->timer);
+    assert_int_equal(store_submit(d->scene->store, &d->work), 0);
+}
+
+static bool deliver(struct parcel *p, void *arg)
+{
+    struct scene *s = arg;
+    struct delivery *d;
+
+    if (s->under_way >= AT_ONCE || next_random(s) % 7 == 0)
+        return false;
+    assert_true(p->message.id > 0 && p->message.id <= MESSAGES);
+    assert_int_equal(p->message.item_count, 1);
+    d = calloc(1, sizeof *d);
+    d->scene = s;
+    d->parcel = p;
+    d->work.run = write_outcome;
+    d->work.done = outcome_written;
+    d->is_deferred = s->is_deferring && p->message.items[0].attempts == 0;
+    s->attempts_seen += p->message.items[0].attempts;
+    if (!d->is_deferred)
+        s->delivered[p->message.id]++;
+    s->under_way++;
+    if (courier_in_flight(s->courier) > s->most)
+        s->most = (unsigned)courier_in_flight(s->courier);
+    d->timer = loop_timer_new(s->loop, delivery_ended, d);
+    loop_timer_start(d->timer, next_random(s) % 2);
+    return true;
+}
+
+/* New messages arrive in bursts. */
+struct arrival {
+    struct store_work work;
+    struct scene *scene;
+    struct parcel *parcel;
+};
+
+static int put(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    return queue_put(txn, &((struct arrival *)work)->parcel->message, e);
+}
+
+static void was_put(struct store_work *work, const struct err *e)
+{
+    struct arrival *a = (struct arrival *)work;
+
+    assert_null(e);
+    courier_offer(a->scene->courier, a->parcel);
+    free(a);
+}
+
+static void arrive(struct scene *s, int64_t id)
+{
+    struct arrival *a = calloc(1, sizeof *a);
+    struct queue_message *m;
+
+    a->scene = s;
+    a->parcel = parcel_new(4096);
+    m = &a->parcel->message;
+    m->id = id;
+    m->kind = QUEUE_MAIL_OUT;
+    m->sender = m->origin = "";
+    m->created_s = s->now_ms / 1000;
+    m->content = "x";
+    m->content_len = 1;
+    m->items = arena_alloc(parcel_arena(a->parcel), sizeof *m->items);
+    m->item_count = 1;
+    m->items[0].recipient = "r";
+    m->items[0].last_error = "";
+    m->items[0].next_at_s = s->now_ms / 1000;
+    a->work.run = put;
+    a->work.done = was_put;
+    assert_int_equal(store_submit(s->store, &a->work), 0);
+}
+
+struct source {
+    struct scene *scene;
+    struct loop_timer *timer;
+    int64_t next;
+};
+
+static void burst(void *arg)
+{
+    struct source *source = arg;
+    unsigned count = next_random(source->scene) % 120;
+
+    while (count-- > 0 && source->next <= MESSAGES)
+        arrive(source->scene, source->next++);
+    if (source->next <= MESSAGES)
+        loop_timer_start(source->timer, 1);
+}
+
+/* A random poke from outside, and time that goes by. */
+static void tick(void *arg)
+{
+    struct source *source = arg;
+    struct scene *s = source->scene;
+
+    s->now_ms += 2000;
+    courier_rescan(s->courier);
+    if (s->finished < MESSAGES)
+        loop_timer_start(source->timer, 5);
+}
+
+static void run_all(struct scene *s, bool is_deferring)
+{
+    const struct courier_limits limits = {MEMORY, 1 << 20, 4096};
+    struct clock clock = fake_clock(s);
+    struct source source = {.scene = s, .next = 1}, ticker = {.scene = s};
+    struct err e;
+    int i;
+
+    s->is_deferring = is_deferring;
+    s->random = 42;
+    s->now_ms = 1000000;
+    s->courier = courier_new(s->loop, s->store, &clock, QUEUE_MAIL_OUT, &limits, deliver, s);
+    assert_non_null(s->courier);
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    courier_start(s->courier);
+    source.timer = loop_timer_new(s->loop, burst, &source);
+    ticker.timer = loop_timer_new(s->loop, tick, &ticker);
+    loop_timer_start(source.timer, 0);
+    loop_timer_start(ticker.timer, 5);
+    alarm(60); /* a courier that forgets a message ends here */
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    alarm(0);
+    loop_timer_free(source.timer);
+    loop_timer_free(ticker.timer);
+    for (i = 1; i <= MESSAGES; i++)
+        assert_int_equal(s->delivered[i], 1);
+    assert_true(s->most <= MEMORY);
+    assert_int_equal(courier_in_flight(s->courier), 0);
+    courier_stop(s->courier);
+    store_stop(s->store);
+    courier_free(s->courier);
+}
+
+static void each_message_is_delivered_once(void **state)
+{
+    run_all(*state, false);
+}
+
+static void deferred_messages_come_again(void **state)
+{
+    struct scene *s = *state;
+
+    run_all(s, true);
+    assert_int_equal(s->attempts_seen, MESSAGES);
+}
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    char url[160];
+    struct err e;
+
+    log_set_level(LOG_LEVEL_ERROR);
+    strcpy(s->folder, "/tmp/postern-courier-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
+    s->loop = loop_new(&e);
+    s->store = store_open(url, STORE_READ_WRITE, &e);
+    assert_non_null(s->store);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+    char command[128];
+
+    store_close(s->store);
+    loop_free(s->loop);
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    assert_int_equal(system(command), 0);
+    free(s);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_message_is_delivered_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deferred_messages_come_again, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("courier", tests, NULL, NULL);
+}
