@@ -20,7 +20,7 @@ struct conf_endpoint { /* where to listen: "127.0.0.1:2424", "[::1]:25" or "unix
     const char *text;  /* as configured; NULL: not configured */
     const char *host;  /* NULL for a unix socket */
     unsigned port;
-    const char *path;  /* unix socket; NULL for TCP */
+    const char *path; /* unix socket; NULL for TCP */
 };
 
 struct conf_server { /* a server to connect to */
@@ -37,22 +37,24 @@ struct conf_mailbox {
     struct conf_server server;
     const char *folder;  /* default INBOX */
     const char *address; /* own address of the mailbox; "" when not given */
-    const char *done;    /* what becomes of a mail that is safe in the queue: "seen" (default), "delete", or a folder to move to */
+    const char *done;    /* what becomes of a mail that is safe in the queue: "seen" (default),
+                            "delete", or a folder to move to */
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
 };
 
-struct conf_map_rule { /* one `map` section, in file order */
+struct conf_map_rule {  /* one `map` section, in file order */
     const char *jabber; /* "juliet@capulet.example" or "*@capulet.example" */
     const char *mail;
-    enum { CONF_MAP_BOTH, CONF_MAP_TO_MAIL, CONF_MAP_TO_JABBER } direction; /* option direction = both|to-mail|to-jabber */
-    const char *where;  /* "postern.conf:12", for explaining */
+    /* option direction = both|to-mail|to-jabber */
+    enum { CONF_MAP_BOTH, CONF_MAP_TO_MAIL, CONF_MAP_TO_JABBER } direction;
+    const char *where; /* "postern.conf:12", for explaining */
 };
 
 struct conf {
-    const char *file; /* path it was read from */
-    const char *jid;  /* the component's domain, prepared */
+    const char *file;        /* path it was read from */
+    const char *jid;         /* the component's domain, prepared */
     const char *mail_domain; /* A-labels, default: jid */
-    const char **home;       /* prepared Jabber domains; default: the domain that jid is a part of */
+    const char **home; /* prepared Jabber domains; default: the domain that jid is a part of */
     size_t home_count;
 
     struct {
@@ -69,7 +71,7 @@ struct conf {
     struct conf_endpoint lmtp;
     struct conf_endpoint web;
     const char *web_url; /* without a final slash; NULL: no web section */
-    int64_t web_keep_s;  /* how long attachments are kept and their URLs are valid; default 30 days */
+    int64_t web_keep_s;  /* attachments are kept and their URLs valid so long; default 30 days */
     struct conf_endpoint admin;
     const char **admin_jids;
     size_t admin_jid_count;
@@ -81,21 +83,22 @@ struct conf {
     size_t map_count;
     const char *map_file; /* "": none */
     struct {
-        int64_t mail_size_max;    /* bytes of a mail taken in; default 50 MiB */
-        int64_t stanza_size_max;  /* bytes of a stanza taken or sent; default 256 KiB */
+        int64_t mail_size_max;   /* bytes of a mail taken in; default 50 MiB */
+        int64_t stanza_size_max; /* bytes of a stanza taken or sent; default 256 KiB */
     } limit;
-    const char *log_level; /* error, warning, info, debug */
+    const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */
 };
 
 enum conf_use {
     CONF_OFFLINE, /* for convert, map, queue: needs only jid; secrets are not looked at */
-    CONF_SERVE    /* for run and check: jabber, a way out and a way in, readable secrets, and a file nobody else can read when a secret stands in it */
+    CONF_SERVE    /* for run and check: jabber, a way out and a way in, readable secrets, and a file
+                     nobody else can read when a secret stands in it */
 };
 
 /* NULL with *e filled on failure. */
 struct conf *conf_read(const char *path, enum conf_use use, struct err *e);
-/* The defaults of a gateway named mail.example.org for home example.org: for convert without a file. */
+/* The defaults of a gateway mail.example.org for home example.org: for convert without a file. */
 struct conf *conf_sample(struct err *e);
 void conf_free(struct conf *conf); /* takes NULL */
 

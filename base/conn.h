@@ -29,17 +29,17 @@ typedef void conn_fn(struct conn *c, enum conn_event event, const char *data, si
                      const struct err *e, void *arg);
 
 /* Starts connecting; the host is looked up on a worker of pool unless it is a numeric address or
- * "unix:/path".  All addresses are tried in order within timeout_ms, each with its share of it.  NULL
- * when nothing could be started (e says why).  After CONN_FAILED, or CONN_TIMEOUT before CONN_CONNECTED
- * (e is given there too), nothing more happens. */
-struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host, unsigned port,
-                          int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e);
+ * "unix:/path".  All addresses are tried in order within timeout_ms, each with its share of it.
+ * NULL when nothing could be started (e says why).  After CONN_FAILED, or CONN_TIMEOUT before
+ * CONN_CONNECTED (e is given there too), nothing more happens. */
+struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host,
+                          unsigned port, int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e);
 void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
 
 /* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the
  * connection has failed: nothing was taken. */
 int conn_write(struct conn *c, const void *data, size_t len) MUST_CHECK;
-size_t conn_waiting(const struct conn *c); /* bytes not yet given to the kernel */
+size_t conn_waiting(const struct conn *c);           /* bytes not yet given to the kernel */
 void conn_set_write_max(struct conn *c, size_t max); /* default 1 MiB */
 /* CONN_TIMEOUT after this long without anything read, once for each silence; 0: never.  The time
  * does not run before CONN_CONNECTED nor while paused. */

@@ -3,7 +3,8 @@
  *
  * A fallible function returns 0 or -1, is marked MUST_CHECK, and fills the struct err it was given.
  * The class decides what the queue does next and which protocol reply is sent; the text is for a
- * person, one line, without secrets or message content.  Any thread; a struct err belongs to its caller.
+ * person, one line, without secrets or message content.  Any thread; a struct err belongs to its
+ * caller.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

@@ -17,7 +17,8 @@ void log_set_level(enum log_level level);
 /* With systemd's <N> priorities in front of each line instead of the level's name. */
 void log_set_journal(int on);
 
-/* area: the part of the program, such as "stream".  fmt: `key=value` pairs, a value with spaces in "". */
+/* area: the part of the program, such as "stream".  fmt: `key=value` pairs, a value with spaces in
+ * "". */
 void log_error(const char *area, const char *fmt, ...) PRINTF(2, 3);
 void log_warning(const char *area, const char *fmt, ...) PRINTF(2, 3);
 void log_info(const char *area, const char *fmt, ...) PRINTF(2, 3);

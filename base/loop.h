@@ -1,9 +1,9 @@
 /*
  * loop: the one event loop, on libevent.
  *
- * Everything here is for the loop's own thread, except loop_post and loop_stop.  Callbacks never fire
- * inside the call that asked for them.  Timers and watches may be stopped or freed in any callback,
- * their own included.
+ * Everything here is for the loop's own thread, except loop_post and loop_stop.  Callbacks never
+ * fire inside the call that asked for them.  Timers and watches may be stopped or freed in any
+ * callback, their own included.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
@@ -17,20 +17,21 @@ struct loop;
 struct event_base;
 
 struct loop *loop_new(struct err *e);
-void loop_free(struct loop *loop); /* takes NULL; everything made on it is stopped first by its owner */
+/* Takes NULL; everything made on it is stopped first by its owner. */
+void loop_free(struct loop *loop);
 int loop_run(struct loop *loop, struct err *e) MUST_CHECK; /* until loop_stop */
 void loop_stop(struct loop *loop);                         /* any thread */
-struct event_base *loop_base(struct loop *loop); /* for the web listener */
+struct event_base *loop_base(struct loop *loop);           /* for the web listener */
 
-/* A task is part of its owner's structure; it is queued once at a time and allocation never fails. */
+/* A task is part of its owner's structure: queued once at a time, and allocation never fails. */
 struct loop_task {
     void (*run)(void *arg); /* on the loop */
     void *arg;
     struct loop_task *next; /* the loop's; NULL at first */
 };
-/* Any thread.  A task that is queued already stays where it is; it may be posted again once it runs. */
+/* Any thread.  A task already queued stays where it is; it may be posted again once it runs. */
 void loop_post(struct loop *loop, struct loop_task *task);
-/* Takes a queued task back, so that its owner may be freed; nothing happens when it is not queued. */
+/* Takes a queued task back, so that its owner may be freed; does nothing when it is not queued. */
 void loop_cancel(struct loop *loop, struct loop_task *task);
 
 struct loop_timer;
@@ -40,14 +41,16 @@ void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_is_pending(const struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t); /* takes NULL */
 
-/* Watches a descriptor for reading; it stays the caller's and is closed after the watch is freed. */
+/* Watches a descriptor for reading; it stays the caller's, to be closed after the watch is freed.
+ */
 struct loop_watch;
-struct loop_watch *loop_watch_new(struct loop *loop, int fd, void (*readable)(void *arg), void *arg);
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, void (*readable)(void *arg),
+                                  void *arg);
 void loop_watch_free(struct loop_watch *w); /* takes NULL */
 
 struct loop_signal;
-struct loop_signal *loop_signal_new(struct loop *loop, int signo, void (*fire)(int signo, void *arg),
-                                    void *arg);
+struct loop_signal *loop_signal_new(struct loop *loop, int signo,
+                                    void (*fire)(int signo, void *arg), void *arg);
 void loop_signal_free(struct loop_signal *s); /* takes NULL */
 
 #endif

@@ -24,8 +24,8 @@ struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned th
                                 unsigned waiting_max, struct err *e);
 /* -1 when the pool is full or stopping: the caller keeps the job and tries later.  Any thread. */
 int work_submit(struct work_pool *pool, struct work_job *job) MUST_CHECK;
-/* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes NULL.
- * Loop thread, and not from a done(). */
+/* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes
+ * NULL. Loop thread, and not from a done(). */
 void work_pool_free(struct work_pool *pool);
 
 #endif

@@ -33,12 +33,14 @@ struct xml_node {
 /* Makers return NULL when the arena is exhausted, and take a NULL parent or node by returning NULL,
  * so that calls may be chained and checked once at the end. */
 struct xml_node *xml_new(struct arena *a, const char *ns, const char *name);
-struct xml_node *xml_add(struct arena *a, struct xml_node *parent, const char *ns, const char *name);
+struct xml_node *xml_add(struct arena *a, struct xml_node *parent, const char *ns,
+                         const char *name);
 struct xml_node *xml_add_text(struct arena *a, struct xml_node *parent, const char *text);
 /* xml_add and xml_add_text in one; text may be NULL for none.  Returns the element. */
 struct xml_node *xml_add_with_text(struct arena *a, struct xml_node *parent, const char *ns,
                                    const char *name, const char *text);
-struct xml_node *xml_set(struct arena *a, struct xml_node *node, const char *name, const char *value);
+struct xml_node *xml_set(struct arena *a, struct xml_node *node, const char *name,
+                         const char *value);
 struct xml_node *xml_set_lang(struct arena *a, struct xml_node *node, const char *lang);
 void xml_append(struct xml_node *parent, struct xml_node *child); /* child has no parent yet */
 struct xml_node *xml_copy(struct arena *a, const struct xml_node *node);
@@ -48,7 +50,8 @@ const char *xml_get(const struct xml_node *node, const char *name);
 const char *xml_lang(const struct xml_node *node); /* its own or an ancestor's */
 struct xml_node *xml_child(const struct xml_node *node, const char *ns, const char *name);
 struct xml_node *xml_next(const struct xml_node *node, const char *ns, const char *name);
-/* All text directly in node, joined; "" when none, NULL when the arena is exhausted or node is NULL. */
+/* All text directly in node, joined; "" when none, NULL when the arena is exhausted or node is
+ * NULL. */
 const char *xml_text(struct arena *a, const struct xml_node *node);
 /* xml_text of the named child; NULL when there is no such child. */
 const char *xml_child_text(struct arena *a, const struct xml_node *node, const char *ns,

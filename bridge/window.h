@@ -43,8 +43,8 @@ struct window;
 struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max);
 void window_free(struct window *w); /* entries are given back as lost; takes NULL */
 
-/* -1: the stream is down or full, or too much is under way; STREAM_TOO_LARGE: it never can be sent. Nothing was
- * sent in both cases. */
+/* -1: the stream is down or full, or too much is under way; STREAM_TOO_LARGE: it never can be sent.
+ * Nothing was sent in both cases. */
 int window_send(struct window *w, struct window_entry *entry, const char *xml,
                 size_t len) MUST_CHECK;
 

@@ -2,9 +2,9 @@
  * router: what each stanza from the host is for.
  *
  * Answers what the component itself can answer (disco#info and disco#items of gw and of contacts,
- * jabber:iq:version, urn:xmpp:ping, jabber:iq:last, urn:xmpp:time, jabber:iq:gateway, unknown iq: service-unavailable),
- * accepts presence subscriptions to valid contacts, and hands messages up.  An iq or message of type error is never answered.
- * Loop thread only.
+ * jabber:iq:version, urn:xmpp:ping, jabber:iq:last, urn:xmpp:time, jabber:iq:gateway, unknown iq:
+ * service-unavailable), accepts presence subscriptions to valid contacts, and hands messages up. An
+ * iq or message of type error is never answered. Loop thread only.
  */
 #ifndef COMPONENT_ROUTER_H
 #define COMPONENT_ROUTER_H
@@ -23,9 +23,11 @@ struct router_handler {
     /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */
     void (*send)(const struct xml_node *stanza, void *arg);
     /* The mail address behind a contact's JID, written to *e when it is none: 0 or -1. */
-    int (*contact)(const char *jid, const char **mail_out, struct arena *a, struct err *e, void *arg);
+    int (*contact)(const char *jid, const char **mail_out, struct arena *a, struct err *e,
+                   void *arg);
     /* jabber:iq:gateway: the contact's JID for a mail address typed by a user: 0 or -1. */
-    int (*prompt)(const char *address, const char **jid_out, struct arena *a, struct err *e, void *arg);
+    int (*prompt)(const char *address, const char **jid_out, struct arena *a, struct err *e,
+                  void *arg);
     /* May this JID use the gateway? */
     bool (*may_use)(const char *jid, void *arg);
 };
