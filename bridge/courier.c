@@ -272,12 +272,17 @@ void courier_finish(struct courier *c, struct parcel *p, int64_t next_at_s)
     courier_poke(c);
 }
 
+/* In order of age, so that what comes back together stays in order. */
 void courier_return(struct courier *c, struct parcel *p)
 {
-    p->next = c->first;
-    if (!c->first)
+    struct parcel **at = &c->first;
+
+    while (*at && (*at)->message.id < p->message.id)
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+    if (!p->next)
         c->end = &p->next;
-    c->first = p;
 }
 
 void courier_rescan(struct courier *c)

@@ -60,7 +60,7 @@ void courier_offer(struct courier *c, struct parcel *p);
 /* The outcome of a parcel is on disk.  next_at_s: when one of its items is due again, 0: none is.
  */
 void courier_finish(struct courier *c, struct parcel *p, int64_t next_at_s);
-/* The parcel was not delivered and nothing is to be written: it waits in front of the others. */
+/* The parcel was not delivered and nothing is to be written: it waits among the others by age. */
 void courier_return(struct courier *c, struct parcel *p);
 /* There is room to deliver again. */
 void courier_poke(struct courier *c);

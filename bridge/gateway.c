@@ -255,6 +255,9 @@ static void ticked(void *arg)
         courier_rescan(g->mail_in);
         courier_rescan(g->stanza_out);
     }
+    courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
+    courier_poke(g->mail_in);
+    courier_poke(g->stanza_out);
     if (++life->ticks % CLEAN_EVERY_TICKS == 0)
         clean(g);
     loop_timer_start(life->tick, TICK_MS);
@@ -514,7 +517,8 @@ static int start(struct life *life, struct err *e)
     return 0;
 }
 
-/* Threads first: what they finish still finds everything in place. */
+/* Threads first: what they finish still finds everything in place.  Then who gives work back, then who
+ * takes it. */
 static void close_all(struct life *life)
 {
     struct gateway *g = &life->g;
@@ -527,12 +531,12 @@ static void close_all(struct life *life)
     inbound_close(g);
     web_free(g->web);
     window_free(g->window);
+    persist_free(g->persist);
     router_free(g->router);
     stream_free(g->stream);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);
-    persist_free(g->persist);
     store_close(g->store);
     loop_timer_free(life->tick);
     loop_timer_free(life->drain);
