@@ -34,6 +34,11 @@ int mime_check(const char *mail, size_t len, struct err *e)
     return 0;
 }
 
+static bool is_dashes(const char *p, const char *end)
+{
+    return end - p > 2 && p[0] == '-' && p[1] == '-' && p[2] != '\r' && p[2] != '\n' && p[2] != ' ';
+}
+
 static bool is_word(const char *p, const char *end, const char *word)
 {
     size_t n = strlen(word);
@@ -79,6 +84,23 @@ static void defuse(char *p, size_t n, size_t multiparts)
     }
 }
 
+/* Each part costs libetpan some allocations: lines that could begin one are made others when there
+ * are too many. */
+static void limit_delimiters(char *p, const char *end)
+{
+    size_t left = MIME_DELIMITERS_MAX;
+
+    while (p < end) {
+        char *nl = memchr(p, '\n', (size_t)(end - p));
+
+        if (is_dashes(p, end) && (left == 0 || left-- == 0))
+            *p = '_';
+        if (!nl)
+            break;
+        p = nl + 1;
+    }
+}
+
 static size_t multiparts_for(size_t len)
 {
     size_t n = MIME_SCAN_MAX / (len + 1);
@@ -91,11 +113,6 @@ static const char *next_line(const char *p, const char *end)
     const char *nl = memchr(p, '\n', (size_t)(end - p));
 
     return nl ? nl + 1 : end;
-}
-
-static bool is_dashes(const char *p, const char *end)
-{
-    return end - p > 2 && p[0] == '-' && p[1] == '-' && p[2] != '\r' && p[2] != '\n' && p[2] != ' ';
 }
 
 /* What must stand at p, behind a line that may be a boundary; NULL: nothing. */
@@ -218,6 +235,7 @@ int mime_copy_init(struct mime_copy *c, struct arena *a, const char *mail, size_
     if (copy_body(c, mail + header->body, mail + len) < 0)
         goto out;
     defuse(c->data, c->len, multiparts_for(len));
+    limit_delimiters(c->data + c->body, c->data + c->len);
     result = 0;
 out:
     buf_clear(&head);

@@ -19,11 +19,12 @@
 #include "mapping/header_read.h"
 
 enum {
-    MIME_HEADER_MAX = 1 << 20, /* bytes of the mail's own header */
-    MIME_SIZE_MAX = 256 << 20, /* bytes of a mail */
-    MIME_MULTIPARTS_MAX = 60,  /* multiparts, nested or not, in a small mail */
-    MIME_SCAN_MAX = 300 << 20, /* bytes to be looked at: multiparts times size */
-    MIME_INSERTS_MAX = 2000    /* empty parts that are helped along */
+    MIME_HEADER_MAX = 1 << 20,   /* bytes of the mail's own header */
+    MIME_SIZE_MAX = 256 << 20,   /* bytes of a mail */
+    MIME_MULTIPARTS_MAX = 60,    /* multiparts, nested or not, in a small mail */
+    MIME_SCAN_MAX = 300 << 20,   /* bytes to be looked at: multiparts times size */
+    MIME_DELIMITERS_MAX = 20000, /* lines that begin with --; later ones delimit nothing */
+    MIME_INSERTS_MAX = 2000      /* empty parts that are helped along */
 };
 
 /* ERR_PERMANENT when the mail is over the limits above. */

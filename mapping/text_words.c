@@ -4,6 +4,7 @@
  */
 #include "mapping/text_words.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -339,9 +340,10 @@ static const char *const devices[] = {
 bool text_has(const char *s, size_t n, const char *needle)
 {
     size_t m = strlen(needle), i;
+    int first = tolower((unsigned char)needle[0]);
 
     for (i = 0; i + m <= n; i++)
-        if (strncasecmp(s + i, needle, m) == 0)
+        if (tolower((unsigned char)s[i]) == first && strncasecmp(s + i, needle, m) == 0)
             return true;
     return false;
 }

@@ -1,0 +1,37 @@
+/*
+ * bounce_text: bounces in free words (qmail, Exim, old Postfix and Exchange, web mailers).  Pure;
+ * any thread.
+ */
+#ifndef MAPPING_BOUNCE_TEXT_H
+#define MAPPING_BOUNCE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mapping/letter.h"
+
+struct bounce_hints {
+    const char *text;            /* all text of the mail, nothing cut */
+    const char *subject;         /* may be NULL */
+    const struct letter *letter; /* its from and parties are no failed recipients */
+    const char *sure;          /* X-Failed-Recipients: named whatever the text says; may be NULL */
+    const char *original_from; /* of the returned message; may be NULL */
+};
+
+/* Words that only a bounce has. */
+bool bounce_text_is_bounce(const char *text);
+bool bounce_text_is_subject(const char *subject);
+
+/* Where the returned message begins in text; its length when there is none. */
+size_t bounce_text_end(const char *text);
+
+/* Adds a recipient to report for each address that failed.  -1 only when the arena is exhausted. */
+int bounce_text_read(struct arena *a, const struct bounce_hints *in,
+                     struct report *report) MUST_CHECK;
+
+/* The codes in a reply's words: fills code, enhanced and text as far as they are said; words alone
+ * ("user unknown") give an enhanced code too.  -1 only when the arena is exhausted. */
+int bounce_text_status(struct arena *a, const char *words, size_t len,
+                       struct smtp_status *out) MUST_CHECK;
+
+#endif
