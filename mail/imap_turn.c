@@ -55,6 +55,7 @@ static int mark(struct imap_turn *t)
     }
     if (imap_session_mark(t->session, t->marks, t->mark_count, &t->mark_err) == 0) {
         t->marks_settled = true;
+        err_clear(&t->mark_err); /* it may tell of a first try */
         return 0;
     }
     if (imap_session_is_broken(t->session)) {

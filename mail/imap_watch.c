@@ -493,8 +493,8 @@ static void settle_marks(struct imap_watch *w, struct imap_turn *t)
             imap_ledger_remove(&w->ledger, t->marks[i]);
         if (t->mark_err.class != ERR_NONE && !w->told_marks)
             log_warning("imap",
-                        "mailbox=%s error=\"mails cannot be marked as done (%s), they are "
-                        "taken in all the same\" error_detail=\"%s\" (option done)",
+                        "mailbox=%s event=not-marked done=\"%s\" error=\"%s\", mails are "
+                        "taken in all the same (option done)",
                         name_of(w), w->settings.mailbox->done, t->mark_err.text);
         w->told_marks = t->mark_err.class != ERR_NONE;
     }

@@ -108,7 +108,8 @@ static void note_state(bool ready, const char *reason, void *arg)
     x->is_ready = ready;
     x->ready_count += ready;
     x->down_count += !ready;
-    snprintf(x->reason, sizeof x->reason, "%s", reason);
+    if (!ready) /* the last one is looked at when all may be well again */
+        snprintf(x->reason, sizeof x->reason, "%s", reason);
 }
 
 static void note_stopped(void *arg)
