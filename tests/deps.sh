@@ -3,13 +3,13 @@
 #
 #   tests/deps.sh [build] [test] [lint]      default: all three
 #
-# Only what is missing is installed, and nothing is asked.  The servers among it are for private instances of the
-# tests: none of those installed here is started, and none stays enabled.  What was installed before, with its
-# services, is left alone; no package is ever removed.
+# Only what is missing is installed, and nothing is asked.  The servers among it are for private
+# instances of the tests: none of those installed here is started, and none stays enabled.  What was
+# installed before, with its services, is left alone; no package is ever removed.
 set -eu
 
-BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev libetpan-dev libconfuse-dev libidn-dev
-       libidn2-dev libssl-dev libsqlite3-dev libxml2-dev"
+BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev libetpan-dev
+       libconfuse-dev libidn-dev libidn2-dev libssl-dev libsqlite3-dev libxml2-dev"
 TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix openssl python3
       python3-pytest python3-slixmpp"
 LINT="clang clang-format clang-tidy cppcheck"
@@ -24,7 +24,10 @@ installed() { # is each of the packages installed?
     [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | sort -u)" = installed ]
 }
 
-all_installed() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' 2>/dev/null | sed -n 's/^installed //p' | sort; }
+all_installed() {
+    dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' 2>/dev/null |
+        sed -n 's/^installed //p' | sort
+}
 
 other_mta() { # the mail-transport-agent that is installed and is not Postfix
     dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
@@ -54,8 +57,8 @@ case " $missing " in
 *" postfix "*)
     mta=$(other_mta)
     if [ -n "$mta" ]; then
-        say "$mta is this machine's mail server and would have to go for Postfix, so Postfix is left out;" \
-            "the scenarios that need it will be skipped"
+        say "$mta is this machine's mail server and would have to go for Postfix, so Postfix is" \
+            "left out; the scenarios that need it will be skipped"
         missing=$(printf '%s' "$missing" | sed 's/ postfix\( \|$\)/\1/')
     fi
     ;;
@@ -72,8 +75,8 @@ if [ "$(id -u)" != 0 ]; then
     exit 77
 fi
 
-# Debian starts a service when its package is configured, unless this file says no.  One that was there, and what a
-# run that was killed has left, are put right again.
+# Debian starts a service when its package is configured, unless this file says no.  One that was
+# there, and what a run that was killed has left, are put right again.
 restore_policy() {
     if [ -e "$POLICY_SAVED" ] || [ -L "$POLICY_SAVED" ]; then
         mv -f "$POLICY_SAVED" "$POLICY"
@@ -87,13 +90,15 @@ forbid_starts() {
     if [ -e "$POLICY" ] || [ -L "$POLICY" ]; then
         mv "$POLICY" "$POLICY_SAVED"
     fi
-    printf '#!/bin/sh\n# %s: no service starts while packages are installed\nexit 101\n' "$MARK" >"$POLICY"
+    printf '#!/bin/sh\n# %s: no service starts meanwhile\nexit 101\n' "$MARK" >"$POLICY"
     chmod 755 "$POLICY"
 }
 
-# Takes the services of a package that was not there before out of the boot, for systemd and for rc.d.
+# Takes the services of a package that was not there before out of the boot, for systemd and for
+# rc.d.
 disable_services() {
-    dpkg -L "$1" 2>/dev/null | sed -n -E 's,^(/usr)?/lib/systemd/system/([^/@]*[.](service|socket|timer|path))$,\2,p' |
+    dpkg -L "$1" 2>/dev/null |
+        sed -n -E 's,^(/usr)?/lib/systemd/system/([^/@]*[.](service|socket|timer|path))$,\2,p' |
         while read -r unit; do
             if command -v systemctl >/dev/null 2>&1; then
                 systemctl --no-reload --root=/ disable "$unit" >/dev/null 2>&1 || true
@@ -116,7 +121,9 @@ export DEBIAN_FRONTEND=noninteractive
 apt="apt-get -q -y -o DPkg::Lock::Timeout=120"
 $apt update
 case " $missing " in
-*" postfix "*) echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections ;;
+*" postfix "*)
+    echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+    ;;
 esac
 # shellcheck disable=SC2086  # a list of words
 $apt install --no-install-recommends --no-remove $missing

@@ -1,8 +1,8 @@
 """A relay that misbehaves as told.
 
-It speaks enough SMTP to be a relay, keeps what it accepts, and follows a script: for each command the replies to give,
-one after the other (the last one stays), for all arguments or for those that match.  A reply may also be SILENCE (says
-nothing more on this connection) or DROP (closes it).
+It speaks enough SMTP to be a relay, keeps what it accepts, and follows a script: for each command
+the replies to give, one after the other (the last one stays), for all arguments or for those that
+match.  A reply may also be SILENCE (says nothing more on this connection) or DROP (closes it).
 
     relay = FakeRelay().start()
     relay.script("RCPT", "451 4.2.0 later", "250 2.1.5 ok", match="romeo@")
@@ -23,8 +23,8 @@ DROP = object()
 DEFAULTS = {
     "GREETING": "220 relay.example ESMTP",
     "HELO": "250 relay.example",
-    "EHLO": "250-relay.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n"
-            "250 SIZE 60000000",
+    "EHLO": "250-relay.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
+            "250-DSN\r\n250 SIZE 60000000",
     "MAIL": "250 2.1.0 ok",
     "RCPT": "250 2.1.5 ok",
     "DATA": "354 go on",
@@ -37,7 +37,9 @@ DEFAULTS = {
 
 @dataclass
 class Mail:
-    """One mail as it was accepted: addresses without <>, parameters as written, data with CRLF and undone dots."""
+    """One mail as it was accepted: addresses without <>, parameters as written, data with CRLF and
+    undone dots.
+    """
     sender: str
     sender_parameters: str
     recipients: list = field(default_factory=list)
@@ -62,7 +64,8 @@ class FakeRelay:
     # The script; any thread.
 
     def script(self, command, *replies, match=""):
-        """What to answer to command (GREETING, EHLO, MAIL, RCPT, DATA, END for the final dot, ...)."""
+        """What to answer to command (GREETING, EHLO, MAIL, RCPT, DATA, END for the final dot, ...).
+        """
         with self._change:
             self._rules.insert(0, (command, re.compile(match, re.I), list(replies)))
         return self
@@ -89,7 +92,7 @@ class FakeRelay:
                         return mail
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._change.wait(left):
-                    raise TimeoutError(f"no such mail in {timeout_s} s; {len(self.mails)} others came")
+                    raise TimeoutError(f"no such mail in {timeout_s} s, {len(self.mails)} others")
 
     # The server; its own thread.
 

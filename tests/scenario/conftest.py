@@ -1,4 +1,5 @@
-"""Fixtures: servers are started once for the whole run, and only those that a chosen test asks for."""
+"""Fixtures: servers are started once for the whole run, and only those that a chosen test asks for.
+"""
 
 import sys
 from pathlib import Path

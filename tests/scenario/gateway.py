@@ -17,9 +17,9 @@ def render(options, indent=""):
     for name, value in options.items():
         if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
             for title, section in value.items():
-                lines.append(f"{indent}{name} {_text(title)} {{\n{render(section, indent + '    ')}{indent}}}\n")
+                lines.append(_section(f"{name} {_text(title)}", section, indent))
         elif isinstance(value, dict):
-            lines.append(f"{indent}{name} {{\n{render(value, indent + '    ')}{indent}}}\n")
+            lines.append(_section(name, value, indent))
         elif isinstance(value, (list, tuple)):
             lines.append(f"{indent}{name} = {{ {', '.join(map(_text, value))} }}\n")
         elif isinstance(value, int):
@@ -27,6 +27,10 @@ def render(options, indent=""):
         elif value is not None:
             lines.append(f"{indent}{name} = {_text(value)}\n")
     return "".join(lines)
+
+
+def _section(head, options, indent):
+    return f"{indent}{head} {{\n{render(options, indent + '    ')}{indent}}}\n"
 
 
 def _text(value):
@@ -45,7 +49,9 @@ def merge(base, changes):
 
 
 class Gateway:
-    """One postern.  start() waits until it serves; every restart uses the same folder, database and ports."""
+    """One postern.  start() waits until it serves; every restart uses the same folder, database and
+    ports.
+    """
 
     def __init__(self, folder, options):
         self.folder = Path(folder)
@@ -57,7 +63,8 @@ class Gateway:
         self.process = None
         self._log_start = 0
         self.options = merge({
-            "web": {"listen": f"127.0.0.1:{self.web_port}", "url": f"http://127.0.0.1:{self.web_port}"},
+            "web": {"listen": f"127.0.0.1:{self.web_port}",
+                    "url": f"http://127.0.0.1:{self.web_port}"},
             "store": {"url": f"sqlite:{self.database}"},
         }, options)
         self.configure({})
@@ -71,7 +78,8 @@ class Gateway:
     def start(self, ready=READY):
         assert PROGRAM.exists(), f"{PROGRAM} is not built"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        self.process = Process("postern", [PROGRAM, "-c", self.conf, "run"], self.log, cwd=self.folder)
+        argv = [PROGRAM, "-c", self.conf, "run"]
+        self.process = Process("postern", argv, self.log, cwd=self.folder)
         self.wait_log(*ready)
         return self
 
@@ -114,8 +122,8 @@ class Gateway:
 
     def command(self, *argv, stdin=None, timeout_s=60):
         """Runs postern with the same configuration, beside or without the one that serves."""
-        return subprocess.run([PROGRAM, "-c", self.conf, *argv], input=stdin, capture_output=True, text=True,
-                              timeout=timeout_s, cwd=self.folder)
+        return subprocess.run([PROGRAM, "-c", self.conf, *argv], input=stdin, capture_output=True,
+                              text=True, timeout=timeout_s, cwd=self.folder)
 
     def show_logs(self):
         return f"--- {self.conf} ---\n{tail(self.conf)}\n--- {self.log} ---\n{tail(self.log, 200)}"

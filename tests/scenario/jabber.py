@@ -1,4 +1,6 @@
-"""A Jabber client (slixmpp) for tests that are not asynchronous: it runs in a thread of its own and blocks."""
+"""A Jabber client (slixmpp) for tests that are not asynchronous: it runs in a thread of its own and
+blocks.
+"""
 
 import asyncio
 import threading
@@ -31,7 +33,9 @@ def text_of(stanza, path):
 
 
 async def end_of_loop(xmpp):
-    """Leaves in order, then cancels what slixmpp has left running, so that nothing is destroyed while pending."""
+    """Leaves in order, then cancels what slixmpp has left running, so that nothing is destroyed
+    while pending.
+    """
     xmpp.disconnect(wait=1)
     try:
         await xmpp.wait_until("disconnected", 3)
@@ -117,7 +121,8 @@ class JabberClient:
         """Writes a stanza as it stands."""
         self._loop.call_soon_threadsafe(self._client.send_raw, xml)
 
-    def send_message(self, to, body, extra="", subject=None, thread=None, kind=None, stanza_id=None):
+    def send_message(self, to, body, extra="", subject=None, thread=None, kind=None,
+                     stanza_id=None):
         """A message; extra is XML within it.  Returns its id."""
         stanza_id = stanza_id or new_id()
         parts = [f"<message xmlns='jabber:client' to={quote(to)} id={quote(stanza_id)}"]
@@ -143,16 +148,19 @@ class JabberClient:
                 seen = len(self._arrived)
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._news.wait(left):
-                    raise TimeoutError(f"{self.jid} waited {timeout_s} s for {what}; had:\n" + self.show())
+                    raise TimeoutError(f"{self.jid} waited {timeout_s} s for {what}; had:\n"
+                                       + self.show())
 
     def wait_message(self, predicate, timeout_s=15, what="a message"):
         """A message that is no error."""
-        return self.wait_stanza(lambda s: is_message(s) and s.get("type") != "error" and predicate(s), timeout_s, what)
+        return self.wait_stanza(
+            lambda s: is_message(s) and s.get("type") != "error" and predicate(s), timeout_s, what)
 
     def wait_error(self, stanza_id, timeout_s=15):
         """The error that answers the message with this id."""
-        return self.wait_stanza(lambda s: is_message(s) and s.get("type") == "error" and s.get("id") == stanza_id,
-                                timeout_s, f"an error for {stanza_id}")
+        def is_it(s):
+            return is_message(s) and s.get("type") == "error" and s.get("id") == stanza_id
+        return self.wait_stanza(is_it, timeout_s, f"an error for {stanza_id}")
 
     def stanzas(self, predicate=lambda s: True):
         with self._news:
@@ -161,13 +169,19 @@ class JabberClient:
     def ask(self, to, query, kind="get", timeout_s=15):
         """An iq and its answer (result or error)."""
         stanza_id = new_id("iq")
-        self.send_xml(f"<iq xmlns='jabber:client' to={quote(to)} id='{stanza_id}' type='{kind}'>{query}</iq>")
-        return self.wait_stanza(lambda s: s.tag.endswith("}iq") and s.get("id") == stanza_id, timeout_s,
-                                f"an answer from {to}")
+        self.send_xml(f"<iq xmlns='jabber:client' to={quote(to)} id='{stanza_id}' type='{kind}'>"
+                      f"{query}</iq>")
+        return self.wait_stanza(lambda s: s.tag.endswith("}iq") and s.get("id") == stanza_id,
+                                timeout_s, f"an answer from {to}")
 
     def show(self):
         with self._news:
             return "\n".join(ET.tostring(s, encoding="unicode") for s in self._arrived[-20:])
+
+
+def has(token):
+    """Is it a stanza with token in its body?"""
+    return lambda stanza: token in (stanza.findtext("{jabber:client}body") or "")
 
 
 def is_message(stanza):
@@ -187,5 +201,6 @@ def error_of(stanza):
     error = stanza.find("c:error", NS)
     assert error is not None, ET.tostring(stanza)
     ns = "{" + NS["stanzas"] + "}"
-    condition = next((e.tag[len(ns):] for e in error if e.tag.startswith(ns) and e.tag != ns + "text"), None)
+    condition = next((e.tag[len(ns):] for e in error
+                      if e.tag.startswith(ns) and e.tag != ns + "text"), None)
     return error.get("code"), condition, error.get("type"), text_of(error, "stanzas:text")

@@ -11,7 +11,9 @@ from servers.base import wait_until
 
 
 def make_mail(sender, to, subject=None, body="", headers=None):
-    """A plain mail with the headers a mail program writes; headers: more of them, a value of None takes one away."""
+    """A plain mail with the headers a mail program writes; headers: more of them, a value of None
+    takes one away.
+    """
     mail = EmailMessage(policy=email.policy.SMTP)
     mail["From"] = sender
     mail["To"] = to
@@ -38,7 +40,9 @@ class MailUser:
         self._imap_port = imap_port
 
     def send(self, mail, to=None, sender=None):
-        """Hands mail (an EmailMessage or bytes) to the relay; the envelope is to and sender, else the headers'."""
+        """Hands mail (an EmailMessage or bytes) to the relay; the envelope is to and sender, else
+        the headers'.
+        """
         sender = self.address if sender is None else sender
         recipients = [to] if isinstance(to, str) else to
         with smtplib.SMTP("127.0.0.1", self._smtp_port, timeout=10) as smtp:
@@ -57,8 +61,10 @@ class MailUser:
         subject = mail["Subject"] or ""
         references = " ".join(filter(None, [mail["References"], mail["Message-ID"]]))
         to = mail["Reply-To"] or mail["From"]
-        return self.write(to, subject if subject.lower().startswith("re:") else "Re: " + subject, body,
-                          {"In-Reply-To": mail["Message-ID"], "References": references, **(headers or {})})
+        if not subject.lower().startswith("re:"):
+            subject = "Re: " + subject
+        threading = {"In-Reply-To": mail["Message-ID"], "References": references}
+        return self.write(to, subject, body, {**threading, **(headers or {})})
 
     def _imap(self):
         imap = imaplib.IMAP4("127.0.0.1", self._imap_port, timeout=10)
@@ -86,10 +92,14 @@ class MailUser:
     def wait_mail(self, predicate, timeout_s=15, what="a mail"):
         """The first mail in the mailbox for which predicate is true."""
         imap = self._imap()
+
+        def found():
+            return next(filter(predicate, map(parse, self._fetch(imap))), None)
         try:
-            return wait_until(what, lambda: next(filter(predicate, map(parse, self._fetch(imap))), None), timeout_s)
+            return wait_until(what, found, timeout_s)
         except TimeoutError as e:
-            heads = "\n".join(f"{m['From']} | {m['Subject']} | {m['Message-ID']}" for m in self.mails())
+            heads = "\n".join(f"{m['From']} | {m['Subject']} | {m['Message-ID']}"
+                              for m in self.mails())
             raise TimeoutError(f"{self.address}: {e}; the mailbox has:\n{heads}") from e
         finally:
             imap.logout()
@@ -97,6 +107,12 @@ class MailUser:
     def wait_body(self, token, timeout_s=15):
         """The mail that has token in its text."""
         return self.wait_mail(lambda m: token in body_of(m), timeout_s, f"a mail with {token!r}")
+
+    def wait_report(self, token, timeout_s=15):
+        """The delivery report that has token anywhere in it."""
+        return self.wait_mail(
+            lambda m: m.get_content_type() == "multipart/report" and token in m.as_string(),
+            timeout_s, f"a report on {token!r}")
 
     def empty(self):
         """Removes all mails."""

@@ -1,4 +1,5 @@
-"""The test bed itself: every private server does what the scenarios take for granted, without a gateway.
+"""The test bed itself: every private server does what the scenarios take for granted, without a
+gateway.
 
 When one of these fails, look there first: the scenarios cannot pass.
 """
@@ -15,7 +16,7 @@ import slixmpp
 
 import world as w
 from fake.smtp_relay import DROP
-from jabber import end_of_loop
+from jabber import end_of_loop, has
 from mail import body_of, make_mail
 from servers.base import ROOT
 
@@ -56,7 +57,7 @@ def test_host_routes_between_user_and_component(jabber_side):
     with EchoComponent(jabber_side.server):
         juliet = jabber_side.client("juliet")
         juliet.send_message(f"romeo\\40montague.example@{w.GATEWAY}", "art thou not Romeo")
-        answer = juliet.wait_message(lambda m: m.findtext("{jabber:client}body") == "art thou not Romeo")
+        answer = juliet.wait_message(has("art thou not Romeo"))
         assert answer.get("from").startswith(f"romeo\\40montague.example@{w.GATEWAY}")
 
 
@@ -92,8 +93,7 @@ def test_relay_refuses_an_unknown_user_at_once(mail_side):
 def test_relay_bounces_later(mail_side):
     romeo = mail_side.user("romeo")
     romeo.write(f"tybalt@{w.MAIL_DOMAIN}", "Prince of cats", "bed-bounce")
-    report = romeo.wait_mail(lambda m: m.get_content_type() == "multipart/report" and "bed-bounce" in m.as_string())
-    assert "5.1.1" in report.as_string()
+    assert "5.1.1" in romeo.wait_report("bed-bounce").as_string()
 
 
 def test_imap_in_the_clear_by_starttls_and_by_tls(mail_side):
@@ -121,13 +121,14 @@ def test_imap_refuses_a_wrong_password(mail_side):
 def test_fake_relay_follows_its_script(relay):
     relay.script("RCPT", "450 4.2.0 later", "250 2.1.5 ok", match="romeo@")
     relay.script("RCPT", "550 5.1.1 nobody", match="rosaline@")
+    to, text = ["romeo@c.example", "rosaline@c.example"], b"x: y\r\n\r\n.dot\r\n"
     with smtplib.SMTP("127.0.0.1", relay.port, timeout=10) as smtp:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
-            smtp.sendmail("a@b.example", ["romeo@c.example", "rosaline@c.example"], b"x")
-        refused = smtp.sendmail("a@b.example", ["romeo@c.example", "rosaline@c.example"], b"x: y\r\n\r\n.dot\r\n")
+            smtp.sendmail("a@b.example", to, text)
+        refused = smtp.sendmail("a@b.example", to, text)
     assert refused == {"rosaline@c.example": (550, b"5.1.1 nobody")}
     mail = relay.wait_mail()
-    assert (mail.sender, mail.recipients, mail.data) == ("a@b.example", ["romeo@c.example"], b"x: y\r\n\r\n.dot\r\n")
+    assert (mail.sender, mail.recipients, mail.data) == ("a@b.example", to[:1], text)
 
     relay.script("GREETING", DROP, "220 back")
     with pytest.raises(smtplib.SMTPServerDisconnected):

@@ -1,4 +1,6 @@
-"""The command line against real servers: check, map, queue, exit states, and what the log may not say."""
+"""The command line against real servers: check, map, queue, exit states, and what the log may not
+say.
+"""
 
 import json
 import re
@@ -8,7 +10,7 @@ import subprocess
 import pytest
 
 import world as w
-from jabber import new_id
+from jabber import has, new_id
 from servers.base import ETC, free_port, wait_until
 
 OK, UNAVAILABLE, CONFIG, USAGE, DATA = 0, 69, 78, 64, 65
@@ -22,7 +24,8 @@ def resting(make_world):
 
 def lines(result):
     """What `check` says: {"jabber": "ok", ...}"""
-    return {m[2].strip(): m[1] for m in re.finditer(r"^(ok|FAIL) +((?:mailbox )?\S+)", result.stdout, re.M)}
+    said = re.finditer(r"^(ok|FAIL) +((?:mailbox )?\S+)", result.stdout, re.M)
+    return {m[2].strip(): m[1] for m in said}
 
 
 def test_check_says_ok_for_each_server(resting):
@@ -102,18 +105,20 @@ def test_mail_comes_by_tls_with_a_verified_name(make_world):
         world.start()
         token = new_id(tls)
         world.romeo.write(world.mail_of("juliet"), None, token)
-        world.juliet.wait_message(lambda m: token in (m.findtext("{jabber:client}body") or ""))
+        world.juliet.wait_message(has(token))
         world.stop()
         world.gateway.configure({"mailbox": {"bridge": {"ca_file": ""}}})
         result = world.gateway.command("check")
-        assert result.returncode != OK and lines(result)["mailbox bridge"] == "FAIL", "an unknown authority"
+        assert result.returncode != OK, "an unknown authority"
+        assert lines(result)["mailbox bridge"] == "FAIL"
 
 
 def test_map_explains_and_agrees_with_what_is_sent(make_world):
     world = make_world({"map": {
         "juliet@capulet.example": {"mail": f"juliet.c@{w.GATEWAY}"},
         "*@capulet.example": {"mail": f"*@{w.GATEWAY}"}}}).start()
-    told = world.gateway.command("map", "juliet@capulet.example", "nurse@capulet.example", world.romeo.address)
+    told = world.gateway.command("map", "juliet@capulet.example", "nurse@capulet.example",
+                                 world.romeo.address)
     assert told.returncode == OK
     assert f"juliet.c@{w.GATEWAY}" in told.stdout and "postern.conf:" in told.stdout
     assert f"nurse@{w.GATEWAY}" in told.stdout and world.contact(world.romeo.address) in told.stdout
@@ -123,12 +128,13 @@ def test_map_explains_and_agrees_with_what_is_sent(make_world):
     assert mail["From"].addresses[0].addr_spec == f"juliet.c@{w.GATEWAY}"
     back = new_id("mapped")
     world.romeo.answer(mail, back)
-    world.juliet.wait_message(lambda m: back in (m.findtext("{jabber:client}body") or ""))
+    world.juliet.wait_message(has(back))
 
 
 def test_queue_lists_shows_retries_and_drops(make_world, relay):
     relay.stop()
-    world = make_world({"queue": {"retry_first": 3600, "retry_max": 3600, "lifetime": 36000}}, relay=relay).start()
+    patient = {"retry_first": 3600, "retry_max": 3600, "lifetime": 36000}
+    world = make_world({"queue": patient}, relay=relay).start()
     tokens = [new_id("queue") for _ in range(2)]
     for token in tokens:
         world.juliet.send_message(world.contact(world.romeo.address), token)
@@ -136,7 +142,8 @@ def test_queue_lists_shows_retries_and_drops(make_world, relay):
 
     def waiting():
         items = json.loads(queue("queue", "list", "--json").stdout)
-        return items if len(items) == 2 and all(i["recipients"][0]["attempts"] for i in items) else None
+        tried = [i for i in items if i["recipients"][0]["attempts"]]
+        return items if len(tried) == 2 else None
     items = wait_until("both to wait after a first try", waiting)
     assert all(i["recipients"][0]["recipient"] == world.romeo.address for i in items)
     assert all(i["recipients"][0]["last_error"] for i in items)
@@ -158,7 +165,8 @@ def test_queue_works_while_the_gateway_does_not_run(make_world, relay):
     world.gateway.wait_log("event=accepted")
     world.stop()
     items = json.loads(world.gateway.command("queue", "--json").stdout)
-    assert len(items) == 1 and world.gateway.command("queue", "drop", items[0]["id"]).returncode == OK
+    assert len(items) == 1
+    assert world.gateway.command("queue", "drop", items[0]["id"]).returncode == OK
     assert json.loads(world.gateway.command("queue", "--json").stdout) == []
 
 
@@ -174,7 +182,8 @@ def test_a_wrong_configuration_names_file_line_option_and_what_is_expected(resti
     line = next(n for n, text in enumerate(conf.read_text().splitlines(), 1) if "soon" in text)
     result = resting.gateway.command("check")
     assert result.returncode == CONFIG
-    assert re.search(rf"{re.escape(conf.name)}:{line}: queue\.lifetime: .*expected", result.stdout + result.stderr)
+    assert re.search(rf"{re.escape(conf.name)}:{line}: queue\.lifetime: .*expected",
+                     result.stdout + result.stderr)
 
 
 def test_a_bad_new_file_leaves_the_old_one_in_force(prosody_world):
@@ -186,7 +195,8 @@ def test_a_bad_new_file_leaves_the_old_one_in_force(prosody_world):
     token = new_id("reload")
     world.juliet.send_message(world.contact(world.romeo.address), token)
     world.romeo.wait_body(token)
-    world.gateway.conf.write_text(good + f'map "nurse@capulet.example" {{ mail = "angelica@{w.GATEWAY}" }}\n')
+    rule = f'map "nurse@capulet.example" {{ mail = "angelica@{w.GATEWAY}" }}\n'
+    world.gateway.conf.write_text(good + rule)
     world.gateway.process.popen.send_signal(1)
     world.gateway.wait_log("event=reloaded")
     token = new_id("reload")
@@ -199,7 +209,7 @@ def test_the_log_has_no_body_no_subject_and_no_secret(prosody_world):
     body, subject, answer = new_id("body"), new_id("subject"), new_id("answer")
     world.juliet.send_message(world.contact(world.romeo.address), body, subject=subject)
     world.romeo.answer(world.romeo.wait_body(body), answer)
-    world.juliet.wait_message(lambda m: answer in (m.findtext("{jabber:client}body") or ""))
+    world.juliet.wait_message(has(answer))
     log = world.gateway.log_text()
     for private in (body, subject, answer, w.SECRET, w.MAIL_PASSWORD):
         assert private not in log
@@ -208,7 +218,8 @@ def test_the_log_has_no_body_no_subject_and_no_secret(prosody_world):
 # The files in etc/.
 
 def uncommented(text):
-    """The sample with every option that is off switched on, and the secrets in the file taken out."""
+    """The sample with every option that is off switched on, and the secrets in the file taken out.
+    """
     on = [line[1:] if re.match(r"#(\S|   )", line) else line for line in text.splitlines()]
     return "\n".join(line for line in on if not re.match(r"\s*(secret|password) =", line)) + "\n"
 
@@ -231,6 +242,7 @@ def test_the_service_unit_is_valid_and_confined(tmp_path):
     unit.write_text(text.replace("/usr/local/bin/postern", "/bin/true"))
     verify = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
     assert verify.returncode == 0 and not verify.stderr, verify.stderr
-    security = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
-                              capture_output=True, text=True)
+    security = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True, text=True)
     assert security.returncode == 0, security.stdout

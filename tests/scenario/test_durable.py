@@ -6,12 +6,14 @@ import time
 import pytest
 
 from fake.smtp_relay import SILENCE
-from jabber import new_id
+from jabber import has, new_id
 from servers.base import wait_until
 
 
-def has(token):
-    return lambda m: token in (m.findtext("{jabber:client}body") or "")
+
+def accept_all(world, count):
+    wait_until("all to be accepted",
+               lambda: world.gateway.log_text().count("event=accepted") == count)
 
 
 def header(mail, name):
@@ -27,7 +29,7 @@ def test_sigkill_between_accepting_and_sending_loses_nothing(make_world, relay):
     tokens = [new_id("kill") for _ in range(20)]
     for token in tokens:
         world.juliet.send_message(world.contact(world.romeo.address), token)
-    wait_until("all to be accepted", lambda: world.gateway.log_text().count("event=accepted") == len(tokens))
+    accept_all(world, len(tokens))
     world.gateway.kill9()
     relay.start()
     world.gateway.start()
@@ -36,7 +38,7 @@ def test_sigkill_between_accepting_and_sending_loses_nothing(make_world, relay):
     assert len(relay.mails) == len(tokens), "none was sent before the kill, so none twice"
 
 
-def test_sigkill_while_the_relay_has_not_answered_repeats_with_the_same_message_id(make_world, relay):
+def test_sigkill_before_the_relay_answers_repeats_with_the_same_id(make_world, relay):
     relay.script("END", SILENCE, "250 2.0.0 taken")
     world = make_world(relay=relay).start()
     token = new_id("hang")
@@ -56,7 +58,7 @@ def test_sigkill_with_mail_waiting_for_the_host_loses_nothing(make_world):
         tokens = [new_id("mail") for _ in range(10)]
         for token in tokens:
             world.romeo.write(world.mail_of("juliet"), None, token)
-        wait_until("all to be accepted", lambda: world.gateway.log_text().count("event=accepted") == len(tokens))
+        accept_all(world, len(tokens))
         world.gateway.kill9()
     finally:
         world.jabber_side.start()
@@ -81,7 +83,8 @@ def test_sigkill_in_full_flow_loses_nothing_and_repeats_little(make_world, relay
         juliet.send_message(world.contact(world.romeo.address), token)
     time.sleep(after_s)
     world.gateway.kill9()
-    # What the host had not handed over when the component died, it answers with an error: that is its promise, not ours.
+    # What the host had not handed over when the component died, it answers with an error: that is
+    # its promise, not ours.
     accepted = set(accepted_texts(world, out))
     world.gateway.start()
     for token in back:

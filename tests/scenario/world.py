@@ -23,7 +23,9 @@ MAIL_PASSWORD = "stars"
 
 
 def private_folder(prefix="postern-"):
-    """A temporary folder with a short name (sockets lie in it) that servers with rights of their own can pass."""
+    """A temporary folder with a short name (sockets lie in it) that servers with rights of their
+    own can pass.
+    """
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o711)
     return folder
@@ -40,8 +42,8 @@ class MailSide:
         if os.geteuid() == 0:
             os.chown(self.maildirs, *owner)
         self.certificates = Certificates(self.folder)
-        self.postfix = postfix.Postfix(self.folder, MAIL_DOMAIN, MAIL_USERS, GATEWAY, self.maildirs, owner,
-                                       LATE_BOUNCES)
+        self.postfix = postfix.Postfix(self.folder, MAIL_DOMAIN, MAIL_USERS, GATEWAY,
+                                       self.maildirs, owner, LATE_BOUNCES)
         passwords = {user: MAIL_PASSWORD for user in (*MAIL_USERS, "bridge")}
         self.dovecot = Dovecot(self.folder, passwords, self.maildirs, owner, self.certificates)
 
@@ -55,7 +57,8 @@ class MailSide:
         self.postfix.stop()
 
     def user(self, name):
-        return MailUser(f"{name}@{MAIL_DOMAIN}", MAIL_PASSWORD, self.postfix.port, self.dovecot.imap_port)
+        return MailUser(f"{name}@{MAIL_DOMAIN}", MAIL_PASSWORD, self.postfix.port,
+                        self.dovecot.imap_port)
 
     def show_logs(self):
         return f"{self.postfix.show_log()}\n{self.dovecot.show_log()}"
@@ -83,7 +86,8 @@ class JabberSide:
         return self._clients[name]
 
     def new_client(self, name):
-        return JabberClient(f"{name}@{JABBER_DOMAIN}/test", JABBER_USERS[name], self.server.c2s_port)
+        return JabberClient(f"{name}@{JABBER_DOMAIN}/test", JABBER_USERS[name],
+                            self.server.c2s_port)
 
     def leave_all(self):
         for client in self._clients.values():
@@ -104,16 +108,19 @@ def options(jabber_side, mail_side, relay_port=None):
         "jid": GATEWAY,
         "home": [JABBER_DOMAIN],
         "log_level": "debug",
-        "jabber": {"host": "127.0.0.1", "port": jabber_side.server.component_port, "secret": SECRET},
+        "jabber": {"host": "127.0.0.1", "port": jabber_side.server.component_port,
+                   "secret": SECRET},
         "smtp": {"host": "127.0.0.1", "port": relay_port or mail_side.postfix.port, "tls": "none"},
-        "mailbox": {"bridge": {"host": "127.0.0.1", "port": mail_side.dovecot.imap_port, "tls": "none",
-                               "user": "bridge", "password": MAIL_PASSWORD}},
+        "mailbox": {"bridge": {"host": "127.0.0.1", "port": mail_side.dovecot.imap_port,
+                               "tls": "none", "user": "bridge", "password": MAIL_PASSWORD}},
         "queue": {"retry_first": 1, "retry_max": 2, "lifetime": 60},
     }
 
 
 class World:
-    """A host server, a mail server, people on both sides, and a gateway with an empty queue between them."""
+    """A host server, a mail server, people on both sides, and a gateway with an empty queue between
+    them.
+    """
 
     def __init__(self, folder, jabber_side, mail_side, changes=None, relay=None):
         self.jabber_side = jabber_side
@@ -157,4 +164,5 @@ class World:
         return f"{name}@{GATEWAY}"
 
     def show_logs(self):
-        return "\n".join((self.gateway.show_logs(), self.jabber_side.show_logs(), self.mail_side.show_logs()))
+        parts = (self.gateway, self.jabber_side, self.mail_side)
+        return "\n".join(part.show_logs() for part in parts)

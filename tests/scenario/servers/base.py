@@ -22,7 +22,8 @@ class ServerFailure(Exception):
 def free_port():
     """A loopback port nobody uses now.
 
-    Below the range that outgoing connections take theirs from, so it stays free while a server is restarted.
+    Below the range that outgoing connections take theirs from, so it stays free while a server is
+    restarted.
     """
     for _ in range(1000):
         port = random.randint(15000, 32000)
@@ -59,7 +60,8 @@ def is_listening(port):
 def snippet(path, replacements):
     """The text of a file below etc/ with names, ports and paths put in.
 
-    Each replacement must be needed: a snippet that has changed its ways shall fail, not pass by luck.
+    Each replacement must be needed: a snippet that has changed its ways shall fail, not pass by
+    luck.
     """
     text = (ETC / path).read_text()
     for old, new in replacements.items():
@@ -107,7 +109,8 @@ class Process:
 
 
 class Server:
-    """A private server: start, stop, restart, log.  The folder is made here, ports by the module."""
+    """A private server: start, stop, restart, log.  The folder is made here, ports by the module.
+    """
 
     name = "server"
 
@@ -123,11 +126,14 @@ class Server:
         return process
 
     def wait_for(self, what, predicate, timeout_s=START_TIMEOUT_S):
-        """Waits until predicate is true; fails at once, with the log, when a process of the server ends."""
+        """Waits until predicate is true; fails at once, with the log, when a process of the server
+        ends.
+        """
         def answers():
             for process in self.processes:
                 if not process.is_alive():
-                    raise ServerFailure(f"{self.name} ended with {process.popen.returncode}\n{self.show_log()}")
+                    status = process.popen.returncode
+                    raise ServerFailure(f"{self.name} ended with {status}\n{self.show_log()}")
             return predicate()
         try:
             wait_until(f"{self.name}: {what}", answers, timeout_s)
@@ -160,8 +166,8 @@ class Server:
 class JabberServer(Server):
     """A host server: one Jabber domain with users, and the gateway's component.
 
-    Has c2s_port for clients and component_port for the gateway.  sends_client_namespace: stanzas reach the
-    component in jabber:client although its stream is jabber:component:accept.
+    Has c2s_port for clients and component_port for the gateway.  sends_client_namespace: stanzas
+    reach the component in jabber:client although its stream is jabber:component:accept.
     """
 
     sends_client_namespace = False

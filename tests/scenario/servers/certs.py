@@ -18,11 +18,12 @@ class Certificates:
         self._openssl("req", "-x509", *new_key, "-keyout", ca_key, "-out", self.ca, "-days", "2",
                       "-subj", "/CN=postern test authority")
         request = self.folder / "server.csr"
-        self._openssl("req", *new_key, "-keyout", self.key, "-out", request, "-subj", "/CN=localhost")
+        self._openssl("req", *new_key, "-keyout", self.key, "-out", request,
+                      "-subj", "/CN=localhost")
         names = self.folder / "names"
         names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial",
-                      "-out", self.cert, "-days", "2", "-extfile", names)
+        self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key,
+                      "-CAcreateserial", "-out", self.cert, "-days", "2", "-extfile", names)
 
     def _openssl(self, *argv):
         subprocess.run(["openssl", *map(str, argv)], check=True, stdin=subprocess.DEVNULL,

@@ -1,9 +1,11 @@
-"""A private Dovecot (IMAP, in the clear, with STARTTLS and with implicit TLS) over Postfix's Maildirs.
+"""A private Dovecot (IMAP, in the clear, with STARTTLS and with implicit TLS) over Postfix's
+Maildirs.
 
 The mailbox and its user come from etc/dovecot/.
 """
 
 import getpass
+import grp
 import os
 
 from .base import Server, free_port, snippet
@@ -54,28 +56,32 @@ class Dovecot(Server):
     name = "dovecot"
 
     def __init__(self, folder, users, maildirs, owner, certificates):
-        """users: name -> password; maildirs: where <name>/Maildir lies; owner: (uid, gid) of these."""
+        """users: name -> password; maildirs: where <name>/Maildir lies; owner: (uid, gid) of these.
+        """
         super().__init__(folder)
         self.users = dict(users)
         self.imap_port = free_port()
         self.imaps_port = free_port()
         (self.folder / "dovecot.conf").write_text(CONFIG.format(
-            folder=self.folder, cert=certificates.cert, key=certificates.key, imap_port=self.imap_port,
-            imaps_port=self.imaps_port, **self._system_users()))
+            folder=self.folder, cert=certificates.cert, key=certificates.key,
+            imap_port=self.imap_port, imaps_port=self.imaps_port, **self._system_users()))
         (self.folder / "postern.conf").write_text(snippet("dovecot/postern.conf", {
-            "/etc/dovecot/postern.users": self.folder / "postern.users", "/var/mail/vmail": maildirs,
+            "/etc/dovecot/postern.users": self.folder / "postern.users",
+            "/var/mail/vmail": maildirs,
             "uid=5000": f"uid={owner[0]}", "gid=5000": f"gid={owner[1]}"}))
         first = snippet("dovecot/postern.users", {"change me": self.users["bridge"]})
-        others = "".join(f"{user}:{password}\n" for user, password in self.users.items() if user != "bridge")
+        others = "".join(f"{user}:{password}\n" for user, password in self.users.items()
+                         if user != "bridge")
         (self.folder / "postern.users").write_text(first + others)
 
     @staticmethod
     def _system_users():
         if os.geteuid() == 0:
-            return {"internal_user": "dovecot", "internal_group": "dovecot", "login_user": "dovenull", "chroot": ""}
-        import grp
+            return {"internal_user": "dovecot", "internal_group": "dovecot",
+                    "login_user": "dovenull", "chroot": ""}
         me = getpass.getuser()
-        return {"internal_user": me, "internal_group": grp.getgrgid(os.getegid()).gr_name, "login_user": me,
+        my_group = grp.getgrgid(os.getegid()).gr_name
+        return {"internal_user": me, "internal_group": my_group, "login_user": me,
                 "chroot": "chroot ="}
 
     def start(self):

@@ -1,6 +1,7 @@
 """A private ejabberd, with the component listener from etc/ejabberd/postern.yml.
 
-The node has no name: Mnesia works on "nonode@nohost", and neither epmd, a cookie nor a distribution port is needed.
+The node has no name: Mnesia works on "nonode@nohost", and neither epmd, a cookie nor a distribution
+port is needed.
 """
 
 from .base import JabberServer, snippet
@@ -47,7 +48,8 @@ class Ejabberd(JabberServer):
         users = "".join(
             f'ejabberd_auth:try_register(<<"{user}">>, <<"{self.domain}">>, <<"{password}">>),'
             for user, password in self.users.items())
-        self.run(["erl", "-noinput", "+S", "2:2", "-mnesia", "dir", f'"{self.folder}/mnesia"', "-s", "ejabberd",
+        self.run(["erl", "-noinput", "+S", "2:2", "-mnesia", "dir", f'"{self.folder}/mnesia"',
+                  "-s", "ejabberd",
                   "-eval", f"{users} file:write_file(\"{self.folder}/registered\", <<>>)."],
                  env={"EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
                       "EJABBERD_LOG_PATH": str(self.log),

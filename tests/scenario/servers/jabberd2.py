@@ -1,6 +1,8 @@
-"""A private jabberd2 (router, session manager, client connections), with the secret from etc/jabberd2/.
+"""A private jabberd2 (router, session manager, client connections), with the secret from
+etc/jabberd2/.
 
-The configuration is Debian's, with ports, paths and the domain changed, so it stays close to what people run.
+The configuration is Debian's, with ports, paths and the domain changed, so it stays close to what
+people run.
 """
 
 import gzip
@@ -51,14 +53,16 @@ class Jabberd2(JabberServer):
     def _common(self, part):
         text = without_comments((CONFIG / f"{part}.xml").read_text())
         text = put(text, r"<pidfile>.*?</pidfile>", f"<pidfile>{self.folder}/{part}.pid</pidfile>")
-        text = put(text, r"<log type='file'>.*?</log>", f"<log type='file'><file>{self._log(part)}</file></log>")
+        text = put(text, r"<log type='file'>.*?</log>",
+                   f"<log type='file'><file>{self._log(part)}</file></log>")
         return text
 
     def _router(self):
         text = self._common("router")
         text = put(text, r"<ip>0\.0\.0\.0</ip>\s*<port>5347</port>",
                    f"<ip>127.0.0.1</ip><port>{self.component_port}</port>")
-        text = put(text, r"<secret>secret</secret>", snippet("jabberd2/router-secret.xml", {"change me": self.secret}))
+        text = put(text, r"<secret>secret</secret>",
+                   snippet("jabberd2/router-secret.xml", {"change me": self.secret}))
         return text.replace(str(CONFIG) + "/", f"{self.folder}/")
 
     def _member(self, part):
@@ -95,7 +99,8 @@ class Jabberd2(JabberServer):
                      log=self.folder / f"{part}.out")
             if port:
                 self.wait_for_ports([port])
-        self.wait_for("the session manager", lambda: f"[{self.domain}]" in self._log("router").read_text())
+        self.wait_for("the session manager",
+                      lambda: f"[{self.domain}]" in self._log("router").read_text())
 
     def show_log(self):
         return "\n".join(self.show_file(self._log(part)) for part in PARTS)

@@ -1,6 +1,8 @@
-"""A private Postfix: relay on a loopback port, and delivery of all test domains into Maildirs by virtual(8).
+"""A private Postfix: relay on a loopback port, and delivery of all test domains into Maildirs by
+virtual(8).
 
-The gateway's domain is configured by etc/postfix/.  Needs root: Postfix gives up its rights by itself.
+The gateway's domain is configured by etc/postfix/.  Needs root: Postfix gives up its rights by
+itself.
 """
 
 import grp
@@ -46,8 +48,8 @@ smtpd_tls_security_level = none
 {snippet}
 """
 
-# All services the tests can reach; none in a chroot, for there is nothing but the queue in ours.  "bounced"
-# refuses with EX_NOUSER what smtpd has accepted, so that it comes back as a report.
+# All services the tests can reach; none in a chroot, for there is nothing but the queue in ours.
+# "bounced" refuses with EX_NOUSER what smtpd has accepted, so that it comes back as a report.
 MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 pickup    unix  n - n 60 1 pickup
@@ -72,11 +74,12 @@ scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
-# master changes its effective user, and Linux then forgets that it was to end with us: a shell remembers for it.
+# master changes its effective user, and Linux then forgets that it was to end with us: a shell
+# remembers for it.
 PASS_ON = '"$@" & child=$!; trap "kill $child" TERM; wait $child; wait $child'
 
-QUEUE_PRIVATE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved",
-                 "trace")
+QUEUE_PRIVATE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
+                 "private", "saved", "trace")
 
 
 def missing_right():
@@ -91,7 +94,8 @@ def missing_right():
 class Postfix(Server):
     name = "postfix"
 
-    def __init__(self, folder, mail_domain, users, gateway_domain, maildirs, owner, late_bounces=()):
+    def __init__(self, folder, mail_domain, users, gateway_domain, maildirs, owner,
+                 late_bounces=()):
         """users: local parts with a mailbox; gateway_domain: all of it goes into mailbox "bridge";
         late_bounces: local parts that are accepted at RCPT and bounced afterwards."""
         super().__init__(folder)
@@ -99,8 +103,11 @@ class Postfix(Server):
         config = self.folder / "config"
         config.mkdir()
         domains = snippet("postfix/main.cf", {
-            "virtual_mailbox_domains = mail.example.org": f"virtual_mailbox_domains = {gateway_domain}, {mail_domain}",
-            "/etc/postfix": config, "/var/mail/vmail": maildirs, "static:5000": f"static:{owner[0]}"})
+            "virtual_mailbox_domains = mail.example.org":
+                f"virtual_mailbox_domains = {gateway_domain}, {mail_domain}",
+            "/etc/postfix/": f"{config}/",
+            "virtual_mailbox_base = /var/mail/vmail": f"virtual_mailbox_base = {maildirs}",
+            "static:5000": f"static:{owner[0]}"})
         boxes = snippet("postfix/postern-mailbox", {"mail.example.org": gateway_domain})
         boxes += "".join(f"{user}@{mail_domain} {user}/Maildir/\n" for user in users)
         boxes += "".join(f"{user}@{mail_domain} bounced/Maildir/\n" for user in late_bounces)
@@ -129,6 +136,7 @@ class Postfix(Server):
         os.chown(data, owner, 0)
 
     def start(self):
-        self.run(["sh", "-c", PASS_ON, "sh", MASTER_PROGRAM, "-c", self.folder / "config", "-d"],
+        config = self.folder / "config"
+        self.run(["sh", "-c", PASS_ON, "sh", MASTER_PROGRAM, "-c", config, "-d"],
                  log=self.folder / "master.out")
         self.wait_for_ports([self.port])

@@ -10,7 +10,9 @@ interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {c2s_port} }}
 component_interfaces = {{ "127.0.0.1" }}
 component_ports = {{ {component_port} }}
-modules_enabled = {{ "disco", "roster", "saslauth", "offline", "ping", "vcard_legacy", "pep", "posix" }}
+modules_enabled = {{
+    "disco", "roster", "saslauth", "offline", "ping", "vcard_legacy", "pep", "posix"
+}}
 modules_disabled = {{ "s2s", "tls" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
@@ -31,14 +33,16 @@ class Prosody(JabberServer):
         super().__init__(*args)
         (self.folder / "conf.d").mkdir()
         (self.folder / "prosody.cfg.lua").write_text(CONFIG.format(
-            folder=self.folder, c2s_port=self.c2s_port, component_port=self.component_port, domain=self.domain))
+            folder=self.folder, c2s_port=self.c2s_port, component_port=self.component_port,
+            domain=self.domain))
         (self.folder / "conf.d" / "postern.cfg.lua").write_text(snippet("prosody/postern.cfg.lua", {
             "mail.example.org": self.component, "change me": self.secret}))
         self._write_accounts()
 
     def _write_accounts(self):
         # What `prosodyctl register` would write, without starting Lua for each user.
-        accounts = self.folder / "data" / self.domain.replace(".", "%2e").replace("-", "%2d") / "accounts"
+        host = self.domain.replace(".", "%2e").replace("-", "%2d")
+        accounts = self.folder / "data" / host / "accounts"
         accounts.mkdir(parents=True)
         for user, password in self.users.items():
             (accounts / f"{user}.dat").write_text(f'return {{ ["password"] = "{password}"; }};\n')
