@@ -166,6 +166,20 @@ out:
     return r;
 }
 
+/* While the gateway runs a damaged database is a reason to wait for a better one; at the start it
+ * is a reason not to start. */
+static int explain_damage(const struct store *s, struct err *e)
+{
+    int code = sqlite3_errcode(s->txn.db) & 0xff;
+
+    if (code != SQLITE_NOTADB && code != SQLITE_CORRUPT)
+        return -1;
+    return err_set(e, ERR_PERMANENT,
+                   "%s is not a database, or is damaged (%s): restore it from a copy, or move it "
+                   "away to start with an empty queue",
+                   s->path, sqlite3_errmsg(s->txn.db));
+}
+
 static int open_db(struct store *s, struct err *e)
 {
     enum store_mode mode = s->is_read_only ? STORE_READ_ONLY : STORE_READ_WRITE;
@@ -178,7 +192,7 @@ static int open_db(struct store *s, struct err *e)
     sqlite3_busy_timeout(s->txn.db, BUSY_MS);
     sqlite3_wal_autocheckpoint(s->txn.db, CHECKPOINT_PAGES);
     if (txn_execute(s->txn.db, settings, e) < 0)
-        return -1;
+        return explain_damage(s, e);
     if (s->is_read_only && txn_execute(s->txn.db, "PRAGMA query_only = 1", e) < 0)
         return -1;
     return schema_prepare(s->txn.db, s->path, mode, e);
