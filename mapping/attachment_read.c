@@ -123,12 +123,16 @@ static const char *subject_name(struct arena *a, const char *content, size_t siz
 {
     struct mail_header h;
     const char *subject;
+    char *text, *p;
 
     if (header_read(a, content, size < 65536 ? size : 65536, &h) < 0)
         return NULL;
     subject = header_read_get(&h, "Subject");
     subject = subject ? header_read_text(a, subject, 80) : "";
-    subject = subject ? attachment_safe_name(a, subject) : NULL;
+    text = arena_strdup(a, subject);
+    for (p = text; p && (p = strpbrk(p, "/\\"));) /* no folders in a subject */
+        *p = '_';
+    subject = text ? attachment_safe_name(a, text) : NULL;
     if (!subject)
         return NULL;
     return arena_printf(a, "%s.eml", *subject ? subject : "message");

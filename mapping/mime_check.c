@@ -19,10 +19,11 @@
 /* Two oddities of libetpan: a part without header and body stops it from seeing any part of the
  * multipart, and a first part without a header loses the empty line that says so.  A field of ours
  * makes them parts like others. */
-static const char filler_field[] = "X: 1\r\n";    /* before the empty line */
-static const char filler_part[] = "X: 1\r\n\r\n"; /* where there is not even that */
+static const char filler_field[] = "X: 1\r\n";       /* before the empty line */
+static const char filler_part[] = "X: 1\r\n\r\n";    /* where there is not even that */
+static const char filler_end[] = "\r\nX: 1\r\n\r\n"; /* behind a last line without an end */
 
-enum { FILLER_MAX = sizeof filler_part - 1, PAD = 64 };
+enum { FILLER_MAX = sizeof filler_end - 1, PAD = 64 };
 
 int mime_check(const char *mail, size_t len, struct err *e)
 {
@@ -120,6 +121,8 @@ static const char *filler_for(const char *p, const char *end)
 {
     if (p < end && (*p == '\n' || (*p == '\r' && p + 1 < end && p[1] == '\n')))
         return filler_field;
+    if (p == end)
+        return p[-1] == '\n' ? filler_part : filler_end;
     return is_dashes(p, end) ? filler_part : NULL;
 }
 
@@ -157,7 +160,7 @@ static int copy_body(struct mime_copy *c, const char *p, const char *end)
 
     while (p < end && c->insert_count < MIME_INSERTS_MAX) {
         const char *next = next_line(p, end);
-        const char *filler = is_dashes(p, end) && next < end ? filler_for(next, end) : NULL;
+        const char *filler = is_dashes(p, end) ? filler_for(next, end) : NULL;
 
         if (filler) {
             append(c, done, (size_t)(next - done));

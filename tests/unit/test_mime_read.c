@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -377,7 +378,7 @@ static void collects_attachments(void **state)
     assert_int_equal(att->size, 4);
     assert_false(att->is_inline);
     att = att->next;
-    assert_string_equal(att->filename, "one.eml");
+    assert_string_equal(att->filename, "inner_one.eml");
     assert_string_equal(att->media_type, "message/rfc822");
     assert_memory_equal(att->content, "Subject: inner/one\r\n\r\ninner text", 32);
     att = att->next;
@@ -408,6 +409,10 @@ static void bears_bad_mail(void **state)
         {"From: a@b.c\r\nContent-Type: multipart/mixed; boundary=\"\"\r\n\r\nhi\r\n", "hi"},
         {"From: a@b.c\r\nContent-Type: multipart/mixed; "
          "boundary=b\r\n\r\n--b\r\n--b\r\n\r\nhi\r\n--b\r\n\r\n--b--",
+         "hi"},
+        {"From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n",
+         "hi"},
+        {"From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b",
          "hi"},
         {"From: a@b.c\n\n--b\nhi\n", "--b\nhi"},
         {"From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nno end",
@@ -563,6 +568,41 @@ static void bears_a_full_arena(void **state)
     }
 }
 
+static const char threaded[] =
+    "From: =?koi8-r?q?=E1?= <a@b.c>\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
+    "--b\r\nContent-Type: text/html; charset=iso-8859-2\r\n\r\n<p>\xb1<a "
+    "href='https://e.org/'>x</a>\r\n--b--\r\n";
+
+static void *read_often(void *arg)
+{
+    size_t *good = arg, i;
+
+    for (i = 0; i < 100; i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct letter *l = NULL;
+        struct err e;
+
+        if (mime_read(&ctx, a, threaded, sizeof threaded - 1, NULL, &l, &e) == 0 && l->text)
+            *good += strcmp(l->text, "\xc4\x85x <https://e.org/>") == 0;
+        arena_free(a);
+    }
+    return NULL;
+}
+
+static void reads_on_many_threads(void **state)
+{
+    pthread_t threads[4];
+    size_t good[4] = {0}, i;
+
+    (void)state;
+    for (i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_often, &good[i]), 0);
+    for (i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    for (i = 0; i < 4; i++)
+        assert_int_equal(good[i], 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,7 +613,7 @@ int main(void)
         cmocka_unit_test(collects_attachments),       cmocka_unit_test(bears_bad_mail),
         cmocka_unit_test(bears_depth_and_number),     cmocka_unit_test(refuses_beyond_limits),
         cmocka_unit_test(keeps_many_parts_reachable), cmocka_unit_test(makes_long_texts_files),
-        cmocka_unit_test(bears_a_full_arena),
+        cmocka_unit_test(bears_a_full_arena),         cmocka_unit_test(reads_on_many_threads),
     };
 
     return cmocka_run_group_tests_name("mime_read", tests, set_up, tear_down);
