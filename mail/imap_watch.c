@@ -14,72 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
-#include "base/log.h"
-#include "mail/imap_ledger.h"
-#include "mail/imap_turn.h"
+#include "mail/imap_watch_inside.h"
 
 enum {
     BYTES_MAX = 32 * 1024 * 1024, /* fetched and unanswered; one larger mail alone may exceed it */
     MARKS_AT = 50,                /* so many are marked without waiting for more */
-    POLLS_MAX = 60,               /* after so many polls IDLE is tried again */
-    STEADY_MS = 60000,            /* a connection that lived so long was no failure */
     AGAIN_MAX_MS = 60000
 };
 
-/* A mail that stands in the way: points for each failure at it, and what they lead to.  After the
- * first the next mails are fetched one by one, so that it shows which one it is. */
-enum { STUCK_LOST = 1, STUCK_BAD = 4, STUCK_HEADER = 16, STUCK_REFUSE = 24, STUCK_ALONE = 100 };
-
-struct imap_watch {
-    struct loop *loop;
-    struct work_pool *pool;
-    const struct clock *clock;
-    struct imap_settings settings;
-    struct imap_handler handler;
-    void *arg;
-
-    bool is_started, is_stopping, is_stopped, has_state, is_ready;
-    void (*stopped)(void *arg);
-    void *stopped_arg;
-
-    struct imap_cancel cancel;
-    struct imap_session *session; /* NULL: none, or with the turn */
-    struct imap_turn *turn;       /* under way */
-    bool is_idle;                 /* the session waits in IDLE */
-    bool was_idle;                /* it did when the turn began */
-    struct loop_watch *readable;  /* its descriptor */
-    int64_t opened_ms;            /* when the session was opened, mono */
-
-    struct imap_ledger ledger;
-    struct imap_cursor cursor; /* as last passed on */
-    uint32_t uid_next;         /* to be fetched next */
-    bool has_more;             /* mail waits to be fetched */
-    bool has_progress;         /* something was fetched on this connection */
-    bool is_blocked;           /* the next mail is too large for what may be unanswered */
-    bool look_due, marks_due, again_due;
-    bool is_readable; /* something came in IDLE */
-    int64_t again_ms; /* grows while mails cannot be kept */
-
-    unsigned failures;
-    unsigned idle_deaths; /* in a row */
-    unsigned polls_left;  /* without IDLE */
-    bool told_marks;      /* that marking is refused */
-    uint32_t stuck_uid;
-    unsigned stuck_points, alone_left;
-
-    struct loop_timer *retry, *quiet, *soon, *hold;
-    struct loop_task kick;
-    bool is_kicked;
-};
-
 static void advance(struct imap_watch *w);
-
-static const char *name_of(const struct imap_watch *w)
-{
-    return w->settings.mailbox->name;
-}
 
 /* ---- waiting ---- */
 
@@ -98,16 +41,6 @@ static void kicked(void *arg)
 
     w->is_kicked = false;
     advance(w);
-}
-
-/* ms, less up to half of it by chance, so that many mailboxes do not come back together. */
-static int64_t jitter(int64_t ms)
-{
-    uint32_t r = 0;
-
-    if (RAND_bytes((unsigned char *)&r, sizeof r) != 1)
-        return ms;
-    return ms - (int64_t)(r % 1024) * ms / 2048;
 }
 
 static void retry_fired(void *arg)
@@ -149,16 +82,6 @@ static void became_readable(void *arg)
 
     w->is_readable = true;
     advance(w);
-}
-
-static void set_ready(struct imap_watch *w, bool ready, const char *reason)
-{
-    if (w->has_state && w->is_ready == ready)
-        return;
-    w->has_state = true;
-    w->is_ready = ready;
-    if (w->handler.state && !w->is_stopping)
-        w->handler.state(ready, reason, w->arg);
 }
 
 /* ---- mails ---- */
@@ -241,11 +164,6 @@ static size_t room(const struct imap_watch *w)
     return left < IMAP_RANGE_MAX ? left : IMAP_RANGE_MAX;
 }
 
-static bool may_idle(const struct imap_watch *w)
-{
-    return w->polls_left == 0;
-}
-
 static struct imap_turn *new_turn(struct imap_watch *w)
 {
     struct imap_turn *t = calloc(1, sizeof *t);
@@ -312,7 +230,7 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
         imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
         imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
         imap_turn_free(t);
-        loop_timer_start(w->retry, jitter(1000)); /* the pool is full: it never sleeps */
+        loop_timer_start(w->retry, imap_watch_jitter(1000)); /* the pool is full: it never sleeps */
         return;
     }
     w->turn = t;
@@ -332,12 +250,12 @@ static void start_turn(struct imap_watch *w, enum imap_fetch fetch, bool idle)
     struct imap_turn *t = new_turn(w);
 
     if (!t) {
-        loop_timer_start(w->retry, jitter(w->settings.pace.retry_first_ms));
+        loop_timer_start(w->retry, imap_watch_jitter(w->settings.pace.retry_first_ms));
         return;
     }
     want_mail(w, t, fetch);
     t->do_look = w->look_due;
-    t->do_idle = idle && may_idle(w);
+    t->do_idle = idle && imap_watch_may_idle(w);
     submit(w, t);
     if (w->turn)
         w->look_due = false;
@@ -397,7 +315,7 @@ static void arm(struct imap_watch *w)
         }
     }
     if (!loop_timer_is_pending(w->quiet))
-        loop_timer_start(w->quiet, jitter(w->is_idle ? pace->idle_ms : pace->poll_ms));
+        loop_timer_start(w->quiet, imap_watch_jitter(w->is_idle ? pace->idle_ms : pace->poll_ms));
     if ((has_marks || !w->is_idle) && !w->marks_due && !loop_timer_is_pending(w->soon))
         loop_timer_start(w->soon, pace->mark_ms);
 }
@@ -433,7 +351,7 @@ static void advance_session(struct imap_watch *w)
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
     else if (marks > 0 && (is_quiet || marks >= MARKS_AT || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
-    else if (!w->is_idle && may_idle(w) && !w->has_more && (is_quiet || w->marks_due))
+    else if (!w->is_idle && imap_watch_may_idle(w) && !w->has_more && (is_quiet || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, true);
     else
         arm(w);
@@ -464,151 +382,6 @@ static void advance(struct imap_watch *w)
     arm_hold(w);
 }
 
-/* ---- what a turn brought ---- */
-
-static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_t uidvalidity)
-{
-    w->opened_ms = clock_mono_ms(w->clock);
-    w->has_progress = false;
-    if (w->cursor.uidvalidity == uidvalidity)
-        return;
-    if (t->is_changed) {
-        log_warning("imap", "mailbox=%s uidvalidity=%u event=changed, all its mails are read again",
-                    name_of(w), uidvalidity);
-        imap_ledger_empty(&w->ledger);
-    }
-    w->cursor.uidvalidity = uidvalidity;
-    w->cursor.uid_next = 1;
-    w->uid_next = 1;
-    w->stuck_points = 0;
-    w->handler.cursor(&w->cursor, w->arg);
-}
-
-static void settle_marks(struct imap_watch *w, struct imap_turn *t)
-{
-    size_t i;
-
-    if (t->mark_count > 0 && t->marks_settled) {
-        for (i = 0; i < t->mark_count; i++)
-            imap_ledger_remove(&w->ledger, t->marks[i]);
-        if (t->mark_err.class != ERR_NONE && !w->told_marks)
-            log_warning("imap",
-                        "mailbox=%s event=not-marked done=\"%s\" error=\"%s\", mails are "
-                        "taken in all the same (option done)",
-                        name_of(w), w->settings.mailbox->done, t->mark_err.text);
-        w->told_marks = t->mark_err.class != ERR_NONE;
-    }
-    imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
-}
-
-/* A failure while fetching counts against the first mail that is missing; an answer that cannot be
- * right more than a connection that was lost. */
-static void note_stuck(struct imap_watch *w, const struct imap_batch *b)
-{
-    if (b->trouble == IMAP_TROUBLE_NONE) {
-        if (w->alone_left > 0 && b->count > 0)
-            w->alone_left--;
-        return;
-    }
-    if (b->uid_next != w->stuck_uid)
-        w->stuck_points = 0;
-    w->stuck_uid = b->uid_next;
-    w->stuck_points += b->trouble == IMAP_TROUBLE_BAD ? STUCK_BAD : STUCK_LOST;
-    w->alone_left = STUCK_ALONE;
-}
-
-static void take_batch(struct imap_watch *w, struct imap_turn *t)
-{
-    struct imap_batch *b = &t->batch;
-    size_t i;
-
-    if (!t->was_fetched)
-        return;
-    w->has_progress = w->has_progress || b->count > 0;
-    for (i = 0; i < b->count; i++) {
-        if (t->want.care >= IMAP_CARE_HEADER)
-            log_warning("imap", "mailbox=%s uid=%u event=%s, it failed to be fetched too often",
-                        name_of(w), b->items[i].uid,
-                        t->want.care == IMAP_CARE_REFUSE ? "refused" : "header-only");
-        if (!imap_ledger_add(&w->ledger, &b->items[i])) {
-            free(b->items[i].data);
-            b->items[i].data = NULL;
-        }
-    }
-    for (i = 0; i < t->want.uid_count; i++) /* gone from the folder meanwhile */
-        if (t->again[i] < b->uid_next && imap_ledger_find(&w->ledger, t->again[i]) &&
-            imap_ledger_find(&w->ledger, t->again[i])->state == IMAP_ASKED)
-            imap_ledger_remove(&w->ledger, t->again[i]);
-    imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
-    if (w->ledger.counts[IMAP_AGAIN] > 0 && t->want.uid_count > 0)
-        w->again_due = true;
-    if (t->want.uid_count == 0 && b->uid_next > w->uid_next)
-        w->uid_next = b->uid_next;
-    w->is_blocked = b->is_blocked && w->ledger.bytes > 0;
-    note_stuck(w, b);
-}
-
-static void fail(struct imap_watch *w, const struct imap_turn *t)
-{
-    const struct imap_pace *pace = &w->settings.pace;
-    int64_t delay = pace->retry_first_ms;
-    bool was_steady = t->at != IMAP_AT_OPEN &&
-                      (w->has_progress || clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS);
-    unsigned i;
-
-    if (was_steady)
-        w->failures = 0;
-    for (i = 0; i < w->failures && delay < pace->retry_max_ms; i++)
-        delay *= 2;
-    if (delay > pace->retry_max_ms)
-        delay = pace->retry_max_ms;
-    w->failures++;
-    if (t->at == IMAP_AT_OPEN && t->e.class == ERR_PERMANENT)
-        delay = pace->refused_ms;
-    delay = jitter(delay);
-    log_warning("imap", "mailbox=%s error=\"%s\" retry_s=%lld", name_of(w), t->e.text,
-                (long long)((delay + 999) / 1000));
-    set_ready(w, false, t->e.text);
-    w->has_more = true;
-    w->look_due = false;
-    loop_timer_start(w->retry, delay);
-}
-
-/* IDLE that is refused, or broke soon twice, or did not tell of mail twice, is given up for a
- * while. */
-static void judge_idle(struct imap_watch *w, const struct imap_turn *t)
-{
-    bool was_short = clock_mono_ms(w->clock) - w->opened_ms < STEADY_MS;
-
-    if (t->failed && t->at == IMAP_AT_IDLE)
-        w->idle_deaths = was_short ? w->idle_deaths + 1 : 0;
-    else if (w->was_idle && t->was_deaf)
-        w->idle_deaths++;
-    else if (w->was_idle && t->batch.count > 0)
-        w->idle_deaths = 0;
-    if (t->idle_refused)
-        w->idle_deaths = 2;
-    if (w->idle_deaths >= 2 && w->polls_left == 0) {
-        log_info("imap", "mailbox=%s event=polling poll_s=%lld, IDLE does not work here",
-                 name_of(w), (long long)(w->settings.pace.poll_ms / 1000));
-        w->polls_left = POLLS_MAX;
-    }
-}
-
-static void note_session(struct imap_watch *w, const struct imap_turn *t)
-{
-    const struct imap_session *s = t->session;
-
-    if (!t->was_opened || !s)
-        return;
-    if (!imap_session_has_idle(s))
-        w->polls_left = UINT32_MAX;
-    else if (w->polls_left > POLLS_MAX)
-        w->polls_left = 0;
-    log_info("imap", "mailbox=%s event=ready messages=%u %s", name_of(w), imap_session_exists(s),
-             may_idle(w) ? "idle" : "polling");
-}
-
 static void turn_done(struct work_job *job)
 {
     struct imap_turn *t = (struct imap_turn *)(void *)job;
@@ -616,28 +389,14 @@ static void turn_done(struct work_job *job)
 
     w->turn = NULL;
     w->session = t->session;
-    settle_marks(w, t);
+    imap_outcome_marks(w, t);
     if (t->do_close || w->is_stopping) {
         pass_cursor(w);
         imap_turn_free(t);
         finish(w);
         return;
     }
-    if (t->was_opened)
-        note_opened(w, t, t->opened_uidvalidity);
-    note_session(w, t);
-    take_batch(w, t);
-    w->is_idle = t->is_idle;
-    if (t->failed) {
-        imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
-        fail(w, t);
-    } else {
-        w->has_more = t->has_more || (t->fetch == IMAP_FETCH_NOT && (w->has_more || t->do_look));
-        set_ready(w, true, "");
-        if (!w->has_more && clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS)
-            w->failures = 0;
-    }
-    judge_idle(w, t);
+    imap_outcome_take(w, t);
     imap_turn_free(t);
     advance(w);
 }
