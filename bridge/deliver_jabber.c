@@ -34,8 +34,13 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
         .original_len = m->content_len,
     };
 
+    struct link link = leg->link;
+
     if (!leg->is_answer &&
         outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
+        return -1;
+    link.mail = ""; /* told once: what comes later is not told again */
+    if (link.jid && links_put(txn, &link, e) < 0)
         return -1;
     return queue_remove(txn, m->id, leg->item->n, e);
 }
@@ -46,9 +51,6 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
 
     switch (leg->fate) {
     case LEG_TAKEN:
-        if (!leg->is_answer && links_put(txn, &leg->link, e) < 0)
-            return -1;
-        return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_LATER:

@@ -517,8 +517,8 @@ static int start(struct life *life, struct err *e)
     return 0;
 }
 
-/* Threads first: what they finish still finds everything in place.  Then who gives work back, then who
- * takes it. */
+/* Threads first: what they finish still finds everything in place.  Then who gives work back, then
+ * who takes it. */
 static void close_all(struct life *life)
 {
     struct gateway *g = &life->g;

@@ -39,7 +39,6 @@ struct arrival {
     struct parcel *parcel; /* the mail, or the report that it is too large */
     char *data;            /* as fetched; the parcel's once it is made */
     size_t len;
-    int64_t size;
     bool is_truncated;
     uint32_t uidvalidity, uid;
     int64_t now_s, id;
@@ -283,14 +282,15 @@ static bool mail_arrived(const struct imap_mail *mail, void *arg)
     a->id = id_next(&box->gateway->ids);
     a->uidvalidity = mail->uidvalidity;
     a->uid = mail->uid;
-    a->size = mail->size;
-    a->is_truncated = mail->is_truncated;
-    a->len = mail->len;
-    a->data = malloc(mail->len + 1);
+    /* What the server never gives whole comes without data: kept as a mail that cannot be read. */
+    a->is_truncated = mail->is_truncated && mail->data;
+    a->len = mail->data ? mail->len : 0;
+    a->data = malloc(a->len + 1);
     if (!a->data)
         goto refuse;
-    memcpy(a->data, mail->data, mail->len);
-    a->data[mail->len] = '\0';
+    if (a->len > 0)
+        memcpy(a->data, mail->data, a->len);
+    a->data[a->len] = '\0';
     a->read.run = read_run;
     a->read.done = read_done;
     if (work_submit(box->gateway->readers, &a->read) < 0)

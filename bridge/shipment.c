@@ -249,7 +249,10 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
     s->letter->stanza_id = leg->id;
     if (set_text(leg, stanza_write(ctx, s->arena, s->letter, &recipient), e) < 0)
         return -1;
-    return fill_link(leg, e);
+    if (leg->fate != LEG_SEND)
+        return 0;
+    /* Before it is sent: an answer may come back sooner than the barrier. */
+    return fill_link(leg, e) < 0 ? -1 : links_put(txn, &leg->link, e);
 }
 
 /* A report on a message of ours: an error with the original's id. */

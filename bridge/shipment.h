@@ -29,7 +29,7 @@ struct leg { /* one item */
     const char *text;    /* the stanza */
     size_t len;
     bool is_answer;   /* an error or an answer to a message of ours: no link, no report */
-    struct link link; /* to be kept once it is taken */
+    struct link link; /* kept before it is sent; jid NULL: none was */
     struct smtp_status status;
     const char *condition; /* of the Jabber error; NULL: none */
     const char *jid;
