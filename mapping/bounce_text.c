@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "mapping/bounce_words.h"
 #include "mapping/header_addr.h"
 #include "mapping/report_read.h"
 #include "mapping/text_words.h"
@@ -27,303 +28,16 @@ enum {
     SCORE_ENOUGH = 3
 };
 
-static bool any(const char *const *list, const char *s, size_t n)
-{
-    for (; *list; list++)
-        if (text_has(s, n, *list))
-            return true;
-    return false;
-}
-
-static const char *const bounce_words[] = {
-    "could not be delivered",
-    "couldn't be delivered",
-    "cannot be delivered",
-    "can not be delivered",
-    "was not delivered",
-    "not been delivered",
-    "were not delivered",
-    "unable to deliver",
-    "undeliverable",
-    "undelivered",
-    "delivery failed",
-    "delivery to the following",
-    "failed to deliver",
-    "did not reach",
-    "did not receive your message",
-    "returned mail",
-    "returned to sender",
-    "delivery failure",
-    "permanent error",
-    "permanent fatal error",
-    "delivery notification",
-    "delivery status",
-    "user unknown",
-    "unknown user",
-    "no such user",
-    "mailbox unavailable",
-    "invalid mailbox",
-    "unknown recipient",
-    "recipient unknown",
-    "does not exist",
-    "not accepting mail",
-    "message not delivered",
-    "mail delivery",
-    "non-delivery",
-    "unable to be delivered",
-    "cannot deliver",
-    "can't be delivered",
-    "been rejected",
-    "was rejected",
-    "had permanent",
-    "still undelivered",
-    "delivery attempt",
-    "delivery error",
-    "over quota",
-    "no mailbox here",
-    "no longer valid",
-    "not exactly match",
-    "account has been disabled",
-    "mailbox is full",
-    "could not deliver",
-    "not deliver",
-    "delayed",
-    "will be retried",
-    "no valid recipients",
-    "invalid final",
-    "not able to deliver",
-    "delivery problems",
-    "postponed",
-    "nicht zugestellt",
-    "nicht zustellbar",
-    "konnte nicht",
-    "unzustellbar",
-    "non remis",
-    "pas pu etre",
-    "n'a pas pu",
-    "no se pudo entregar",
-    "no ha podido",
-    "non recapitabile",
-    "impossibile consegnare",
-    "n\xc3\xa3o p\xc3\xb4"
-    "de ser entregue",
-    "kan inte levereras",
-    "kunne ikke leveres",
-    "niet worden bezorgd",
-    "\xd0\xbd\xd0\xb5 \xd0\xbc\xd0\xbe\xd0\xb6\xd0\xb5\xd1\x82 \xd0\xb1\xd1\x8b\xd1\x82\xd1\x8c "
-    "\xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2",
-    "\xe6\x97\xa0\xe6\xb3\x95\xe6\x8a\x95\xe9\x80\x92",
-    "\xe6\x97\xa0\xe6\xb3\x95\xe9\x80\x81\xe8\xbe\xbe",
-    "\xe9\x80\x80\xe4\xbf\xa1",
-    "\xe9\x85\x8d\xe4\xbf\xa1\xe3\x81\xa7\xe3\x81\x8d\xe3\x81\xbe\xe3\x81\x9b\xe3\x82\x93",
-    NULL,
-};
-
-static const char *const subjects[] = {
-    "undeliver",
-    "returned mail",
-    "failure notice",
-    "delivery failure",
-    "delivery status",
-    "delivery notif",
-    "mail delivery",
-    "delivery has failed",
-    "delivery report",
-    "delivery error",
-    "non-delivery",
-    "nondelivery",
-    "returned to sender",
-    "message status",
-    "undelivered",
-    "not delivered",
-    "could not be delivered",
-    "cannot be delivered",
-    "unable to deliver",
-    "delivery problem",
-    "mail system error",
-    "mail failure",
-    "failed mail",
-    "permanent",
-    "bounce",
-    "message delayed",
-    "delayed mail",
-    "warning: message",
-    "warning: could not",
-    "delayed",
-    "unknown user",
-    "user unknown",
-    "unzustellbar",
-    "nicht zugestellt",
-    "nicht zustellbar",
-    "non remis",
-    "non distribu",
-    "no entregado",
-    "mancata consegna",
-    "n\xc3\xa3o entregue",
-    "onbestelbaar",
-    "kan ikke leveres",
-    "\xe9\x80\x80\xe4\xbf\xa1",
-    "\xe7\xb3\xbb\xe7\xbb\x9f\xe9\x80\x80\xe4\xbf\xa1",
-    NULL,
-};
-
-/* A line that announces addresses, or says why one failed. */
-static const char *const reasons[] = {
-    "unknown",
-    "fail",
-    "undeliver",
-    "not deliver",
-    "reject",
-    "invalid",
-    "disabled",
-    "discontinued",
-    "unavailable",
-    "exist",
-    "quota",
-    "is full",
-    "refused",
-    "unable",
-    "could not",
-    "couldn't",
-    "cannot",
-    "can not",
-    "can't",
-    "no such",
-    "not found",
-    "not reach",
-    "did not",
-    "didn't",
-    "not accept",
-    "following",
-    "recipient",
-    "doesn't have",
-    "not have",
-    "not known",
-    "no mailbox",
-    "denied",
-    "error",
-    "originally addressed",
-    "permanent",
-    "deliver",
-    "undeliverable",
-    "no longer",
-    "not listed",
-    "not a valid",
-    "inactive",
-    "nicht",
-    "pas pu",
-    "no se",
-    "\xd0\xbd\xd0\xb5",
-    "\xe6\x97\xa0\xe6\xb3\x95",
-    "\xe9\x80\x81",
-    NULL,
-};
-
-/* A line on which an address is somebody to ask, or the message's own. */
-static const char *const asides[] = {
-    "contact",           "assistance",  "reply to",   "questions",  "e-mail to",  "email to",
-    "send mail to",      "mailto:",     "help",       "message-id", "message id", "received:",
-    "envelope-from",     "return-path", "mail from:", "from:<",     "from: <",    "reporting-mta",
-    "your message from", "sender:",     "subject:",   "cc:",        "write to",   "complain",
-    "report to",         NULL,
-};
-
-static const char *const warnings[] = {
-    "warning",
-    "delayed",
-    "will be retried",
-    "will retry",
-    "still being",
-    "still undelivered",
-    "not yet been delivered",
-    "not yet delivered",
-    "do not need to resend",
-    "no need to resend",
-    "continue to try",
-    "continue trying",
-    "keep trying",
-    "attempts will be made",
-    "will continue",
-    "will be attempted",
-    "postponed",
-    "no action is required",
-    NULL,
-};
-static const char *const final_words[] = {
-    "permanent",
-    "giving up",
-    "given up",
-    "has failed",
-    "delivery failed",
-    "address(es) failed",
-    "could not be delivered to one or more",
-    "returned below",
-    "this is a permanent",
-    "fatal error",
-    NULL,
-};
-
-static const struct {
-    const char *words, *enhanced;
-} meanings[] = {
-    {"user unknown", "5.1.1"},
-    {"unknown user", "5.1.1"},
-    {"no such user", "5.1.1"},
-    {"no mailbox here", "5.1.1"},
-    {"addressee unknown", "5.1.1"},
-    {"unknown recipient", "5.1.1"},
-    {"recipient unknown", "5.1.1"},
-    {"not recognized", "5.1.1"},
-    {"does not exist", "5.1.1"},
-    {"doesn't exist", "5.1.1"},
-    {"doesn't have a", "5.1.1"},
-    {"invalid mailbox", "5.1.1"},
-    {"invalid recipient", "5.1.1"},
-    {"user not found", "5.1.1"},
-    {"no such mailbox", "5.1.1"},
-    {"unknown address", "5.1.1"},
-    {"unrouteable address", "5.1.1"},
-    {"mailbox not found", "5.1.1"},
-    {"not a valid user", "5.1.1"},
-    {"mailbox unavailable", "5.1.1"},
-    {"unknown or illegal", "5.1.1"},
-    {"disabled", "5.2.1"},
-    {"discontinued", "5.2.1"},
-    {"inactive", "5.2.1"},
-    {"quota", "5.2.2"},
-    {"mailbox is full", "5.2.2"},
-    {"mailbox full", "5.2.2"},
-    {"host unknown", "5.1.2"},
-    {"host not found", "5.1.2"},
-    {"unknown host", "5.1.2"},
-    {"domain not found", "5.1.2"},
-    {"no such host", "5.1.2"},
-    {"too large", "5.3.4"},
-    {"too big", "5.3.4"},
-    {"too many hops", "5.4.6"},
-    {"loop", "5.4.6"},
-    {"spam", "5.7.1"},
-    {"relay", "5.7.1"},
-    {"access denied", "5.7.1"},
-    {"policy", "5.7.1"},
-    {"timed out", "4.4.7"},
-    {"timeout", "4.4.7"},
-    {"not responding", "4.4.7"},
-    {"queue too long", "4.4.7"},
-    {"retry time", "4.4.7"},
-    {"connection refused", "4.4.1"},
-};
-
 bool bounce_text_is_bounce(const char *text)
 {
     size_t n = strlen(text);
 
-    return any(bounce_words, text, n < LOOK_MAX ? n : LOOK_MAX);
+    return bounce_words_has(BOUNCE_WORDS_FAILURE, text, n < LOOK_MAX ? n : LOOK_MAX);
 }
 
 bool bounce_text_is_subject(const char *subject)
 {
-    return subject && any(subjects, subject, strlen(subject));
+    return subject && bounce_words_has(BOUNCE_WORDS_SUBJECT, subject, strlen(subject));
 }
 
 /* ---- the returned message ---- */
@@ -345,25 +59,7 @@ static bool begins_header(const char *s, size_t n)
 
 static bool announces_message(const char *s, size_t n)
 {
-    static const char *const words[] = {"original message follow",
-                                        "original message as received",
-                                        "is a copy of",
-                                        "copy of the original message",
-                                        "unsent message below",
-                                        "message header follow",
-                                        "header of the original",
-                                        "headers of the original",
-                                        "headers follow",
-                                        "your message follows",
-                                        "text of your message",
-                                        "original message text",
-                                        "original message header",
-                                        "message is included",
-                                        "original text follows",
-                                        "message reads (in part)",
-                                        NULL};
-
-    return any(words, s, n) ||
+    return bounce_words_has(BOUNCE_WORDS_RETURNED, s, n) ||
            (n > 8 && (s[0] == '-' || s[0] == '*' || s[0] == '=') && text_has(s, n, "original"));
 }
 
@@ -556,7 +252,7 @@ static void weigh(const struct search *s, struct candidate *c)
         c->score += 2;
     if (has_code(c->line, c->line_len))
         c->score += 2;
-    if (any(reasons, c->line, c->line_len))
+    if (bounce_words_has(BOUNCE_WORDS_REASON, c->line, c->line_len))
         c->score += is_object(c) ? 3 : 2;
     if (is_behind(c, " from"))
         c->score -= 3;
@@ -568,9 +264,9 @@ static void weigh(const struct search *s, struct candidate *c)
     if (text_has(c->line, c->line_len, "expanded from") ||
         text_has(c->line, c->line_len, "generated from"))
         c->score = SCORE_ENOUGH; /* the address as it was written to */
-    if (any(reasons, before, n) || has_code(before, n))
+    if (bounce_words_has(BOUNCE_WORDS_REASON, before, n) || has_code(before, n))
         c->score += 1;
-    if (any(asides, c->line, c->line_len))
+    if (bounce_words_has(BOUNCE_WORDS_ASIDE, c->line, c->line_len))
         c->score -= 3;
 }
 
@@ -646,7 +342,7 @@ static const char *one_line(struct arena *a, const char *s, size_t n)
 int bounce_text_status(struct arena *a, const char *words, size_t len, struct smtp_status *out)
 {
     const char *p, *end = words + len, *text = words;
-    size_t i, n;
+    size_t n;
 
     for (p = words; p < end; p++) {
         if (p > words && isalnum((unsigned char)p[-1]))
@@ -668,9 +364,8 @@ int bounce_text_status(struct arena *a, const char *words, size_t len, struct sm
         }
         p += n > 0 ? n - 1 : 0;
     }
-    for (i = 0; !out->enhanced && i < sizeof meanings / sizeof *meanings; i++)
-        if (text_has(words, len, meanings[i].words))
-            out->enhanced = meanings[i].enhanced;
+    if (!out->enhanced)
+        out->enhanced = bounce_words_code(words, len);
     while (text < end && strchr(" \t-:#>)]\n", *text))
         text++;
     if (!out->text && text < end)
@@ -730,15 +425,14 @@ static size_t reason_length(const struct search *s, size_t i, int least)
 static enum report_action action_of(const struct bounce_hints *in, const char *text, size_t n)
 {
     bool warns =
-        any(warnings, text, n) || (in->subject && any(warnings, in->subject, strlen(in->subject)));
-    bool final = any(final_words, text, n) ||
-                 (in->subject && any(final_words, in->subject, strlen(in->subject)));
-    size_t i;
+        bounce_words_has(BOUNCE_WORDS_WARNING, text, n) ||
+        (in->subject && bounce_words_has(BOUNCE_WORDS_WARNING, in->subject, strlen(in->subject)));
+    bool final =
+        bounce_words_has(BOUNCE_WORDS_FINAL, text, n) ||
+        (in->subject && bounce_words_has(BOUNCE_WORDS_FINAL, in->subject, strlen(in->subject)));
 
-    for (i = 0; i < sizeof meanings / sizeof *meanings && !final; i++)
-        final = strcmp(meanings[i].enhanced, "5.1.1") == 0 && text_has(text, n, meanings[i].words);
-
-    return warns && !final ? REPORT_DELAYED : REPORT_FAILED;
+    return warns && !final && !bounce_words_is_unknown_user(text, n) ? REPORT_DELAYED
+                                                                     : REPORT_FAILED;
 }
 
 /* "screenname" below a line that announces it, at a provider that writes no domains. */
@@ -755,7 +449,8 @@ static int add_bare_name(struct arena *a, const struct search *s, struct report 
         while (p < stop && (*p == ' ' || *p == '\t'))
             p++;
         before = line_before(s, line, &n);
-        if (p > line && p < stop && n > 0 && before[n - 1] == ':' && any(reasons, before, n)) {
+        if (p > line && p < stop && n > 0 && before[n - 1] == ':' &&
+            bounce_words_has(BOUNCE_WORDS_REASON, before, n)) {
             for (name = p; p < stop && (isalnum((unsigned char)*p) || strchr("._-", *p)); p++)
                 ;
             if (p - name > 1 && p == stop) {

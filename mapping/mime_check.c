@@ -44,7 +44,7 @@ static bool is_word(const char *p, const char *end, const char *word)
 {
     size_t n = strlen(word);
 
-    return (size_t)(end - p) >= n && strncasecmp(p, word, n) == 0;
+    return (size_t)(end - p) >= n && (p[1] | 32) == word[1] && strncasecmp(p, word, n) == 0;
 }
 
 /* Replaces what libetpan must not see in the n bytes at p, in place. */

@@ -34,19 +34,24 @@ enum encoding transfer_read_kind(const char *value)
     return ENCODING_NONE;
 }
 
-static int base64_value(unsigned char c)
+/* The value of each character, -1 for none.  Both alphabets (RFC 4648 §4, §5) are read. */
+static const signed char base64_values[256] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, 62, -1, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,
+    7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, 63,
+    -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
+    49, 50, 51, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+};
+
+static int base64_value(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    if (c == '/' || c == '_')
-        return 63;
-    return -1;
+    return base64_values[(unsigned char)c];
 }
 
 /* Is it base64 at all?  A list server's footer behind it is no reason to say no; prose is. */
@@ -55,14 +60,10 @@ static bool is_base64(const char *data, size_t len)
     size_t i, good = 0, odd = 0, sample = len < 4096 ? len : 4096;
 
     for (i = 0; i < sample; i++) {
-        unsigned char c = (unsigned char)data[i];
-
-        if (c == ' ') /* hardly ever inside base64, all over prose */
-            odd++;
-        else if (base64_value(c) >= 0 || c == '=')
+        if (base64_value(data[i]) >= 0 || data[i] == '=')
             good++;
-        else if (c != '\r' && c != '\n' && c != '\t')
-            odd++;
+        else if (!strchr("\r\n\t", data[i]) || !data[i])
+            odd++; /* a blank too: hardly ever inside base64, all over prose */
     }
     return odd * 10 <= good;
 }
@@ -71,12 +72,26 @@ static size_t base64_decode(char *out, const char *data, size_t len)
 {
     uint32_t bits = 0;
     unsigned have = 0;
-    size_t i, o = 0;
+    size_t i = 0, o = 0;
 
-    for (i = 0; i < len; i++) {
-        int v = base64_value((unsigned char)data[i]);
+    while (i < len) {
+        int v;
 
-        if (data[i] == '=') { /* an end; what follows starts anew, as when pieces were joined */
+        while (have == 0 && len - i >= 4) { /* four good characters at once */
+            int a = base64_value(data[i]), b = base64_value(data[i + 1]);
+            int c = base64_value(data[i + 2]), d = base64_value(data[i + 3]);
+
+            if ((a | b | c | d) < 0)
+                break;
+            out[o++] = (char)(a << 2 | b >> 4);
+            out[o++] = (char)((b & 15) << 4 | c >> 2);
+            out[o++] = (char)((c & 3) << 6 | d);
+            i += 4;
+        }
+        if (i == len)
+            break;
+        v = base64_value(data[i]);
+        if (data[i++] == '=') { /* an end; what follows starts anew, as when pieces were joined */
             bits = 0;
             have = 0;
         }
