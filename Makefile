@@ -27,8 +27,9 @@ LIBOBJ  := $(LIBSRC:%.c=$(BUILD)/%.o)
 UNITSRC := $(wildcard tests/unit/test_*.c)
 UNITS   := $(UNITSRC:tests/unit/%.c=$(BUILD)/unit/%)
 FAKEOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fake/*.c))
+BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
-FORMATTED = $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch])
+FORMATTED = $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch] tests/bench/*.c)
 MANUAL  := doc/postern.1 doc/postern.conf.5
 
 .DEFAULT_GOAL := all
@@ -97,8 +98,13 @@ check-san:
 	    UNITS='$(addprefix build/tsan/unit/,$(THREADED))' unit
 THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_imap_watch test_store
 
-bench: postern
-	$(PYTHON) tests/bench/bench.py
+# How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+
+bench: postern $(BENCH_TOOLS)
+	POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' BENCH_TOOLS=$(CURDIR)/$(BUILD)/bench $(PYTHON) tests/bench/bench.py $(BENCH)
 
 lint:
 	tests/lint/layers.sh

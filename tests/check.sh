@@ -24,5 +24,6 @@ step "lint" make lint
 step "unit and golden tests under sanitizers" make -j"$jobs" check-san
 step "golden tests" make golden
 step "scenarios on real servers" make scenario
+step "benchmarks, only to see that they run" make bench BENCH=--quick
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

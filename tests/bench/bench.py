@@ -1,0 +1,158 @@
+"""How fast the gateway is, against what the machine gives and what a small script would do.
+
+    bench.py [--quick] [--write] [--only WORD]
+
+All figures of a table are taken in one run on one machine; what counts are the ratios.  --quick takes few messages,
+to see that it works.  --only runs the parts whose name contains WORD.  --write puts the table into
+doc/BENCHMARKS.md.
+"""
+
+import argparse
+import os
+import platform
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import bed as b
+import measure
+
+DOC = b.ROOT / "doc" / "BENCHMARKS.md"
+MARKS = ("<!-- table -->", "<!-- end of table -->")
+SIZES = (200, 2000)
+
+
+class Table:
+    """Rows of text, printed as they come."""
+
+    head = ("what", "postern", "against", "ratio")
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, ours, against="", ratio=None):
+        row = (what, ours, against, "" if ratio is None else f"{ratio:.2f}")
+        self.rows.append(row)
+        print(f"{row[0]:<58} {row[1]:>22}   {row[2]:<44} {row[3]:>6}", flush=True)
+
+    def markdown(self):
+        lines = ["| " + " | ".join(self.head) + " |", "|---|---|---|---|"]
+        return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in self.rows]) + "\n"
+
+
+def per_second(rate):
+    return f"{rate:,.0f}/s"
+
+
+def ms(times):
+    return f"{times[0]:.1f} / {times[1]:.1f} ms"
+
+
+def kb(size):
+    return f"{size} bytes" if size < 1000 else f"{size // 1000} kB"
+
+
+class Run:
+    def __init__(self, bed, quick):
+        self.bed = bed
+        self.quick = quick
+        self.table = Table()
+        self.rounds = 1 if quick else 3
+        self.peaks = []
+
+    def median(self, fn, *args):
+        """The median of some rounds of a measurement that gives one number or several."""
+        rounds = [fn(self.bed, *args) for _ in range(self.rounds)]
+        if not isinstance(rounds[0], tuple):
+            return statistics.median(rounds)
+        return tuple(statistics.median(column) for column in zip(*rounds))
+
+    def part_jabber_to_mail(self):
+        for host in ("Prosody",) if self.quick else b.HOSTS:
+            for size in SIZES:
+                self.jabber_to_mail(host, size)
+
+    def jabber_to_mail(self, host, size):
+        # What a host server holds for a slow component is bounded: the load stays well below.
+        count = 2000 if self.quick else 30000 if size < 1000 else 8000
+        what = f"Jabber to mail, {host}, {kb(size)}"
+        ours, mail, cpu, peak = self.median(measure.jabber_to_mail, host, count, size)
+        self.peaks.append(peak)
+        smtp = self.median(measure.smtp_limit, count, int(mail))
+        peer = measure.peer_to_mail(self.bed, host, 500 if self.quick else 5000, size)
+        route = self.median(measure.route_limit, host, count, size)
+        self.table.add(what, per_second(ours), f"smtp-source into the same sink: {per_second(smtp)}", ours / smtp)
+        self.table.add(what, per_second(ours), f"Python component, not durable: {per_second(peer)}", ours / peer)
+        self.table.add(what, per_second(ours), f"the host server alone: {per_second(route)}", ours / route)
+        self.table.add(what + ", processor time", f"{cpu * 1e6:.0f} us a message")
+
+    def part_mail_to_jabber(self):
+        for size in SIZES:
+            count = 1000 if self.quick else 20000
+            raw, ours, cpu, peak = self.median(measure.mail_to_jabber, "Prosody", count, size)
+            self.peaks.append(peak)
+            what = f"mail to Jabber, IMAP backlog, Prosody, {kb(size)}"
+            self.table.add(what, per_second(ours), f"bare IMAP reader: {per_second(raw)}", ours / raw)
+            self.table.add(what + ", processor time", f"{cpu * 1e6:.0f} us a mail")
+
+    def part_latency(self):
+        rate, time_s = 10, 2 if self.quick else 20
+        host = measure.host_latency(self.bed, "Prosody", rate, time_s)
+        ours = measure.latency_to_mail(self.bed, "Prosody", rate, time_s)
+        what = "latency at 10 a second, median / 99th percentile"
+        self.table.add(f"{what}, Jabber to mail", ms(ours), f"component to component by the host: {ms(host)}", ours[0] / host[0])
+        told, ours = measure.latency_to_jabber(self.bed, "Prosody", rate, time_s)
+        self.table.add(f"{what}, mail to Jabber", ms(ours), f"until IDLE tells of the mail: {ms(told)}",
+                       ours[0] / told[0])
+
+    def part_memory(self):
+        self.table.add("memory, idle", f"{measure.idle_memory(self.bed, 'Prosody'):.1f} MB")
+        if self.peaks:
+            self.table.add("memory, peak of the loads above", f"{max(self.peaks):.1f} MB")
+        count, batch = (4000, 2000) if self.quick else (100000, 20000)
+        waiting = measure.waiting_memory(self.bed, "Prosody", count, batch)
+        self.table.add(f"memory, {count:,} messages waiting for the relay", f"{waiting:.1f} MB")
+
+    def parts(self, only):
+        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_latency, self.part_memory):
+            if only in part.__name__:
+                part()
+
+
+def machine():
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    return f"{os.cpu_count()} cores of {model[1].strip() if model else platform.machine()}, {platform.system()} " \
+           f"{platform.release()}"
+
+
+def write(table):
+    text = DOC.read_text()
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    DOC.write_text(f"{before}{MARKS[0]}\n{machine()}.\n\n{table.markdown()}\n{MARKS[1]}{after}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="postern-bench-")
+    os.chmod(folder, 0o711)
+    bed = b.Bed(folder)
+    try:
+        run = Run(bed, options.quick)
+        print(machine())
+        run.parts(options.only)
+        if options.write:
+            write(run.table)
+    finally:
+        bed.stop()
+        b.shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

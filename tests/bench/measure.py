@@ -1,0 +1,175 @@
+"""The measurements, each a function of a bed that ends what it starts."""
+
+import statistics
+import subprocess
+import time
+
+import bed as b
+from servers.base import free_port, wait_until
+
+
+def mail_size(gateway, size):
+    """How large a message of that many bytes is as mail."""
+    stanza = (f"<message xmlns='jabber:client' from='u1@{b.LOAD}/bench' to='{b.TO_MAIL.replace('#', '1')}' id='1'>"
+              f"<body>{'x' * size}</body></message>")
+    return len(gateway.command("convert", "--to", "mail", stdin=stanza).stdout.encode())
+
+
+def to_sink(bed, host, sink, count, size, timeout_s):
+    """Messages a second, from the first stanza until the sink has them all."""
+    load = bed.writer(host, count, size, 0, b.TO_MAIL)
+    try:
+        start = load.wait("first", 10)[0]
+        return count / b.seconds(sink.wait(count, timeout_s) - start)
+    finally:
+        errors = load.stop()
+        assert errors == 0, f"{errors} messages came back as errors"
+
+
+def jabber_to_mail(bed, host, count, size):
+    """(messages a second, size of a mail, the gateway's processor seconds for a message, peak memory in MB)"""
+    sink = bed.sink()
+    gateway = bed.gateway(host, sink.port)
+    try:
+        cpu = gateway.cpu_s()
+        rate = to_sink(bed, host, sink, count, size, 120)
+        wait_until("an empty queue", lambda: gateway.waiting() == 0, 20)
+        return rate, mail_size(gateway, size), (gateway.cpu_s() - cpu) / count, gateway.status("VmHWM")
+    finally:
+        gateway.stop()
+        sink.stop()
+
+
+def peer_to_mail(bed, host, count, size):
+    sink = bed.sink()
+    peer = bed.peer(host, sink.port)
+    try:
+        return to_sink(bed, host, sink, count, size, 120)
+    finally:
+        peer.stop()
+        sink.stop()
+
+
+def smtp_limit(bed, count, size):
+    """Mails a second of smtp-source into the same sink over as many kept connections."""
+    sink = bed.sink()
+    try:
+        start = time.monotonic_ns()
+        subprocess.run(["/usr/sbin/smtp-source", "-d", "-s", str(b.CONNECTIONS), "-m", str(count), "-l", str(size),
+                        "-f", "bench@capulet.example", "-t", "r1@montague.example", f"127.0.0.1:{sink.port}"],
+                       check=True, timeout=120)
+        return count / b.seconds(sink.wait(count, 60) - start)
+    finally:
+        sink.stop()
+
+
+def route_limit(bed, host, count, size):
+    """Messages a second that the host server carries from one component to another."""
+    reader = bed.reader(host, count)
+    writer = bed.writer(host, count, size, 0, f"u#@{b.READER}")
+    try:
+        return count / b.seconds(reader.wait("count", 120)[1] - writer.wait("first", 10)[0])
+    finally:
+        writer.stop()
+        reader.stop()
+
+
+def mail_to_jabber(bed, host, count, size):
+    """(mails a second of a bare IMAP reader, of the gateway to a component, its processor seconds for a mail,
+    peak memory in MB)"""
+    bed.mailbox.fill(count, size)
+    bed.mailbox.read_all()  # the server's own index is made now
+    raw = bed.mailbox.read_all()
+    load = bed.reader(host, count)
+    gateway = bed.gateway(host, free_port())
+    try:
+        cpu = gateway.cpu_s()
+        took = load.wait("count", 180)[1] - gateway.watching_ns()
+        wait_until("an empty queue", lambda: gateway.waiting() == 0, 20)
+        return raw, count / b.seconds(took), (gateway.cpu_s() - cpu) / count, gateway.status("VmHWM")
+    finally:
+        gateway.stop()
+        load.stop()
+        bed.mailbox.empty()
+
+
+def milliseconds(times_ns):
+    """(median, 99th percentile)"""
+    ordered = sorted(times_ns)
+    return statistics.median(ordered) / 1e6, ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] / 1e6
+
+
+def host_latency(bed, host, rate, time_s):
+    """From one component's write to the other's read."""
+    reader = bed.reader(host, rate * time_s, "stamps")
+    writer = bed.writer(host, rate * time_s, 200, rate, f"u#@{b.READER}")
+    try:
+        reader.wait("count", time_s + 10)
+        return milliseconds([arrived - sent for arrived, sent in reader.stamps])
+    finally:
+        writer.stop()
+        reader.stop()
+
+
+def latency_to_mail(bed, host, rate, time_s):
+    """From the component's write to the whole mail at the sink."""
+    sink = b.StampSink()
+    gateway = bed.gateway(host, sink.port)
+    load = bed.writer(host, rate * time_s, 200, rate, b.TO_MAIL)
+    try:
+        wait_until("all at the sink", lambda: len(sink.stamps) >= rate * time_s, time_s + 10)
+        return milliseconds([arrived - sent for arrived, sent in sink.stamps])
+    finally:
+        load.stop()
+        gateway.stop()
+        sink.stop()
+
+
+def latency_to_jabber(bed, host, rate, time_s):
+    """((median, 99th percentile) from the APPEND of a mail until another client in IDLE is told of it, the same until
+    the message is at its component)"""
+    bed.mailbox.empty()
+    writer = bed.mailbox.login()
+    load = bed.reader(host, rate * time_s, "stamps")
+    gateway = bed.gateway(host, free_port())
+    idler = b.Idler(bed.mailbox)
+    written = []
+    try:
+        start = time.monotonic()
+        for number in range(rate * time_s):
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            written.append(time.monotonic_ns())
+            writer.append("INBOX", None, None, bed.mailbox.mail(number, 200, f"t={written[-1]};\r\n"))
+        wait_until("all at the component", lambda: len(load.stamps) >= rate * time_s, 20)
+        wait_until("the other client to be told", lambda: len(idler.told) >= rate * time_s, 20)
+        told = [at - sent for at, sent in zip(idler.told, written)]
+        return milliseconds(told), milliseconds([arrived - sent for arrived, sent in load.stamps])
+    finally:
+        idler.stop()
+        gateway.stop()
+        load.stop()
+        writer.logout()
+        bed.mailbox.empty()
+
+
+def idle_memory(bed, host):
+    gateway = bed.gateway(host, free_port())
+    try:
+        time.sleep(2)
+        return gateway.status("VmRSS")
+    finally:
+        gateway.stop()
+
+
+def waiting_memory(bed, host, count, batch):
+    """MB resident with so many messages waiting for a relay that is away."""
+    gateway = bed.gateway(host, free_port(), {"queue": {"retry_first": 3600}})
+    try:
+        for done in range(0, count, batch):
+            load = bed.writer(host, min(batch, count - done), 200, 0, b.TO_MAIL)
+            wait_until(f"{done + batch} in the queue", lambda: gateway.waiting() >= min(done + batch, count), 120, 0.2)
+            assert load.stop() == 0, "messages came back as errors"
+        time.sleep(2)
+        return gateway.status("VmRSS")
+    finally:
+        gateway.stop()
