@@ -7,7 +7,7 @@
  */
 #include "web/web.h"
 
-#include "base/log.h"
+#include "web/peers.h"
 #include "web/url.h"
 
 #include <errno.h>
@@ -17,6 +17,8 @@
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { HEADERS_MAX = 16 << 10, BODY_MAX = 1024, TIMEOUT_S = 60 };
+enum { HEADERS_MAX = 16 << 10, BODY_MAX = 1024, TIMEOUT_S = 60, BACKLOG = 128 };
 
 struct web {
     struct evhttp *http;
@@ -34,6 +36,7 @@ struct web {
     const struct keyed_key *key;
     web_find_fn *find;
     void *arg;
+    struct peers *peers;
     char *socket_path; /* removed at the end; NULL for TCP */
     struct web_request *requests;
 };
@@ -44,32 +47,50 @@ struct web_request {
     struct web_request *next, **at;
 };
 
-/* What a browser may show by itself; everything else is only downloaded. */
-static const char *const shown[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+/* The types that are told as they are; any other is bytes.  What is shown is what a browser can
+ * show without acting on it; everything else is only downloaded. */
+static const struct {
+    const char *type;
+    bool is_shown;
+} safe_types[] = {
+    {"image/png", true},        {"image/jpeg", true},        {"image/gif", true},
+    {"image/webp", true},       {"text/plain", true},        {"application/pdf", false},
+    {"application/zip", false}, {"application/gzip", false}, {"audio/mpeg", false},
+    {"audio/ogg", false},       {"video/mp4", false},        {"video/webm", false},
+};
 
 static void set_header(struct evhttp_request *request, const char *name, const char *value)
 {
     evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
 }
 
-static void set_common_headers(struct evhttp_request *request)
+static void set_common_headers(struct evhttp_request *request, const char *caching)
 {
     set_header(request, "X-Content-Type-Options", "nosniff");
     set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
     set_header(request, "Referrer-Policy", "no-referrer");
-    set_header(request, "Cache-Control", "private, max-age=3600");
+    set_header(request, "Cache-Control", caching);
     set_header(request, "X-Robots-Tag", "noindex");
 }
 
+static bool is_head(struct evhttp_request *request)
+{
+    return evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+}
+
+/* evhttp sends no body and no length of its own for HEAD. */
 static void reply_text(struct evhttp_request *request, int code, const char *reason,
                        const char *text)
 {
     struct evbuffer *body = evbuffer_new();
+    char len[24];
 
-    set_common_headers(request);
+    set_common_headers(request, "private, no-store");
     set_header(request, "Content-Type", "text/plain; charset=utf-8");
-    if (body)
-        evbuffer_add_printf(body, "%s\n", text);
+    snprintf(len, sizeof len, "%zu", body ? strlen(text) : 0);
+    set_header(request, "Content-Length", len);
+    if (body && !is_head(request))
+        evbuffer_add(body, text, strlen(text));
     evhttp_send_reply(request, code, reason, body);
     if (body)
         evbuffer_free(body);
@@ -77,7 +98,12 @@ static void reply_text(struct evhttp_request *request, int code, const char *rea
 
 static void reply_missing(struct evhttp_request *request)
 {
-    reply_text(request, 404, "Not Found", "There is nothing here.");
+    reply_text(request, 404, "Not Found", "There is nothing here.\n");
+}
+
+static void reply_busy(struct evhttp_request *request)
+{
+    reply_text(request, 503, "Service Unavailable", "Try again later.\n");
 }
 
 /* Requests. */
@@ -99,7 +125,10 @@ static const char *find_token(const char *path, size_t *len_out)
         return NULL;
     path += sizeof prefix - 1;
     *len_out = strcspn(path, "/");
-    return *len_out > 0 && *len_out < KEYED_TOKEN_SIZE ? path : NULL;
+    if (*len_out == 0 || *len_out >= KEYED_TOKEN_SIZE || path[*len_out] != '/')
+        return NULL;
+    /* The name is for people; the last of the path has to be one. */
+    return path[*len_out + 1] && !strchr(path + *len_out + 1, '/') ? path : NULL;
 }
 
 static void client_left(struct evhttp_connection *connection, void *arg)
@@ -132,24 +161,28 @@ static void handle(struct evhttp_request *request, void *arg)
     struct web *w = arg;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     size_t len = 0;
-    const char *token = uri ? find_token(evhttp_uri_get_path(uri), &len) : NULL;
+    enum evhttp_cmd_type command = evhttp_request_get_command(request);
+    const char *token = NULL;
     struct web_request *r;
     int64_t id;
 
+    peers_asked(w->peers, request);
+    if (uri && (command == EVHTTP_REQ_GET || command == EVHTTP_REQ_HEAD))
+        token = find_token(evhttp_uri_get_path(uri), &len);
     switch (token ? keyed_check(w->key, "file", token, len, clock_wall_s(w->clock), &id)
                   : KEYED_FORGED) {
     case KEYED_FORGED:
         reply_missing(request);
         return;
     case KEYED_EXPIRED:
-        reply_text(request, 410, "Gone", "This link has expired.");
+        reply_text(request, 410, "Gone", "This link has expired.\n");
         return;
     case KEYED_OK:
         break;
     }
     r = request_new(w, request);
     if (!r) {
-        reply_text(request, 503, "Service Unavailable", "Try again later.");
+        reply_busy(request);
         return;
     }
     w->find(r, id, w->arg);
@@ -157,101 +190,155 @@ static void handle(struct evhttp_request *request, void *arg)
 
 /* Answers. */
 
-static bool is_shown(const char *media_type)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof shown / sizeof shown[0]; i++)
-        if (strcasecmp(media_type, shown[i]) == 0)
-            return true;
-    return false;
-}
-
 /* RFC 6266 §4: the name in the extended form of RFC 8187, which every browser of today reads. */
-static void set_file_headers(struct evhttp_request *request, const struct web_file *file)
+static void set_disposition(struct evhttp_request *request, bool is_shown, const char *file_name)
 {
-    bool may_show = is_shown(file->media_type);
     struct arena *a = arena_new(64 << 10);
-    const char *name = a ? url_segment(a, file->name) : NULL;
-    const char *value;
+    const char *name = a && file_name ? url_segment(a, file_name) : NULL;
+    const char *value = NULL;
 
-    set_common_headers(request);
-    set_header(request, "Content-Type", may_show ? file->media_type : "application/octet-stream");
-    set_header(request, "Accept-Ranges", "bytes");
-    value =
-        name ? arena_printf(a, "%s; filename*=UTF-8''%s", may_show ? "inline" : "attachment", name)
-             : NULL;
+    if (name)
+        value =
+            arena_printf(a, "%s; filename*=UTF-8''%s", is_shown ? "inline" : "attachment", name);
     set_header(request, "Content-Disposition", value ? value : "attachment");
     arena_free(a);
 }
 
-/* A single range (RFC 9110 §14.1.2): 1 it is one, 0 there is none or more than one, -1 it cannot be
- * met. */
+static void set_file_headers(struct evhttp_request *request, const struct web_file *file)
+{
+    const char *type = "application/octet-stream";
+    size_t i, len = strcspn(file->media_type, "; \t");
+    bool is_shown = false;
+
+    for (i = 0; i < sizeof safe_types / sizeof safe_types[0]; i++) {
+        if (strlen(safe_types[i].type) == len &&
+            strncasecmp(file->media_type, safe_types[i].type, len) == 0) {
+            type = safe_types[i].type;
+            is_shown = safe_types[i].is_shown;
+        }
+    }
+    set_common_headers(request, "private, max-age=3600");
+    set_header(request, "Content-Type",
+               strcmp(type, "text/plain") == 0 ? "text/plain; charset=utf-8" : type);
+    set_header(request, "Accept-Ranges", "bytes");
+    set_disposition(request, is_shown, file->name);
+}
+
+/* Digits up to *end; -1: none.  What is too large for a number is larger than any file. */
+static int64_t read_digits(const char *text, const char **end)
+{
+    int64_t value = 0;
+    size_t n = strspn(text, "0123456789"), i;
+
+    for (i = 0; i < n; i++)
+        value = value > INT64_MAX / 10 - 1 ? INT64_MAX / 10 : value * 10 + (text[i] - '0');
+    *end = text + n;
+    return n > 0 ? value : -1;
+}
+
+/* A single range (RFC 9110 §14.1.2): 1 it is one; 0 there is none, or more than one, or it is none
+ * by its form, which is as if there were none; -1 it cannot be met. */
 static int read_range(const char *text, int64_t size, int64_t *first_out, int64_t *count_out)
 {
-    int64_t first = -1, last = -1;
-    char *end;
+    int64_t first, last;
 
-    if (!text || strncmp(text, "bytes=", 6) != 0 || strchr(text, ','))
+    if (!text || strncasecmp(text, "bytes=", 6) != 0)
         return 0;
-    text += 6;
-    if (*text >= '0' && *text <= '9')
-        first = strtoll(text, &end, 10);
-    else
-        end = (char *)(uintptr_t)text;
-    if (*end++ != '-')
+    first = read_digits(text + 6, &text);
+    if (*text++ != '-')
         return 0;
-    if (*end >= '0' && *end <= '9')
-        last = strtoll(end, &end, 10);
-    if (*end || (first < 0 && last < 0))
+    last = read_digits(text, &text);
+    if (*text || (first < 0 && last < 0) || (first >= 0 && last >= 0 && last < first))
         return 0;
     if (first < 0) { /* the last so many bytes */
+        if (last == 0 || size == 0)
+            return -1;
         first = last < size ? size - last : 0;
         last = size - 1;
     }
+    if (first >= size)
+        return -1;
     if (last < 0 || last >= size)
         last = size - 1;
-    if (first >= size || first > last)
-        return -1;
     *first_out = first;
     *count_out = last - first + 1;
     return 1;
 }
 
-static void send_bytes(struct evhttp_request *request, int fd, int64_t size)
+/* Without a validator of ours an If-Range cannot hold (RFC 9110 §13.1.5), and a range is GET's. */
+static const char *asked_range(struct evhttp_request *request)
 {
-    const char *range = evhttp_find_header(evhttp_request_get_input_headers(request), "Range");
-    struct evbuffer *body = evbuffer_new();
-    int64_t first = 0, count = size;
-    char text[96];
-    int r = read_range(range, size, &first, &count);
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
 
-    if (!body || r < 0) {
+    if (is_head(request) || evhttp_find_header(headers, "If-Range"))
+        return NULL;
+    return evhttp_find_header(headers, "Range");
+}
+
+/* The part of the file as a body that the kernel sends from the file; takes fd.  NULL: memory. */
+static struct evbuffer *file_body(int fd, int64_t first, int64_t count)
+{
+    struct evbuffer *body = evbuffer_new();
+    struct evbuffer_file_segment *segment;
+    int r = -1;
+
+    /* sendfile: otherwise the file would be mapped. */
+    if (body)
+        evbuffer_set_flags(body, EVBUFFER_FLAG_DRAINS_TO_FD);
+    segment = body ? evbuffer_file_segment_new(fd, first, count, EVBUF_FS_CLOSE_ON_FREE) : NULL;
+    if (!segment) {
         close(fd);
-        snprintf(text, sizeof text, "bytes */%" PRId64, size);
-        set_header(request, "Content-Range", text);
-        evhttp_send_reply(request, body ? 416 : 503, body ? "Range Not Satisfiable" : "Busy", NULL);
-        if (body)
-            evbuffer_free(body);
+    } else {
+        r = evbuffer_add_file_segment(body, segment, 0, count);
+        evbuffer_file_segment_free(segment); /* the body keeps it, and fd with it */
+    }
+    if (r < 0 && body) {
+        evbuffer_free(body);
+        body = NULL;
+    }
+    return body;
+}
+
+/* Takes fd. */
+static void send_bytes(struct evhttp_request *request, const struct web_file *file, int fd,
+                       int64_t size)
+{
+    struct evbuffer *body = NULL;
+    int64_t first = 0, count = size;
+    int r = read_range(asked_range(request), size, &first, &count);
+    char text[96];
+
+    if (r < 0 || count == 0 || is_head(request))
+        close(fd);
+    else if (!(body = file_body(fd, first, count))) {
+        reply_busy(request);
         return;
     }
-    if (r > 0) {
+    set_file_headers(request, file);
+    if (r < 0)
+        snprintf(text, sizeof text, "bytes */%" PRId64, size);
+    else
         snprintf(text, sizeof text, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first,
                  first + count - 1, size);
+    if (r != 0)
         set_header(request, "Content-Range", text);
-    }
-    snprintf(text, sizeof text, "%" PRId64, count);
+    snprintf(text, sizeof text, "%" PRId64, r < 0 ? 0 : count);
     set_header(request, "Content-Length", text);
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD || count == 0 ||
-        evbuffer_add_file(body, fd, first, count) < 0)
-        close(fd);
-    evhttp_send_reply(request, r > 0 ? 206 : 200, r > 0 ? "Partial Content" : "OK", body);
-    evbuffer_free(body);
+    evhttp_send_reply(request,
+                      r < 0   ? 416
+                      : r > 0 ? 206
+                              : 200,
+                      r < 0   ? "Range Not Satisfiable"
+                      : r > 0 ? "Partial Content"
+                              : "OK",
+                      body);
+    if (body)
+        evbuffer_free(body);
 }
 
 static void answer(struct evhttp_request *request, const struct web_file *file)
 {
-    int fd = file ? open(file->path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = file ? open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -260,8 +347,7 @@ static void answer(struct evhttp_request *request, const struct web_file *file)
         reply_missing(request);
         return;
     }
-    set_file_headers(request, file);
-    send_bytes(request, fd, st.st_size);
+    send_bytes(request, file, fd, st.st_size);
 }
 
 void web_answer(struct web_request *r, const struct web_file *file)
@@ -275,48 +361,118 @@ void web_answer(struct web_request *r, const struct web_file *file)
 
 /* Listening. */
 
-static int listen_unix(struct web *w, struct loop *loop, const char *path, struct err *e)
+static int say_in_use(const struct conf_endpoint *at, int error, struct err *e)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    struct evconnlistener *listener;
+    if (error == EADDRINUSE)
+        return err_set(e, ERR_PERMANENT, "web.listen: %s is in use by another program", at->text);
+    if (error == EADDRNOTAVAIL)
+        return err_set(e, ERR_PERMANENT, "web.listen: %s is not an address of this machine",
+                       at->text);
+    return err_set(e, ERR_PERMANENT, "web.listen: %s cannot be listened on: %s", at->text,
+                   strerror(error));
+}
+
+/* A socket that is bound and listens; -1 with errno. */
+static int listen_at(int family, const struct sockaddr *address, socklen_t len)
+{
+    int error, one = 1, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    /* A restart must not wait for the connections of before. */
+    if (family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Removes a socket that a run which ended badly has left, and nothing else: no file, and no socket
+ * that somebody listens on. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+    struct stat st;
+    int r, fd;
+
+    if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    r = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    if (r < 0 && errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    close(fd);
+}
+
+static int listen_unix(struct web *w, const struct conf_endpoint *at, struct err *e)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
 
-    if (strlen(path) >= sizeof at.sun_path)
-        return err_set(e, ERR_PERMANENT, "web.listen: the path %s is too long for a socket", path);
-    strcpy(at.sun_path, path);
-    unlink(path); /* left by a run that ended badly */
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 128) < 0) {
-        err_set(e, ERR_PERMANENT, "web.listen: %s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    if (strlen(at->path) >= sizeof address.sun_path)
+        return err_set(e, ERR_PERMANENT, "web.listen: the path %s is too long for a socket",
+                       at->path);
+    memcpy(address.sun_path, at->path, strlen(at->path) + 1);
+    remove_stale(&address);
+    fd = listen_at(AF_UNIX, (struct sockaddr *)&address, sizeof address);
+    if (fd < 0)
+        return say_in_use(at, errno, e);
+    w->socket_path = strdup(at->path);
+    if (w->socket_path)
+        return fd;
+    close(fd);
+    unlink(at->path);
+    return err_memory(e);
+}
+
+static int listen_tcp(const struct conf_endpoint *at, struct err *e)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *list, *i;
+    char port[16];
+    int r, fd = -1;
+
+    snprintf(port, sizeof port, "%u", at->port);
+    r = getaddrinfo(at->host, port, &hints, &list);
+    if (r != 0)
+        return err_set(e, ERR_PERMANENT, "web.listen: %s is no address: %s", at->text,
+                       gai_strerror(r));
+    for (i = list; i && fd < 0; i = i->ai_next)
+        fd = listen_at(i->ai_family, i->ai_addr, i->ai_addrlen);
+    r = errno;
+    freeaddrinfo(list);
+    return fd < 0 ? say_in_use(at, r, e) : fd;
+}
+
+static int start_listening(struct web *w, struct loop *loop, const struct conf_endpoint *at,
+                           struct err *e)
+{
+    int fd = at->path ? listen_unix(w, at, e) : listen_tcp(at, e);
+    struct evconnlistener *listener;
+
+    if (fd < 0)
         return -1;
-    }
-    listener = evconnlistener_new(loop_base(loop), NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd);
-    if (!listener || !evhttp_bind_listener(w->http, listener)) {
+    listener = evconnlistener_new(loop_base(loop), NULL, NULL,
+                                  LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!listener) {
         close(fd);
         return err_memory(e);
     }
-    w->socket_path = strdup(path);
-    return 0;
-}
-
-static int listen_tcp(struct web *w, const struct conf_endpoint *at, struct err *e)
-{
-    if (evhttp_bind_socket(w->http, at->host, (ev_uint16_t)at->port) == 0)
-        return 0;
-    return err_set(
-        e, ERR_PERMANENT,
-        "web.listen: %s cannot be listened on: %s; another program has it, or the address "
-        "is not this machine's",
-        at->text, strerror(errno));
+    if (!evhttp_bind_listener(w->http, listener)) {
+        evconnlistener_free(listener);
+        return err_memory(e);
+    }
+    w->peers = peers_new(loop, w->clock, w->http, listener);
+    return w->peers ? 0 : err_memory(e);
 }
 
 struct web *web_new(struct loop *loop, const struct clock *clock, const struct conf_endpoint *at,
                     const struct keyed_key *key, web_find_fn *find, void *arg, struct err *e)
 {
     struct web *w = calloc(1, sizeof *w);
-    int r;
 
     if (!w || !(w->http = evhttp_new(loop_base(loop)))) {
         free(w);
@@ -330,10 +486,13 @@ struct web *web_new(struct loop *loop, const struct clock *clock, const struct c
     evhttp_set_max_headers_size(w->http, HEADERS_MAX);
     evhttp_set_max_body_size(w->http, BODY_MAX);
     evhttp_set_timeout(w->http, TIMEOUT_S);
-    evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    /* All of them, so that the answer is ours and the same. */
+    evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+                                            EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                            EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                            EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(w->http, handle, w);
-    r = at->path ? listen_unix(w, loop, at->path, e) : listen_tcp(w, at, e);
-    if (r < 0) {
+    if (start_listening(w, loop, at, e) < 0) {
         web_free(w);
         return NULL;
     }
@@ -342,11 +501,18 @@ struct web *web_new(struct loop *loop, const struct clock *clock, const struct c
 
 void web_free(struct web *w)
 {
+    struct web_request *r;
+
     if (!w)
         return;
-    while (w->requests)
-        request_free(w->requests);
+    while ((r = w->requests)) {
+        /* evhttp_free closes the connections, and would tell a request that is gone. */
+        if (r->request)
+            evhttp_connection_set_closecb(evhttp_request_get_connection(r->request), NULL, NULL);
+        request_free(r);
+    }
     evhttp_free(w->http);
+    peers_free(w->peers);
     if (w->socket_path)
         unlink(w->socket_path);
     free(w->socket_path);
