@@ -200,6 +200,7 @@ struct piece {
     unsigned runs;
     bool waits; /* for scene->go, so that the others come into one group */
     bool ignores_failure;
+    bool breaks; /* its first run meets a full disk, before the commit */
     enum err_class told;
 };
 
@@ -244,19 +245,23 @@ static int put(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct piece *p = (struct piece *)work;
     /* More than the cache holds in all, so that a full disk shows before the commit too. */
-    static const char content[300000];
+    static const char content[4 << 20];
     struct queue_item item = {.recipient = "romeo@example.net", .last_error = ""};
     struct queue_message m = {.id = p->id,
                               .kind = QUEUE_MAIL_OUT,
                               .sender = "",
                               .origin = "jabber",
                               .content = content,
-                              .content_len = sizeof content,
+                              .content_len = p->breaks ? sizeof content : 300000,
                               .items = &item,
                               .item_count = 1};
 
     if (p->waits && p->runs == 0)
         sem_wait(&p->scene->go);
+    if (p->breaks && p->runs == 0) {
+        atomic_store(&p->scene->layer.failures_left, 1);
+        atomic_store(&p->scene->layer.write_code, SQLITE_FULL);
+    }
     p->runs++;
     return queue_put(txn, &m, e) < 0 && !p->ignores_failure ? -1 : 0;
 }
@@ -364,6 +369,21 @@ static void one_failed_commit_is_made_good(void **state)
         again += pieces[i].runs == 2;
     assert_int_equal(again, PIECES - 1);
     assert_int_equal(count_whole(s), PIECES - 1);
+}
+
+/* SQLite undoes the transaction in the middle of it, and the run() whose call failed goes on as if
+ * nothing had been: what comes after it must not be written outside of a transaction. */
+static void a_transaction_that_is_undone_is_begun_anew(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[PIECES] = {0};
+
+    pieces[5].breaks = pieces[5].ignores_failure = true;
+    submit_all(s, pieces);
+    assert_true(atomic_load(&s->layer.failures_left) <= 0); /* the cache did spill */
+    assert_int_equal(s->failed, 0);
+    assert_int_equal(pieces[5].runs, 2);
+    assert_int_equal(count_whole(s), PIECES);
 }
 
 /* A command holds the lock for a while: the work waits, and is done. */
@@ -491,6 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(a_broken_disk_is_told_and_nothing_is_half_there),
         SCENE(one_failed_commit_is_made_good),
+        SCENE(a_transaction_that_is_undone_is_begun_anew),
         SCENE(a_lock_is_waited_for),
         SCENE(a_foreign_change_is_noticed_once),
         SCENE(wrong_uses_are_refused),
