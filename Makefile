@@ -99,9 +99,9 @@ check-san:
 THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_imap_watch test_store
 
 # How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: postern $(BENCH_TOOLS)
 	POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' BENCH_TOOLS=$(CURDIR)/$(BUILD)/bench $(PYTHON) tests/bench/bench.py $(BENCH)

@@ -1,10 +1,8 @@
 /*
  * store_speed: rows a second through the store's writer, for pairs of put and remove.
  *
- * Build and run, after `make`:
- *   cc -O2 -I. -pthread -D_DEFAULT_SOURCE -o build/store_speed tests/bench/store_speed.c \
- *      build/libpostern.a $(pkg-config --libs libevent libevent_pthreads libcrypto sqlite3)
- *   build/store_speed FOLDER WAITING MESSAGES [link] [BACKLOG]
+ * Built by `make bench`, which does not run it:
+ *   build/bench/store_speed FOLDER WAITING MESSAGES [link] [BACKLOG]
  * WAITING pieces of work are under way at any time.  Each puts a message of 1 kB with one recipient
  * (and, with "link", a link), then removes it.  BACKLOG messages lie in the queue meanwhile.  A row
  * is one message put or removed.
