@@ -15,6 +15,8 @@ static const struct report_recipient *failed_from(const struct report_recipient 
 
 bool bounce_is_failure(const struct letter *letter)
 {
+    if (letter->report && letter->report->disposition != DISPOSITION_NONE)
+        return false;
     if (letter->report && letter->report->recipients)
         return failed_from(letter->report->recipients) != NULL;
     return letter->reverse_path && letter->reverse_path[0] == '\0';

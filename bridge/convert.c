@@ -15,8 +15,10 @@
 #include "bridge/threading.h"
 #include "component/parser.h"
 #include "component/stream.h"
+#include "mapping/mdn_write.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
+#include "mapping/receipts.h"
 #include "mapping/report_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_read.h"
@@ -82,18 +84,32 @@ static void print_node(const struct xml_node *node)
     buf_clear(&b);
 }
 
-static void print_envelope(const char *reverse_path, const struct party *recipients)
+/* With the parameters of RFC 3461, as they go to a relay that offers DSN. */
+static void print_envelope(const struct conversion *c, const char *reverse_path,
+                           const struct letter *letter)
 {
+    unsigned notify = receipts_notify(&letter->wishes);
+    bool has_request = receipts_has_request(notify);
     const struct party *r;
+    char id[ID_TEXT_SIZE];
     struct buf b;
 
-    printf("MAIL FROM:<%s>\r\n", reverse_path);
-    for (r = recipients; r; r = r->next) {
-        if (r->is_jabber)
+    printf("MAIL FROM:<%s>", reverse_path);
+    if (has_request)
+        printf(" RET=HDRS ENVID=%s", id_format(c->id, id));
+    fputs("\r\n", stdout);
+    for (r = letter->recipients; r; r = r->next) {
+        const char *address = addr_text(c->arena, &r->mail);
+
+        if (r->is_jabber || !address)
             continue;
         buf_init(&b, 4096);
-        addr_write(&b, &r->mail);
-        printf("RCPT TO:<%s>\r\n", b.data);
+        receipts_notify_text(&b, notify);
+        if (has_request) {
+            buf_adds(&b, " ORCPT=rfc822;");
+            receipts_xtext(&b, address);
+        }
+        printf("RCPT TO:<%s>%s\r\n", address, buf_failed(&b) ? "" : b.data);
         buf_clear(&b);
     }
     fputs("\r\n", stdout);
@@ -147,12 +163,14 @@ static int write_letter(struct conversion *c, struct letter *letter)
         arena_printf(c->arena, "%s@%s", id_format(c->id, id), address_map_mail_domain(c->ctx.map));
     if (!letter->message_id || !reverse_path)
         return EX_TEMPFAIL;
+    if (letter->wishes.displayed || letter->wishes.markable)
+        letter->wishes.disposition_to = reverse_path;
     buf_init(&out, (size_t)64 << 20);
     if (mime_write(&c->ctx, letter, &out, &e) < 0) {
         status = command_fail(&e, EX_DATAERR);
     } else {
         if (c->has_envelope)
-            print_envelope(reverse_path, letter->recipients);
+            print_envelope(c, reverse_path, letter);
         status = print_mail(&out);
     }
     buf_clear(&out);
@@ -199,6 +217,34 @@ static int write_report(struct conversion *c, const struct xml_node *stanza)
     return status;
 }
 
+/* A receipt from the Jabber user, as it would go to the mail's sender who asked for one. */
+static int write_notice(struct conversion *c, const struct letter *letter)
+{
+    struct mdn_input in = {.id = c->id, .name = letter->from.name};
+    struct buf out;
+    struct err e;
+    int status;
+
+    if (letter->notice_kind != NOTICE_DISPLAYED) {
+        fputs("postern: mail has no use for this receipt\n", stderr);
+        return EX_OK;
+    }
+    in.to = addr_text(c->arena, &letter->recipients->mail);
+    in.recipient = addr_text(c->arena, &letter->from.mail);
+    if (!in.to || !in.recipient)
+        return EX_TEMPFAIL;
+    buf_init(&out, 1 << 20);
+    if (mdn_write(&c->ctx, &in, &out, &e) < 0) {
+        status = command_fail(&e, EX_DATAERR);
+    } else {
+        if (c->has_envelope)
+            printf("MAIL FROM:<>\r\nRCPT TO:<%s> NOTIFY=NEVER\r\n\r\n", in.to);
+        status = print_mail(&out);
+    }
+    buf_clear(&out);
+    return status;
+}
+
 static int to_mail(struct conversion *c)
 {
     const struct parser_limits limits = {.stanza_bytes = STANZA_MAX, .depth = 64, .attributes = 64};
@@ -221,6 +267,8 @@ static int to_mail(struct conversion *c)
     switch (stanza_read(&c->ctx, c->arena, stanza, &letter, &error)) {
     case STANZA_LETTER:
         return write_letter(c, letter);
+    case STANZA_NOTICE:
+        return write_notice(c, letter);
     case STANZA_IGNORE:
         fputs("postern: nothing in this message is for mail\n", stderr);
         return EX_OK;
@@ -291,20 +339,27 @@ static const char *contact_of(struct conversion *c, const char *address)
     return jid_bare(c->arena, &jid);
 }
 
+/* What can be known of the message without the gateway's memory. */
+static void fill_link(struct conversion *c, const struct letter *letter, const struct party *to,
+                      struct link *link)
+{
+    if (to && to->jid.domain)
+        link->jid = jid_bare(c->arena, &to->jid);
+    if (to && reverse_path_is_form(to->mail.local)) {
+        size_t n = strcspn(to->mail.local + 2, ".");
+
+        link->stanza_id = arena_strndup(c->arena, to->mail.local + 2, n);
+    }
+    fill_original(c, letter, link);
+}
+
 /* One error for each failed recipient that the report names. */
 static int write_errors(struct conversion *c, const struct letter *letter, const struct party *to)
 {
     const struct report_recipient *r = bounce_recipient(letter, NULL);
     struct link link = {0};
 
-    if (to && to->jid.domain)
-        link.jid = jid_bare(c->arena, &to->jid);
-    if (to && reverse_path_is_form(to->mail.local)) {
-        size_t n = strcspn(to->mail.local + 2, ".");
-
-        link.stanza_id = arena_strndup(c->arena, to->mail.local + 2, n);
-    }
-    fill_original(c, letter, &link);
+    fill_link(c, letter, to, &link);
     do {
         struct jabber_error error;
         const char *address = r ? r->address : NULL, *text;
@@ -319,6 +374,45 @@ static int write_errors(struct conversion *c, const struct letter *letter, const
         for (r = r ? r->next : NULL; r && r->action != REPORT_FAILED; r = r->next)
             ;
     } while (r);
+    return EX_OK;
+}
+
+static int write_notice_stanza(struct conversion *c, const struct link *link, enum notice_kind kind)
+{
+    static const struct receipt_forms all = {true, true, true};
+    struct xml_node *stanza;
+
+    if (kind == NOTICE_NONE)
+        return EX_OK;
+    if (!link->contact || !link->jid) {
+        fputs("postern: the report does not tell which message it is about\n", stderr);
+        return EX_DATAERR;
+    }
+    stanza = receipts_notice(c->arena, link->contact, link->jid, link->stanza_id, kind, &all);
+    if (!stanza)
+        return EX_TEMPFAIL;
+    print_node(stanza);
+    return EX_OK;
+}
+
+/* A report that nothing failed: the receipt for each recipient, as if all had been asked for. */
+static int write_notices(struct conversion *c, const struct letter *letter, const struct party *to)
+{
+    const struct report *report = letter->report;
+    const struct report_recipient *r;
+    struct link link = {0};
+    int status;
+
+    fill_link(c, letter, to, &link);
+    link.contact = contact_of(c, report->disposition_recipient);
+    if (report->disposition != DISPOSITION_NONE)
+        return write_notice_stanza(c, &link, receipts_of_disposition(report->disposition));
+    for (r = report->recipients; r; r = r->next) {
+        link.contact = contact_of(c, r->address);
+        status = write_notice_stanza(c, &link, receipts_of_action(r->action));
+        if (status != EX_OK)
+            return status;
+    }
     return EX_OK;
 }
 
@@ -366,6 +460,8 @@ static int to_jabber(struct conversion *c)
                                     reverse_path_is_form(letter->recipients->mail.local)));
     if (is_bounce)
         return write_errors(c, letter, letter->recipients);
+    if (letter->report)
+        return write_notices(c, letter, letter->recipients);
     if (!letter->recipients) {
         fprintf(stderr, "postern: the mail names nobody at %s: say --recipient ADDRESS\n",
                 address_map_mail_domain(c->ctx.map));

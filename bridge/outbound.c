@@ -465,6 +465,7 @@ static void accept_stanza(struct acceptance *a)
             return;
         }
         break;
+    case STANZA_NOTICE:
     case STANZA_IGNORE:
         break;
     case STANZA_REFUSED:

@@ -48,7 +48,8 @@ static bool is_noise(const struct body *b, const struct part *p)
     return part_is(p, "application/applefile") || part_is(p, "text/x-amp-html") ||
            part_is(p, "text/watch-html") ||
            (b->is_report && (part_is(p, "message/delivery-status") ||
-                             part_is(p, "message/global-delivery-status")));
+                             part_is(p, "message/global-delivery-status") ||
+                             part_is(p, "message/disposition-notification")));
 }
 
 static int add_text(struct body *b, const char *text)

@@ -91,6 +91,7 @@ struct report { /* what a delivery report says (RFC 3464), or a bounce in anothe
     const char *reporting_mta;
     enum disposition
         disposition; /* of a message disposition notification; recipients is empty then */
+    const char *disposition_recipient; /* whose program sent it; NULL: not said */
 };
 
 /* Receipts asked for (XEP-0022, XEP-0184, XEP-0333; RFC 3461, RFC 8098). */

@@ -15,6 +15,7 @@
 #include "mapping/mime_check.h"
 #include "mapping/part_walk.h"
 #include "mapping/people_read.h"
+#include "mapping/receipts.h"
 #include "mapping/report_read.h"
 
 enum { SUBJECT_MAX = 500, REFERENCES_MAX = 100, LIST_ID_MAX = 200, DAY_S = 86400 };
@@ -163,7 +164,8 @@ int mime_read(const struct context *ctx, struct arena *a, const char *mail, size
     if (people_read(ctx, l, &h, envelope, e) < 0)
         return -1;
     read_dates(ctx, l, &h);
-    if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0)
+    if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0 ||
+        receipts_read_mail(l, &h) < 0)
         return err_memory(e);
     if (read_content(ctx, l, &h, mail, len, e) < 0)
         return -1;

@@ -251,6 +251,28 @@ static void write_auto_submitted(struct writing *w)
         buf_adds(w->out, "Auto-Submitted: auto-generated\r\n");
 }
 
+/* RFC 8098 §2.1 */
+static void write_disposition_to(struct writing *w)
+{
+    const char *text = w->letter->wishes.disposition_to;
+    struct arena *a;
+    struct addr to;
+    struct err e;
+    struct header h;
+
+    if (!text)
+        return;
+    a = arena_new(8192);
+    if (!a) {
+        w->out->failed = true;
+    } else if (addr_parse(a, text, &to, &e) == 0) {
+        header_begin(&h, w->out, "Disposition-Notification-To");
+        header_mailbox(&h, NULL, &to, false);
+        header_end(&h);
+    }
+    arena_free(a);
+}
+
 static void write_claimed_from(struct writing *w)
 {
     write_people(w, "X-Jabber-Envelope-From", w->letter->claimed_from, TO);
@@ -290,10 +312,21 @@ static void write_jabber_id(struct writing *w)
 static void write_header(struct writing *w)
 {
     static void (*const fields[])(struct writing *) = {
-        write_resent,       write_date,       write_from,    write_to,
-        write_cc,           write_reply_to,   write_subject, write_message_id,
-        write_in_reply_to,  write_references, write_expires, write_auto_submitted,
-        write_claimed_from, write_jabber_id,
+        write_resent,
+        write_date,
+        write_from,
+        write_to,
+        write_cc,
+        write_reply_to,
+        write_subject,
+        write_message_id,
+        write_in_reply_to,
+        write_references,
+        write_expires,
+        write_auto_submitted,
+        write_disposition_to,
+        write_claimed_from,
+        write_jabber_id,
     };
     size_t i;
 

@@ -19,8 +19,9 @@
 #define NS_FALLBACK     "urn:xmpp:fallback:0"
 #define NS_FALLBACK_OLD "urn:xmpp:feature-fallback:0" /* XEP-0428 before 0.2 */
 #define NS_NICK         "http://jabber.org/protocol/nick"
-#define NS_RECEIPTS     "urn:xmpp:receipts"       /* XEP-0184 */
-#define NS_MARKERS      "urn:xmpp:chat-markers:0" /* XEP-0333 */
+#define NS_RECEIPTS     "urn:xmpp:receipts"              /* XEP-0184 */
+#define NS_MARKERS      "urn:xmpp:chat-markers:0"        /* XEP-0333 */
+#define NS_AMP          "http://jabber.org/protocol/amp" /* XEP-0079 */
 #define NS_CHATSTATES   "http://jabber.org/protocol/chatstates"
 #define NS_HINTS        "urn:xmpp:hints"
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"

@@ -13,6 +13,7 @@
 #include "mapping/body_read.h"
 #include "mapping/bounce_text.h"
 #include "mapping/header_addr.h"
+#include "mapping/mdn_read.h"
 
 enum { FIELD_MAX = 500, ORIGINAL_MAX = 256 << 10 };
 
@@ -273,7 +274,10 @@ int report_read(struct letter *l, const struct mail_header *h, const struct part
 
     static const char *const types[] = {"message/delivery-status", "message/global-delivery-status",
                                         NULL};
+    static const char *const mdn_types[] = {"message/disposition-notification",
+                                            "message/global-disposition-notification", NULL};
     const struct part *status = find_part(tree->root, types);
+    const struct part *mdn = find_part(tree->root, mdn_types);
     struct report *report = arena_alloc(l->arena, sizeof *report);
     struct bounce_hints hints = {
         .subject = l->subject, .letter = l, .sure = header_read_get(h, "X-Failed-Recipients")};
@@ -281,6 +285,15 @@ int report_read(struct letter *l, const struct mail_header *h, const struct part
     *out = NULL;
     if (!report || (status && read_delivery_status(l, status, report) < 0))
         return err_memory(e);
+    if (!status && mdn && part_is(tree->root, "multipart/report") &&
+        mdn_read(l->arena, mdn, report) < 0)
+        return err_memory(e);
+    if (report->disposition != DISPOSITION_NONE) {
+        if (read_returned(l, tree, "", report) < 0)
+            return err_memory(e);
+        *out = report;
+        return 0;
+    }
     if (!report->recipients && !status && !is_from_system(l) && !hints.sure &&
         !bounce_text_is_subject(l->subject) && !(l->reverse_path && !*l->reverse_path))
         return 0; /* most mail: nothing here is a bounce */

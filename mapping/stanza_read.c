@@ -13,10 +13,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mapping/amp.h"
 #include "mapping/envelope.h"
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
+#include "mapping/receipts.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 
@@ -191,8 +193,26 @@ static enum stanza_verdict read_expire(struct reading *r, const struct xml_node 
         return refuse(r, "not-acceptable",
                       "The time that jabber:x:expire gives the message was over when it arrived; "
                       "it was not sent.");
-    r->letter->expires_s = start + seconds;
+    if (r->letter->expires_s == 0 || start + seconds <= r->letter->expires_s) {
+        r->letter->expires_s = start + seconds;
+        r->letter->expiry_action = EXPIRY_EVENT;
+    }
     return STANZA_LETTER;
+}
+
+/* XEP-0079.  Whether its time is over already is for the caller, who knows what was asked then. */
+static enum stanza_verdict read_amp(struct reading *r, const struct xml_node *node)
+{
+    switch (amp_read(r->letter, node)) {
+    case AMP_OK:
+        return STANZA_LETTER;
+    case AMP_BAD_VALUE:
+        return refuse(r, "bad-request",
+                      "A rule expire-at of the message has no time or no action that is known.");
+    case AMP_MEMORY:
+        break;
+    }
+    return STANZA_FAILED;
 }
 
 /* The oldest stamp is the time of writing. */
@@ -250,6 +270,13 @@ static enum stanza_verdict read_signal(struct reading *r, const struct xml_node 
     return STANZA_LETTER;
 }
 
+/* What is asked about this message, or told of an earlier one. */
+static enum stanza_verdict read_receipts(struct reading *r, const struct xml_node *node)
+{
+    r->is_signal = true;
+    return receipts_read(r->letter, node) < 0 ? STANZA_FAILED : STANZA_LETTER;
+}
+
 static enum stanza_verdict read_omemo(struct reading *r, const struct xml_node *node)
 {
     if (!xml_child(node, NULL, "payload"))
@@ -289,14 +316,15 @@ static const struct reader {
     {NS_ENVELOPE, "x", read_envelope},
     {NS_X_OOB, "x", read_oob},
     {NS_X_EXPIRE, "x", read_expire},
+    {NS_AMP, "amp", read_amp},
     {NS_X_DELAY, "x", read_delay},
     {NS_DELAY, "delay", read_delay},
     {NS_REPLY, "reply", read_reply},
     {NS_NICK, "nick", read_nick},
     {NS_SID, "origin-id", read_origin_id},
-    {NS_X_EVENT, "x", read_signal},
-    {NS_RECEIPTS, NULL, read_signal},
-    {NS_MARKERS, NULL, read_signal},
+    {NS_X_EVENT, "x", read_receipts},
+    {NS_RECEIPTS, NULL, read_receipts},
+    {NS_MARKERS, NULL, read_receipts},
     {NS_CHATSTATES, NULL, read_signal},
     {NS_HINTS, NULL, read_signal},
     {NS_PUBSUB_EVENT, "event", read_signal},
@@ -497,6 +525,8 @@ static enum stanza_verdict check_content(struct reading *r)
                                    r->cipher));
     if (l->text || l->subject || l->attachments)
         return STANZA_LETTER;
+    if (receipts_is_notice(l) && l->recipients)
+        return STANZA_NOTICE;
     if (r->is_signal)
         return STANZA_IGNORE;
     return refuse(r, "bad-request",
@@ -537,7 +567,9 @@ enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a,
             return STANZA_FAILED;
     }
     verdict = read_message(&r);
-    if (verdict == STANZA_LETTER)
+    if (!r.letter->stanza_id) /* a receipt could not say what it is for */
+        r.letter->wishes = (struct wishes){0};
+    if (verdict == STANZA_LETTER || verdict == STANZA_NOTICE)
         *out = r.letter;
     return verdict;
 }

@@ -8,9 +8,11 @@
 
 #include <string.h>
 
+#include "mapping/amp.h"
 #include "mapping/envelope.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
+#include "mapping/receipts.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 
@@ -296,15 +298,25 @@ static int write_envelope(struct writing *w)
     return w->has_envelope ? envelope_write(w->a, w->letter, w->stanza) : 0;
 }
 
-/* XEP-0023: what is left now; the caller does not send what is over. */
+/* XEP-0023: what is left now; the caller does not send what is over.  XEP-0079: the same time, for
+ * servers that put messages away. */
 static int write_expire(struct writing *w)
 {
     int64_t left = w->letter->expires_s - w->ctx->now_s;
 
     if (w->letter->expires_s <= 0)
         return 0;
+    if (amp_write(w->a, w->letter->expires_s, w->stanza) < 0)
+        return -1;
     return added(xml_set(w->a, xml_add(w->a, w->stanza, NS_X_EXPIRE, "x"), "seconds",
                          arena_printf(w->a, "%lld", left > 0 ? (long long)left : 0LL)));
+}
+
+static int write_receipts(struct writing *w)
+{
+    if (w->letter->from.is_jabber)
+        return 0; /* what Jabber users ask of each other their clients see to */
+    return receipts_write(w->a, w->letter, w->stanza);
 }
 
 static int write_delay(struct writing *w)
@@ -326,8 +338,8 @@ static int write_delay(struct writing *w)
 static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
-        write_attributes, write_subject,  write_body,   write_thread, write_origin_id,
-        write_reply,      write_envelope, write_expire, write_oobs,   write_delay,
+        write_attributes, write_subject, write_body, write_thread, write_origin_id, write_reply,
+        write_envelope,   write_expire,  write_oobs, write_delay,  write_receipts,
     };
     size_t i;
 

@@ -179,8 +179,9 @@ static void nothing_to_send(void **state)
     refused(f, "<message" FROM_TO "><x xmlns='urn:example'>y</x></message>", "bad-request", "text");
     ignored(f, "<message" FROM_TO "><composing xmlns='http://jabber.org/protocol/chatstates'/>"
                "</message>");
-    ignored(f, "<message" FROM_TO "><received xmlns='urn:xmpp:receipts' id='1'/></message>");
-    ignored(f, "<message" FROM_TO "><displayed xmlns='urn:xmpp:chat-markers:0' id='1'/></message>");
+    ignored(f, "<message" FROM_GW "><received xmlns='urn:xmpp:receipts' id='1'/></message>");
+    ignored(f, "<message" FROM_TO "><displayed xmlns='urn:xmpp:chat-markers:0'/></message>");
+    ignored(f, "<message" FROM_TO "><x xmlns='jabber:x:event'><id>1</id></x></message>");
     ignored(f,
             "<message" FROM_TO "><x xmlns='jabber:x:event'><composing/><id>1</id></x></message>");
     ignored(f, "<message" FROM_GW
