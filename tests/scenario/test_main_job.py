@@ -85,7 +85,8 @@ def test_an_attachment_becomes_a_link_that_can_be_fetched(world):
         assert "sandbox" in answer.headers["Content-Security-Policy"]
     with urllib.request.urlopen(links[1][0], timeout=10) as answer:
         assert answer.read().split() == [b"plain", b"words"]
-        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.headers["Content-Disposition"].startswith("inline;")
 
 
 def test_links_of_a_message_stand_in_the_mail(world):
