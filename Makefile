@@ -143,7 +143,10 @@ install: postern
 	install -m 644 doc/postern.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 README LICENSE $(DESTDIR)$(PREFIX)/share/doc/postern/
 	cp -R etc/. $(DESTDIR)$(PREFIX)/share/doc/postern/examples/
-	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' etc/systemd/postern.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/doc/postern
+	install -m 644 etc/systemd/postern.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	sed -i 's,/usr/local/bin/,$(PREFIX)/bin/,' \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service
 
 clean:
 	rm -rf build postern

@@ -1,7 +1,7 @@
--- postern for Prosody: put this file into /etc/prosody/conf.d/ (or its lines at the end of
--- prosody.cfg.lua), then `prosodyctl reload`.  Both names stand in postern.conf as well: jid, and
--- secret in its jabber section.  Prosody listens for components on 127.0.0.1 port 5347 unless told
--- otherwise.
+-- postern for Prosody: put this file into /etc/prosody/conf.d/ (readable for the group prosody),
+-- then `systemctl restart prosody`: a reload does not add a component.  The name and the secret
+-- stand in postern.conf as well: jid, and secret in its jabber section.  Prosody listens for
+-- components on 127.0.0.1 port 5347 unless component_ports says otherwise.
 
 Component "mail.example.org"
     component_secret = "change me"

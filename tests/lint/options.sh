@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every option of the configuration stands, in its own section, in the manual and in the sample; and neither
-# of them has one that the program does not know.
+# Every option of the configuration stands, in its own section, in the manual and in the sample; and
+# neither of them has one that the program does not know.
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
 work=$(mktemp -d) || exit 1
@@ -40,5 +40,6 @@ compare() { # compare LIST NAME
 }
 compare manual doc/postern.conf.5
 compare sample etc/postern.conf
-[ $bad -eq 0 ] && echo "lint: all $(wc -l <"$work/program") options are in the manual and in the sample"
+[ $bad -eq 0 ] &&
+    echo "lint: all $(wc -l <"$work/program") options are in the manual and in the sample"
 exit $bad

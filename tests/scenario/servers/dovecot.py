@@ -66,13 +66,12 @@ class Dovecot(Server):
             folder=self.folder, cert=certificates.cert, key=certificates.key,
             imap_port=self.imap_port, imaps_port=self.imaps_port, **self._system_users()))
         (self.folder / "postern.conf").write_text(snippet("dovecot/postern.conf", {
-            "/etc/dovecot/postern.users": self.folder / "postern.users",
-            "/var/mail/vmail": maildirs,
-            "uid=5000": f"uid={owner[0]}", "gid=5000": f"gid={owner[1]}"}))
-        first = snippet("dovecot/postern.users", {"change me": self.users["bridge"]})
-        others = "".join(f"{user}:{password}\n" for user, password in self.users.items()
-                         if user != "bridge")
-        (self.folder / "postern.users").write_text(first + others)
+            "/etc/dovecot/postern.users": self.folder / "postern.users"}))
+        (self.folder / "postern.users").write_text("".join(
+            snippet("dovecot/postern.users", {
+                "bridge": user, "change me": password, "5000:5000": "{}:{}".format(*owner),
+                "/var/mail/vmail": maildirs})
+            for user, password in self.users.items()))
 
     @staticmethod
     def _system_users():
