@@ -220,12 +220,17 @@ static int find_thread(struct store_txn *txn, struct acceptance *a, struct err *
 {
     const struct party *r = a->letter->recipients;
     const char *contact;
+    bool is_found;
 
     if (!r->jid.domain)
         return 0;
     contact = jid_bare(a->letter_arena, &r->jid);
     if (!contact)
         return err_memory(e);
+    if (threading_correction(txn, a->letter, a->bare_jid, contact, a->now_s, &is_found, e) < 0)
+        return -1;
+    if (is_found)
+        return 0;
     return threading_to_mail(txn, a->letter, a->bare_jid, contact, e);
 }
 

@@ -5,6 +5,7 @@
 #include "bridge/threading.h"
 
 #include "store/links.h"
+#include "store/queue.h"
 
 #include <string.h>
 
@@ -43,6 +44,78 @@ static int answer(struct letter *letter, const struct link *parent, struct err *
             return err_memory(e);
     }
     return 0;
+}
+
+/* Takes a message out of the queue; *done_out: it was there, and nobody is working on it.  What was
+ * deferred is not in anybody's hands before it falls due. */
+static int take_back(struct store_txn *txn, struct arena *a, int64_t id, int64_t now_s,
+                     bool *done_out, struct err *e)
+{
+    enum { MARGIN_S = 2 };
+    struct queue_message *m;
+    size_t i;
+
+    *done_out = false;
+    if (queue_get(txn, a, id, &m, e) < 0)
+        return -1;
+    if (!m)
+        return 0;
+    for (i = 0; i < m->item_count; i++)
+        if (m->items[i].attempts == 0 || m->items[i].next_at_s <= now_s + MARGIN_S)
+            return 0;
+    for (i = 0; i < m->item_count; i++)
+        if (queue_remove(txn, id, m->items[i].n, e) < 0)
+            return -1;
+    *done_out = true;
+    return 0;
+}
+
+/* The letter stands where the original stood: it answers what that answered. */
+static int stand_in(struct letter *letter, const struct link *original, struct err *e)
+{
+    const struct reference *r;
+
+    letter->references = NULL;
+    letter->in_reply_to = NULL;
+    if (add_references(letter, original->references) < 0)
+        return err_memory(e);
+    for (r = letter->references; r; r = r->next)
+        letter->in_reply_to = r->message_id;
+    if (!letter->subject)
+        letter->subject = original->subject;
+    return 0;
+}
+
+static int answer_with_correction(struct letter *letter, const struct link *original, struct err *e)
+{
+    const char *subject = letter->subject ? letter->subject : original->subject;
+
+    if (answer(letter, original, e) < 0)
+        return -1;
+    if (!subject)
+        subject = "";
+    if (strncmp(subject, "Correction", 10) != 0)
+        letter->subject =
+            arena_printf(letter->arena, "Correction%s%s", *subject ? ": " : "", subject);
+    return letter->subject ? 0 : err_memory(e);
+}
+
+int threading_correction(struct store_txn *txn, struct letter *letter, const char *bare_jid,
+                         const char *bare_contact, int64_t now_s, bool *found_out, struct err *e)
+{
+    struct link *original = NULL;
+    bool is_taken_back = false;
+
+    if (letter->replaces_id && links_by_stanza_id(txn, letter->arena, bare_jid, bare_contact,
+                                                  letter->replaces_id, &original, e) < 0)
+        return -1;
+    *found_out = original != NULL;
+    if (!original)
+        return 0;
+    if (take_back(txn, letter->arena, original->id, now_s, &is_taken_back, e) < 0)
+        return -1;
+    return is_taken_back ? stand_in(letter, original, e)
+                         : answer_with_correction(letter, original, e);
 }
 
 int threading_to_mail(struct store_txn *txn, struct letter *letter, const char *bare_jid,

@@ -13,6 +13,14 @@
 int threading_to_mail(struct store_txn *txn, struct letter *letter, const char *bare_jid,
                       const char *bare_contact, struct err *e) MUST_CHECK;
 
+/* A letter that corrects an earlier one (XEP-0308).  Where that still waits in the queue and none
+ * of its recipients is being tried, it is taken out and the letter takes its place; else the letter
+ * answers it, and says in its subject that it is a correction.  *found_out: is the earlier one
+ * known? */
+int threading_correction(struct store_txn *txn, struct letter *letter, const char *bare_jid,
+                         const char *bare_contact, int64_t now_s, bool *found_out,
+                         struct err *e) MUST_CHECK;
+
 /* A letter to a Jabber user: thread and reply from the newest mail it refers to that the user
  * knows, else a thread made from its root.  Sets the letter's fields for this one user. */
 int threading_to_jabber(struct store_txn *txn, const struct context *ctx, struct letter *letter,

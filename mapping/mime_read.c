@@ -17,6 +17,7 @@
 #include "mapping/people_read.h"
 #include "mapping/receipts.h"
 #include "mapping/report_read.h"
+#include "mapping/shim.h"
 
 enum { SUBJECT_MAX = 500, REFERENCES_MAX = 100, LIST_ID_MAX = 200, DAY_S = 86400 };
 
@@ -165,7 +166,7 @@ int mime_read(const struct context *ctx, struct arena *a, const char *mail, size
         return -1;
     read_dates(ctx, l, &h);
     if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0 ||
-        receipts_read_mail(l, &h) < 0)
+        receipts_read_mail(l, &h) < 0 || shim_read_mail(l, &h) < 0)
         return err_memory(e);
     if (read_content(ctx, l, &h, mail, len, e) < 0)
         return -1;

@@ -8,9 +8,12 @@
 
 #include <string.h>
 
+#include "base/xml.h"
+
 #include "mapping/flowed.h"
 #include "mapping/header_write.h"
 #include "mapping/mime_parts.h"
+#include "mapping/shim.h"
 #include "mapping/text.h"
 
 enum {
@@ -309,6 +312,11 @@ static void write_jabber_id(struct writing *w)
     buf_clear(&escaped);
 }
 
+static void write_shim(struct writing *w)
+{
+    shim_write_mail(w->out, w->letter);
+}
+
 static void write_header(struct writing *w)
 {
     static void (*const fields[])(struct writing *) = {
@@ -327,6 +335,7 @@ static void write_header(struct writing *w)
         write_disposition_to,
         write_claimed_from,
         write_jabber_id,
+        write_shim,
     };
     size_t i;
 
@@ -371,9 +380,8 @@ static void write_text(struct buf *flowed, const struct letter *l)
     buf_clear(&text);
 }
 
-static void write_content_language(struct writing *w)
+static void write_content_language(struct writing *w, const char *lang)
 {
-    const char *lang = w->letter->lang;
     size_t n = lang ? strlen(lang) : 0;
 
     if (n > 0 && n < 64 &&
@@ -391,17 +399,91 @@ static bool has_content(const struct letter *l)
     return false;
 }
 
-/* The text, alone or as a part; where other forms of it come, they stand here in an alternative. */
-static void write_text_part(struct writing *w)
+static void write_plain_part(struct writing *w)
 {
     struct buf flowed;
 
     buf_init(&flowed, w->out->max);
     write_text(&flowed, w->letter);
-    write_content_language(w);
+    write_content_language(w, w->letter->lang);
     mime_text_part(w->out, "text/plain; charset=utf-8; format=flowed", flowed.data, flowed.len);
     w->out->failed = w->out->failed || buf_failed(&flowed);
     buf_clear(&flowed);
+}
+
+/* The same text in another language, under its subject. */
+static void write_variant_part(struct writing *w, const struct variant *v)
+{
+    struct buf text, flowed;
+
+    buf_init(&text, w->out->max);
+    buf_init(&flowed, w->out->max);
+    if (v->subject)
+        buf_printf(&text, "%s\n\n", v->subject);
+    buf_printf(&text, "%s\n", v->text);
+    flowed_write(&flowed, text.data);
+    write_content_language(w, v->lang);
+    mime_text_part(w->out, "text/plain; charset=utf-8; format=flowed", flowed.data, flowed.len);
+    w->out->failed = w->out->failed || buf_failed(&text) || buf_failed(&flowed);
+    buf_clear(&text);
+    buf_clear(&flowed);
+}
+
+static void write_html_links(struct buf *html, const struct letter *l)
+{
+    const struct attachment *att;
+
+    for (att = l->attachments; att; att = att->next) {
+        const char *name = att->description ? att->description : att->filename;
+
+        if (!att->url || att->content || text_is_only(l->text, att->url))
+            continue;
+        buf_adds(html, "<p><a href=\"");
+        xml_escape(html, att->url);
+        buf_adds(html, "\">");
+        xml_escape(html, name ? name : att->url);
+        buf_adds(html, "</a></p>\n");
+    }
+}
+
+static void write_html_part(struct writing *w)
+{
+    struct buf html;
+
+    buf_init(&html, w->out->max);
+    buf_printf(&html, "<!DOCTYPE html>\n<html><body>\n%s\n", w->letter->html);
+    write_html_links(&html, w->letter);
+    buf_adds(&html, "</body></html>\n");
+    write_content_language(w, w->letter->lang);
+    mime_text_part(w->out, "text/html; charset=utf-8", html.data, html.len);
+    w->out->failed = w->out->failed || buf_failed(&html);
+    buf_clear(&html);
+}
+
+/* The text, alone or, where it comes in several forms, as an alternative whose last is the best
+ * (RFC 2046 §5.1.4): other languages, the plain text, the HTML. */
+static void write_text_part(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    const struct variant *v;
+    struct mime_multipart m;
+
+    if (!l->variants && !l->html) {
+        write_plain_part(w);
+        return;
+    }
+    mime_multipart_begin(&m, w->out, "alternative", NULL, l->message_id);
+    for (v = l->variants; v; v = v->next) {
+        mime_multipart_next(&m);
+        write_variant_part(w, v);
+    }
+    mime_multipart_next(&m);
+    write_plain_part(w);
+    if (l->html) {
+        mime_multipart_next(&m);
+        write_html_part(w);
+    }
+    mime_multipart_end(&m);
 }
 
 static void write_body(struct writing *w)

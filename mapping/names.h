@@ -23,6 +23,10 @@
 #define NS_MARKERS      "urn:xmpp:chat-markers:0"        /* XEP-0333 */
 #define NS_AMP          "http://jabber.org/protocol/amp" /* XEP-0079 */
 #define NS_CHATSTATES   "http://jabber.org/protocol/chatstates"
+#define NS_XHTML_IM     "http://jabber.org/protocol/xhtml-im" /* XEP-0071 */
+#define NS_XHTML        "http://www.w3.org/1999/xhtml"
+#define NS_SHIM         "http://jabber.org/protocol/shim" /* XEP-0131 */
+#define NS_CORRECT      "urn:xmpp:message-correct:0"      /* XEP-0308 */
 #define NS_HINTS        "urn:xmpp:hints"
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
 #define NS_EME          "urn:xmpp:eme:0" /* XEP-0380 */

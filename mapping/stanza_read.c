@@ -19,11 +19,14 @@
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/receipts.h"
+#include "mapping/shim.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
+#include "mapping/xhtml.h"
 
 enum {
     LINKS_MAX = 100,
+    VARIANTS_MAX = 10,
     ID_MAX = 1023, /* bytes of an id, a thread */
     FUTURE_S = 300 /* a clock may be this wrong */
 };
@@ -252,6 +255,32 @@ static enum stanza_verdict read_nick(struct reading *r, const struct xml_node *n
     return STANZA_LETTER;
 }
 
+static enum stanza_verdict read_correction(struct reading *r, const struct xml_node *node)
+{
+    const char *id = xml_get(node, "id");
+
+    if (!is_usable_id(id))
+        return STANZA_LETTER;
+    r->letter->replaces_id = arena_strdup(r->a, id);
+    return r->letter->replaces_id ? STANZA_LETTER : STANZA_FAILED;
+}
+
+static enum stanza_verdict read_shim(struct reading *r, const struct xml_node *node)
+{
+    return shim_read_stanza(r->letter, node) < 0 ? STANZA_FAILED : STANZA_LETTER;
+}
+
+static enum stanza_verdict read_xhtml(struct reading *r, const struct xml_node *node)
+{
+    const char *html = xhtml_read(r->a, node);
+
+    if (!html)
+        return STANZA_FAILED;
+    if (*html)
+        r->letter->html = html;
+    return STANZA_LETTER;
+}
+
 /* The id of the stanza itself, when it has none (XEP-0359 wants them equal). */
 static enum stanza_verdict read_origin_id(struct reading *r, const struct xml_node *node)
 {
@@ -321,6 +350,9 @@ static const struct reader {
     {NS_DELAY, "delay", read_delay},
     {NS_REPLY, "reply", read_reply},
     {NS_NICK, "nick", read_nick},
+    {NS_CORRECT, "replace", read_correction},
+    {NS_SHIM, "headers", read_shim},
+    {NS_XHTML_IM, "html", read_xhtml},
     {NS_SID, "origin-id", read_origin_id},
     {NS_X_EVENT, "x", read_receipts},
     {NS_RECEIPTS, NULL, read_receipts},
@@ -500,6 +532,49 @@ static enum stanza_verdict finish_text(struct reading *r)
     return STANZA_LETTER;
 }
 
+/* The subject in a language; NULL: there is none. */
+static const struct xml_node *subject_in(const struct reading *r, const char *lang)
+{
+    const struct xml_node *node;
+
+    for (node = xml_child(r->stanza, r->stanza->ns, "subject"); node;
+         node = xml_next(node, r->stanza->ns, "subject"))
+        if (own_lang(node) && strcasecmp(own_lang(node), lang) == 0)
+            return node;
+    return NULL;
+}
+
+static int add_variant(struct reading *r, const struct xml_node *body)
+{
+    const struct xml_node *subject = subject_in(r, own_lang(body));
+    const char *text = xml_text(r->a, body);
+    struct variant **end, *v;
+
+    for (end = &r->letter->variants; *end; end = &(*end)->next)
+        ;
+    v = *end = arena_alloc(r->a, sizeof *v);
+    if (!v || !text)
+        return -1;
+    v->text = text_paragraphs(r->a, text);
+    v->lang = arena_strdup(r->a, own_lang(body));
+    text = subject ? xml_text(r->a, subject) : NULL;
+    v->subject = text ? text_line(r->a, text, HEADER_TEXT_MAX) : NULL;
+    return v->text && v->lang && (!subject || v->subject) ? 0 : -1;
+}
+
+/* Bodies in further languages (RFC 6121 §5.2.3). */
+static enum stanza_verdict finish_variants(struct reading *r)
+{
+    const struct xml_node *node;
+    unsigned count = 0;
+
+    for (node = xml_child(r->stanza, r->stanza->ns, "body"); node;
+         node = xml_next(node, r->stanza->ns, "body"))
+        if (node != r->body && own_lang(node) && count++ < VARIANTS_MAX && add_variant(r, node) < 0)
+            return STANZA_FAILED;
+    return STANZA_LETTER;
+}
+
 /* Links that stay words come under the text. */
 static enum stanza_verdict finish_words(struct reading *r)
 {
@@ -538,8 +613,8 @@ static enum stanza_verdict check_content(struct reading *r)
 static enum stanza_verdict read_message(struct reading *r)
 {
     static enum stanza_verdict (*const steps[])(struct reading *) = {
-        read_type,   read_sender,  read_addressee, read_children,
-        finish_text, finish_words, check_content,  finish_people,
+        read_type,       read_sender,  read_addressee, read_children, finish_text,
+        finish_variants, finish_words, check_content,  finish_people,
     };
     enum stanza_verdict verdict = STANZA_LETTER;
     size_t i;

@@ -13,6 +13,7 @@
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/receipts.h"
+#include "mapping/shim.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 
@@ -319,6 +320,11 @@ static int write_receipts(struct writing *w)
     return receipts_write(w->a, w->letter, w->stanza);
 }
 
+static int write_shim(struct writing *w)
+{
+    return shim_write_stanza(w->a, w->stanza, w->letter);
+}
+
 static int write_delay(struct writing *w)
 {
     const char *gw = address_map_gateway(w->ctx->map);
@@ -339,7 +345,7 @@ static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
         write_attributes, write_subject, write_body, write_thread, write_origin_id, write_reply,
-        write_envelope,   write_expire,  write_oobs, write_delay,  write_receipts,
+        write_envelope,   write_expire,  write_oobs, write_delay,  write_receipts,  write_shim,
     };
     size_t i;
 
