@@ -572,6 +572,12 @@ static enum stanza_verdict finish_variants(struct reading *r)
          node = xml_next(node, r->stanza->ns, "body"))
         if (node != r->body && own_lang(node) && count++ < VARIANTS_MAX && add_variant(r, node) < 0)
             return STANZA_FAILED;
+    /* Beside others, the stanza's own language says something. */
+    if (count > 0 && r->body && !r->letter->lang && xml_lang(r->body)) {
+        r->letter->lang = arena_strdup(r->a, xml_lang(r->body));
+        if (!r->letter->lang)
+            return STANZA_FAILED;
+    }
     return STANZA_LETTER;
 }
 
