@@ -30,7 +30,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { STANZA_MAX = 4 << 20, ARENA_EXTRA = 32 << 20, RECIPIENTS_MAX = 100 };
+enum { STANZA_MAX = 4 << 20, ARENA_EXTRA = 16 << 20, RECIPIENTS_MAX = 100 };
 
 struct conversion {
     struct settings *settings;
@@ -530,7 +530,7 @@ static int prepare(struct conversion *c, struct conf **conf, struct err *e)
     if (!c->settings)
         return -1;
     settings_context(c->settings, now(), &c->ctx);
-    c->arena = arena_new(4 * c->input.len + ARENA_EXTRA);
+    c->arena = arena_new(mime_read_arena_max(c->input.len) + ARENA_EXTRA);
     if (!c->arena)
         return err_memory(e);
     keyed_hash_hex(&no_key, "convert", c->input.data, c->input.len, 8, hex);

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_ARENA = 16 << 20, PARCEL_ARENA = 1 << 20, REPORT_MAX = 1 << 20 };
+enum { PARCEL_ARENA = 1 << 20, REPORT_MAX = 1 << 20 };
 
 struct inbound_box {
     struct gateway *gateway;
@@ -190,7 +190,7 @@ static int read_arrival(struct arrival *a, struct arena *arena, struct err *e)
 static void read_run(struct work_job *job)
 {
     struct arrival *a = (struct arrival *)job;
-    struct arena *arena = arena_new(HEADER_ARENA + 4 * header_length(a->data, a->len));
+    struct arena *arena = arena_new(mime_read_arena_max(header_length(a->data, a->len)));
 
     err_clear(&a->err);
     if (!arena)

@@ -50,7 +50,7 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
     s->parcel = p;
     s->settings = settings_hold(g->settings);
     s->now_s = gateway_now_s(g);
-    s->arena = arena_new(4 * p->message.content_len + ARENA_EXTRA);
+    s->arena = arena_new(mime_read_arena_max(p->message.content_len) + ARENA_EXTRA);
     s->legs = calloc(p->message.item_count, sizeof *s->legs);
     if (!s->arena || !s->legs) {
         shipment_free(s);
