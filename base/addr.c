@@ -351,3 +351,22 @@ bool addr_is_same(const struct addr *a, const struct addr *b)
 {
     return strcasecmp(a->domain, b->domain) == 0 && strcmp(a->local, b->local) == 0;
 }
+
+const char *addr_domain_unicode(struct arena *a, const char *domain)
+{
+    const char *text, *back;
+    char *unicode = NULL;
+    struct err e = {0};
+
+    if (!strstr(domain, "xn--"))
+        return domain;
+    if (idn2_to_unicode_8z8z(domain, &unicode, 0) != IDN2_OK)
+        return domain;
+    text = arena_strdup(a, unicode);
+    idn2_free(unicode);
+    if (!text)
+        return NULL;
+    if (addr_domain(a, text, &back, &e) < 0)
+        return e.class == ERR_RETRY ? NULL : domain;
+    return strcmp(back, domain) == 0 ? text : domain;
+}

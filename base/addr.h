@@ -42,5 +42,8 @@ bool addr_is_same(const struct addr *a, const struct addr *b);
 
 /* domain as lower-case A-labels; ERR_PERMANENT when it is none (an address literal is none). */
 int addr_domain(struct arena *a, const char *domain, const char **out, struct err *e) MUST_CHECK;
+/* The inverse, for people to read: U-labels where they lead back to these A-labels, else domain
+ * itself.  NULL: arena exhausted. */
+const char *addr_domain_unicode(struct arena *a, const char *domain);
 
 #endif

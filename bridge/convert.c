@@ -84,9 +84,15 @@ static void print_node(const struct xml_node *node)
     buf_clear(&b);
 }
 
+/* Does the transaction for blind (NULL: all who are named openly) take r? */
+static bool takes(const struct party *blind, const struct party *r)
+{
+    return !r->is_jabber && (blind ? r == blind : r->role != PARTY_BCC);
+}
+
 /* With the parameters of RFC 3461, as they go to a relay that offers DSN. */
 static void print_envelope(const struct conversion *c, const char *reverse_path,
-                           const struct letter *letter)
+                           const struct party *blind, const struct letter *letter)
 {
     unsigned notify = receipts_notify(&letter->wishes);
     bool has_request = receipts_has_request(notify);
@@ -101,7 +107,7 @@ static void print_envelope(const struct conversion *c, const char *reverse_path,
     for (r = letter->recipients; r; r = r->next) {
         const char *address = addr_text(c->arena, &r->mail);
 
-        if (r->is_jabber || !address)
+        if (!takes(blind, r) || !address)
             continue;
         buf_init(&b, 4096);
         receipts_notify_text(&b, notify);
@@ -115,7 +121,7 @@ static void print_envelope(const struct conversion *c, const char *reverse_path,
     fputs("\r\n", stdout);
 }
 
-static int print_mail(struct buf *mail)
+static int print_mail(const struct buf *mail)
 {
     if (fwrite(mail->data, 1, mail->len, stdout) != mail->len)
         return EX_TEMPFAIL;
@@ -136,15 +142,79 @@ static int refused(struct conversion *c, const struct xml_node *stanza,
     return EX_DATAERR;
 }
 
-static int write_letter(struct conversion *c, struct letter *letter)
+/* As in SMTP: a line of one dot ends it, and a line that begins with a dot gets another. */
+static void print_stuffed(const struct buf *mail)
+{
+    size_t i;
+
+    for (i = 0; i < mail->len; i++) {
+        if (mail->data[i] == '.' && (i == 0 || mail->data[i - 1] == '\n'))
+            putchar('.');
+        putchar(mail->data[i]);
+    }
+    fputs(".\r\n", stdout);
+}
+
+static int print_transaction(struct conversion *c, struct letter *letter, const struct party *blind,
+                             bool is_only)
 {
     const char *reverse_path = reverse_path_make(&c->ctx, c->arena, c->id);
+    int status = EX_OK;
+    struct buf mail;
+    struct err e;
+
+    if (!reverse_path)
+        return EX_TEMPFAIL;
+    if (letter->wishes.displayed || letter->wishes.markable)
+        letter->wishes.disposition_to = reverse_path;
+    buf_init(&mail, (size_t)64 << 20);
+    if (mime_write(&c->ctx, letter, &mail, &e) < 0) {
+        status = command_fail(&e, EX_DATAERR);
+    } else {
+        if (c->has_envelope)
+            print_envelope(c, reverse_path, blind, letter);
+        if (is_only)
+            status = print_mail(&mail);
+        else
+            print_stuffed(&mail);
+    }
+    buf_clear(&mail);
+    c->id++; /* the next one's */
+    return status;
+}
+
+static const struct party *next_blind(const struct party *r)
+{
+    while (r && (r->is_jabber || r->role != PARTY_BCC))
+        r = r->next;
+    return r;
+}
+
+/* Blind copies go in transactions of their own, one after the other; without envelopes there is no
+ * telling them apart, and one mail shows them all. */
+static int print_transactions(struct conversion *c, struct letter *letter)
+{
+    const struct party *blind = next_blind(letter->recipients), *r = letter->recipients;
+    int status = EX_OK;
+    bool is_only;
+
+    while (r && !takes(NULL, r))
+        r = r->next;
+    is_only = !c->has_envelope || !blind || (!r && !next_blind(blind->next));
+    if (r)
+        status = print_transaction(c, letter, NULL, is_only);
+    if (r && !c->has_envelope)
+        return status;
+    for (; blind && status == EX_OK; blind = c->has_envelope ? next_blind(blind->next) : NULL)
+        status = print_transaction(c, letter, blind, is_only);
+    return status;
+}
+
+static int write_letter(struct conversion *c, struct letter *letter)
+{
     char id[ID_TEXT_SIZE];
     bool has_mail = false;
     const struct party *r;
-    struct buf out;
-    struct err e;
-    int status;
 
     for (r = letter->recipients; r; r = r->next) {
         struct xml_node *stanza;
@@ -161,20 +231,7 @@ static int write_letter(struct conversion *c, struct letter *letter)
         return EX_OK;
     letter->message_id =
         arena_printf(c->arena, "%s@%s", id_format(c->id, id), address_map_mail_domain(c->ctx.map));
-    if (!letter->message_id || !reverse_path)
-        return EX_TEMPFAIL;
-    if (letter->wishes.displayed || letter->wishes.markable)
-        letter->wishes.disposition_to = reverse_path;
-    buf_init(&out, (size_t)64 << 20);
-    if (mime_write(&c->ctx, letter, &out, &e) < 0) {
-        status = command_fail(&e, EX_DATAERR);
-    } else {
-        if (c->has_envelope)
-            print_envelope(c, reverse_path, letter);
-        status = print_mail(&out);
-    }
-    buf_clear(&out);
-    return status;
+    return letter->message_id ? print_transactions(c, letter) : EX_TEMPFAIL;
 }
 
 /* A stanza of type error becomes the report that the mail's sender would get. */

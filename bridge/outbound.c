@@ -23,6 +23,13 @@
 
 enum { LETTER_ARENA_MAX = 8 << 20, MIME_MAX = 8 << 20 };
 
+/* A mail on its way to one group of recipients, in an SMTP transaction of its own. */
+struct transaction {
+    struct parcel *parcel;
+    const struct party *blind; /* the one who gets a blind copy; NULL: all who are named openly */
+    struct transaction *next;
+};
+
 struct acceptance {
     struct store_work work;
     struct gateway *gateway;
@@ -33,17 +40,19 @@ struct acceptance {
     struct letter *letter;
     const char *bare_jid; /* of the sender */
     int64_t now_s;
-    struct parcel *mail;    /* to the recipients on the mail side; NULL: none */
-    struct parcel *stanzas; /* one for each recipient on the Jabber side */
+    struct transaction *mails; /* to the recipients on the mail side; NULL: none */
+    struct parcel *stanzas;    /* one for each recipient on the Jabber side */
 };
 
 static void acceptance_free(struct acceptance *a)
 {
     struct parcel *p, *next;
+    struct transaction *t;
 
     if (!a)
         return;
-    parcel_free(a->mail);
+    for (t = a->mails; t; t = t->next)
+        parcel_free(t->parcel);
     for (p = a->stanzas; p; p = next) {
         next = p->next;
         parcel_free(p);
@@ -72,19 +81,30 @@ static void refuse_with(struct acceptance *a, const char *condition, const char 
     refuse(a, &error);
 }
 
-/* The parcel of the mail, with an item for each recipient there. */
-static int add_mail(struct acceptance *a)
+/* Does the mail of this transaction go to r? */
+static bool takes(const struct transaction *t, const struct party *r)
 {
-    const struct party *r;
-    struct parcel *p;
-    struct queue_message *m;
-    size_t count = 0;
+    return !r->is_jabber && (t->blind ? r == t->blind : r->role != PARTY_BCC);
+}
 
-    for (r = a->letter->recipients; r; r = r->next)
-        count += !r->is_jabber;
-    if (count == 0)
-        return 0;
-    p = a->mail = parcel_new(LETTER_ARENA_MAX);
+static int add_item(struct acceptance *a, struct parcel *p, const struct party *r)
+{
+    struct queue_message *m = &p->message;
+    struct queue_item *item = &m->items[m->item_count];
+
+    item->n = (unsigned)m->item_count++;
+    item->recipient = addr_text(parcel_arena(p), &r->mail);
+    item->next_at_s = a->now_s;
+    item->last_error = "";
+    return item->recipient ? 0 : -1;
+}
+
+static int fill_parcel(struct acceptance *a, struct transaction *t, size_t count)
+{
+    struct parcel *p = t->parcel = parcel_new(LETTER_ARENA_MAX);
+    const struct party *r;
+    struct queue_message *m;
+
     if (!p)
         return -1;
     m = &p->message;
@@ -96,19 +116,43 @@ static int add_mail(struct acceptance *a)
     m->items = arena_alloc(parcel_arena(p), count * sizeof *m->items);
     if (!m->items)
         return -1;
-    for (r = a->letter->recipients; r; r = r->next) {
-        struct queue_item *item;
-
-        if (r->is_jabber)
-            continue;
-        item = &m->items[m->item_count];
-        item->n = (unsigned)m->item_count++;
-        item->recipient = addr_text(parcel_arena(p), &r->mail);
-        item->next_at_s = a->now_s;
-        item->last_error = "";
-        if (!item->recipient)
+    for (r = a->letter->recipients; r; r = r->next)
+        if (takes(t, r) && add_item(a, p, r) < 0)
             return -1;
-    }
+    return 0;
+}
+
+/* A parcel with an item for each recipient it is for; none when it is for nobody. */
+static int add_transaction(struct acceptance *a, const struct party *blind)
+{
+    struct transaction *t = arena_alloc(a->letter_arena, sizeof *t), **end;
+    const struct party *r;
+    size_t count = 0;
+
+    if (!t)
+        return -1;
+    t->blind = blind;
+    for (r = a->letter->recipients; r; r = r->next)
+        count += takes(t, r);
+    if (count == 0)
+        return 0;
+    for (end = &a->mails; *end; end = &(*end)->next)
+        ;
+    *end = t;
+    return fill_parcel(a, t, count);
+}
+
+/* One transaction for all who may know of each other, and one for each blind copy: what a server
+ * notes of its recipients (Received, Delivered-To) then tells of nobody else. */
+static int add_mails(struct acceptance *a)
+{
+    const struct party *r;
+
+    if (add_transaction(a, NULL) < 0)
+        return -1;
+    for (r = a->letter->recipients; r; r = r->next)
+        if (!r->is_jabber && r->role == PARTY_BCC && add_transaction(a, r) < 0)
+            return -1;
     return 0;
 }
 
@@ -180,12 +224,12 @@ static const char *join_references(struct letter *l)
     return text;
 }
 
-static int link_recipients(struct store_txn *txn, struct acceptance *a,
-                           const struct queue_message *m, struct err *e)
+static int link_recipients(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
+                           struct err *e)
 {
     struct letter *l = a->letter;
     struct link link = {
-        .id = m->id,
+        .id = t->parcel->message.id,
         .direction = LINK_TO_MAIL,
         .jid = xml_get(a->stanza, "from"),
         .stanza_to = xml_get(a->stanza, "to"),
@@ -202,7 +246,7 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a,
     if (!link.references || !link.alias)
         return err_memory(e);
     for (r = l->recipients; r; r = r->next) {
-        if (r->is_jabber)
+        if (!takes(t, r))
             continue;
         link.mail = addr_text(l->arena, &r->mail);
         link.contact = jid_bare(l->arena, &r->jid);
@@ -234,29 +278,45 @@ static int find_thread(struct store_txn *txn, struct acceptance *a, struct err *
     return threading_to_mail(txn, a->letter, a->bare_jid, contact, e);
 }
 
-static int put_mail(struct store_txn *txn, struct acceptance *a, const struct context *ctx,
-                    struct err *e)
+static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
+                    const struct context *ctx, struct err *e)
 {
-    struct queue_message *m = &a->mail->message;
+    struct parcel *p = t->parcel;
     struct buf b;
-    char id[ID_TEXT_SIZE];
 
-    a->letter->message_id = arena_printf(a->letter_arena, "%s@%s", id_format(m->id, id),
-                                         address_map_mail_domain(ctx->map));
-    m->sender = reverse_path_make(ctx, a->letter_arena, m->id);
-    m->sender = m->sender ? arena_strdup(parcel_arena(a->mail), m->sender) : NULL;
-    if (!a->letter->message_id || !m->sender)
+    p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
+    if (!p->message.sender)
         return err_memory(e);
-    if (find_thread(txn, a, e) < 0)
-        return -1;
     buf_init(&b, MIME_MAX);
-    if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(a->mail, &b, e) < 0) {
+    if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(p, &b, e) < 0) {
         buf_clear(&b);
         return -1;
     }
-    if (queue_put(txn, m, e) < 0)
+    if (queue_put(txn, &p->message, e) < 0)
         return -1;
-    return link_recipients(txn, a, m, e);
+    return link_recipients(txn, a, t, e);
+}
+
+/* All transactions carry one mail, under the id of the first. */
+static int put_mails(struct store_txn *txn, struct acceptance *a, const struct context *ctx,
+                     struct err *e)
+{
+    const struct transaction *t;
+    char id[ID_TEXT_SIZE];
+
+    if (!a->mails)
+        return 0;
+    a->letter->message_id =
+        arena_printf(a->letter_arena, "%s@%s", id_format(a->mails->parcel->message.id, id),
+                     address_map_mail_domain(ctx->map));
+    if (!a->letter->message_id)
+        return err_memory(e);
+    if (find_thread(txn, a, e) < 0)
+        return -1;
+    for (t = a->mails; t; t = t->next)
+        if (put_mail(txn, a, t, ctx, e) < 0)
+            return -1;
+    return 0;
 }
 
 static int put_stanza(struct store_txn *txn, struct acceptance *a, struct parcel *p,
@@ -298,7 +358,7 @@ static int accept_run(struct store_txn *txn, struct store_work *work, struct err
     struct context ctx;
 
     settings_context(a->settings, a->now_s, &ctx);
-    if (a->mail && put_mail(txn, a, &ctx, e) < 0)
+    if (put_mails(txn, a, &ctx, e) < 0)
         return -1;
     for (p = a->stanzas; p; p = p->next)
         if (put_stanza(txn, a, p, &ctx, e) < 0)
@@ -328,6 +388,7 @@ static void accept_done(struct store_work *work, const struct err *e)
 {
     struct acceptance *a = (struct acceptance *)work;
     struct gateway *g = a->gateway;
+    struct transaction *t;
     struct parcel *p;
 
     left_one(g);
@@ -342,11 +403,11 @@ static void accept_done(struct store_work *work, const struct err *e)
         acceptance_free(a);
         return;
     }
-    if (a->mail) {
-        log_accepted(a, a->mail);
-        courier_offer(g->mail_out, a->mail);
-        a->mail = NULL;
+    for (t = a->mails; t; t = t->next) {
+        log_accepted(a, t->parcel);
+        courier_offer(g->mail_out, t->parcel);
     }
+    a->mails = NULL;
     while ((p = a->stanzas)) {
         a->stanzas = p->next;
         log_accepted(a, p);
@@ -381,16 +442,9 @@ static bool admit(struct acceptance *a)
 {
     const struct party *r;
 
-    for (r = a->letter->recipients; r; r = r->next) {
+    for (r = a->letter->recipients; r; r = r->next)
         if (is_own_address(a, r))
             return false;
-        if (!r->is_jabber && !addr_is_ascii(&r->mail)) {
-            refuse_with(a, "not-acceptable",
-                        "The mail relay cannot take an address with non-ASCII characters before "
-                        "the @ (5.6.7).");
-            return false;
-        }
-    }
     if (a->letter->expires_s != 0 && a->letter->expires_s <= a->now_s) {
         refuse_with(a, "not-acceptable", "The message had expired before it was sent.");
         return false;
@@ -402,7 +456,7 @@ static int add_parcels(struct acceptance *a)
 {
     const struct party *r;
 
-    if (add_mail(a) < 0)
+    if (add_mails(a) < 0)
         return -1;
     for (r = a->letter->recipients; r; r = r->next)
         if (r->is_jabber && add_stanza(a, r) < 0)

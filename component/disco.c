@@ -20,8 +20,9 @@ static const struct feature features[] = {
     {"urn:xmpp:time", DISCO_GATEWAY},                 /* XEP-0202 */
     {"jid\\20escaping", DISCO_GATEWAY},               /* XEP-0106 */
     {"jabber:x:envelope", DISCO_GATEWAY | DISCO_CONTACT},
-    {"jabber:x:expire", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0023 */
-    {"jabber:x:oob", DISCO_GATEWAY | DISCO_CONTACT},    /* XEP-0066 */
+    {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0033 */
+    {"jabber:x:expire", DISCO_GATEWAY | DISCO_CONTACT},                    /* XEP-0023 */
+    {"jabber:x:oob", DISCO_GATEWAY | DISCO_CONTACT},                       /* XEP-0066 */
 };
 
 /* A node is part of what is asked for (XEP-0030 §3.2); there are none yet. */

@@ -441,17 +441,37 @@ int address_map_contact_to_mail(const struct address_map *map, struct arena *a,
     return err_set(e, ERR_PERMANENT, "%s is no mail address: %s", text, why.text);
 }
 
+static int contact_of(const struct address_map *map, struct arena *a, const struct addr *mail,
+                      struct jid *out, struct err *e)
+{
+    const char *text = addr_text(a, mail), *node;
+
+    if (!text)
+        return err_memory(e);
+    if (jid_escape_node(a, text, &node, e) < 0)
+        return -1;
+    return jid_from_parts(a, node, map->gateway, NULL, out, e);
+}
+
+/* With the domain in U-labels, as people read and write it; A-labels where the preparation of JIDs,
+ * which is older than IDNA 2008, would make another domain of them. */
 int address_map_mail_to_contact(const struct address_map *map, struct arena *a,
                                 const struct addr *mail, struct jid *out, const char **rule_out,
                                 struct err *e)
 {
-    const char *text = addr_text(a, mail), *node;
+    struct addr shown = {mail->local, addr_domain_unicode(a, mail->domain)}, back;
+    struct err why = {0};
 
     memset(out, 0, sizeof *out);
-    if (!text)
+    if (!shown.domain)
         return err_memory(e);
     tell(rule_out, "contact, escaped (XEP-0106)");
-    if (jid_escape_node(a, text, &node, e) < 0)
-        return -1;
-    return jid_from_parts(a, node, map->gateway, NULL, out, e);
+    if (shown.domain != mail->domain && contact_of(map, a, &shown, out, &why) == 0 &&
+        address_map_contact_to_mail(map, a, out, &back, NULL, &why) == 0 &&
+        strcmp(back.domain, mail->domain) == 0)
+        return 0;
+    if (why.class == ERR_RETRY)
+        return err_memory(e);
+    memset(out, 0, sizeof *out);
+    return contact_of(map, a, mail, out, e);
 }

@@ -9,6 +9,7 @@
 
 #include "mapping/header_write.h"
 #include "mapping/names.h"
+#include "mapping/party.h"
 #include "mapping/text.h"
 
 /* ---- one address ---- */
@@ -79,13 +80,15 @@ static int read_mail(struct arena *a, const char *text, struct addr *out, struct
     return cut ? addr_parse(a, cut, out, e) : err_memory(e);
 }
 
+typedef int read_fn(struct arena *a, const char *text, struct addr *out, struct err *e);
+
 /* A mail address that may be the alias of a Jabber user. */
-static int mail_party(const struct context *ctx, struct arena *a, const char *text,
-                      struct party *out, struct err *e)
+static int mail_party_by(read_fn *read, const struct context *ctx, struct arena *a,
+                         const char *text, struct party *out, struct err *e)
 {
     struct err ignored;
 
-    if (read_mail(a, text, &out->mail, e) < 0)
+    if (read(a, text, &out->mail, e) < 0)
         return -1;
     if (address_map_owns_address(ctx->map, &out->mail)) {
         out->is_jabber = true;
@@ -98,6 +101,12 @@ static int mail_party(const struct context *ctx, struct arena *a, const char *te
             return err_memory(e);
     }
     return 0;
+}
+
+static int mail_party(const struct context *ctx, struct arena *a, const char *text,
+                      struct party *out, struct err *e)
+{
+    return mail_party_by(read_mail, ctx, a, text, out, e);
 }
 
 static int contact_party(const struct context *ctx, struct arena *a, const char *text,
@@ -146,8 +155,8 @@ int envelope_address(const struct context *ctx, struct arena *a, const char *tex
         return err_memory(e);
     if (*text == '\0')
         return err_set(e, ERR_PERMANENT, "it is empty");
-    if (is_mail)
-        return mail_party(ctx, a, text, out, e);
+    if (is_mail) /* one addr-spec and nothing more (RFC 6068 §2) */
+        return mail_party_by(addr_parse, ctx, a, text, out, e);
     if (jid_parse(a, text, &jid, e) < 0)
         return e->class == ERR_RETRY ? -1 : mail_party(ctx, a, text, out, e);
     if (strcmp(jid.domain, address_map_gateway(ctx->map)) == 0)
@@ -179,13 +188,7 @@ static enum stanza_verdict refuse(struct envelope *env, const char *condition, c
 static enum stanza_verdict keep(struct envelope *env, struct party **list, const struct party *who,
                                 enum party_role role)
 {
-    struct party *p = letter_add_party(env->letter, list);
-
-    if (!p)
-        return STANZA_FAILED;
-    *p = *who;
-    p->role = role;
-    return STANZA_LETTER;
+    return party_keep(env->letter, list, who, role) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 static enum stanza_verdict read_recipient(struct envelope *env, const struct party *who,
@@ -214,19 +217,12 @@ static enum stanza_verdict read_replyto(struct envelope *env, const struct party
     return keep(env, &env->letter->parties, who, PARTY_REPLY_TO);
 }
 
-static bool is_same_person(const struct party *a, const struct party *b)
-{
-    if (a->jid.domain && b->jid.domain && jid_is_same_bare(&a->jid, &b->jid))
-        return true;
-    return a->mail.domain && b->mail.domain && addr_is_same(&a->mail, &b->mail);
-}
-
 /* The server vouches for the sender alone: another name is what the stanza claims, never From. */
 static enum stanza_verdict read_from(struct envelope *env, const struct party *who)
 {
     struct letter *l = env->letter;
 
-    if (!is_same_person(who, &l->from))
+    if (!party_is_same(who, &l->from))
         return keep(env, &l->claimed_from, who, PARTY_TO);
     if (who->name)
         l->from.name = who->name;
@@ -353,9 +349,9 @@ static bool is_loop(const struct letter *l)
     unsigned by_sender = 0;
 
     for (r = l->resent; r; r = r->next) {
-        by_sender += is_same_person(&r->by, &l->from);
+        by_sender += party_is_same(&r->by, &l->from);
         for (p = l->recipients; p; p = p->next)
-            if (is_same_person(&r->by, p))
+            if (party_is_same(&r->by, p))
                 return true;
     }
     return by_sender > 1;

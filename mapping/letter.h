@@ -148,6 +148,8 @@ struct letter {
     struct party *recipients;   /* whom this very letter goes to */
     const char *reverse_path;   /* of a mail: "" is the null path; NULL: unknown */
     bool is_multicast;          /* the stanza was addressed to gw itself */
+    bool is_reply_all;          /* to user@gw/all: for everybody of the mail that it answers */
+    const char *reply_room;     /* XEP-0033 replyroom: bare JID of a chat room; NULL: none */
 
     /* Identity and thread. */
     const char *stanza_id;

@@ -281,21 +281,15 @@ static void write_claimed_from(struct writing *w)
     write_people(w, "X-Jabber-Envelope-From", w->letter->claimed_from, TO);
 }
 
-/* RFC 7259 §2: the bare JID as in an xmpp: URI, all ASCII (RFC 5122 §2.2). */
-static void write_jabber_id(struct writing *w)
+/* A bare JID as in an xmpp: URI, all ASCII (RFC 5122 §2.2). */
+static void write_jid(struct writing *w, const char *name, const char *jid)
 {
-    const struct jid *jid = &w->letter->from.jid;
-    struct buf bare, escaped;
+    struct buf escaped;
     struct header h;
-    size_t i;
 
-    if (!w->letter->from.is_jabber || !jid->domain)
-        return;
-    buf_init(&bare, 8192);
     buf_init(&escaped, 8192);
-    jid_write_bare(&bare, jid);
-    for (i = 0; i < bare.len; i++) {
-        unsigned char c = (unsigned char)bare.data[i];
+    for (; *jid; jid++) {
+        unsigned char c = (unsigned char)*jid;
 
         if (c > ' ' && c < 0x7f && !strchr("\"#%<>?[\\]^`{|}&'/:", c))
             buf_addc(&escaped, (char)c);
@@ -303,13 +297,34 @@ static void write_jabber_id(struct writing *w)
             buf_printf(&escaped, "%%%02X", c);
     }
     if (escaped.len > 0 && escaped.len < HEADER_ID_MAX) {
-        header_begin(&h, w->out, "Jabber-ID");
+        header_begin(&h, w->out, name);
         header_word(&h, escaped.data);
         header_end(&h);
     }
-    w->out->failed = w->out->failed || buf_failed(&bare) || buf_failed(&escaped);
-    buf_clear(&bare);
+    w->out->failed = w->out->failed || buf_failed(&escaped);
     buf_clear(&escaped);
+}
+
+/* Mail cannot answer into a chat room, but its reader can go there. */
+static void write_reply_room(struct writing *w)
+{
+    if (w->letter->reply_room)
+        write_jid(w, "X-Jabber-Reply-Room", w->letter->reply_room);
+}
+
+/* RFC 7259 §2 */
+static void write_jabber_id(struct writing *w)
+{
+    const struct jid *jid = &w->letter->from.jid;
+    struct buf bare;
+
+    if (!w->letter->from.is_jabber || !jid->domain)
+        return;
+    buf_init(&bare, 8192);
+    jid_write_bare(&bare, jid);
+    write_jid(w, "Jabber-ID", bare.data);
+    w->out->failed = w->out->failed || buf_failed(&bare);
+    buf_clear(&bare);
 }
 
 static void write_shim(struct writing *w)
@@ -334,6 +349,7 @@ static void write_header(struct writing *w)
         write_auto_submitted,
         write_disposition_to,
         write_claimed_from,
+        write_reply_room,
         write_jabber_id,
         write_shim,
     };

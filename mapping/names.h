@@ -13,9 +13,10 @@
 #define NS_X_ENCRYPT "jabber:x:encrypted" /* XEP-0027 */
 
 /* later */
-#define NS_DELAY        "urn:xmpp:delay"   /* XEP-0203 */
-#define NS_SID          "urn:xmpp:sid:0"   /* XEP-0359 */
-#define NS_REPLY        "urn:xmpp:reply:0" /* XEP-0461 */
+#define NS_ADDRESS      "http://jabber.org/protocol/address" /* XEP-0033 */
+#define NS_DELAY        "urn:xmpp:delay"                     /* XEP-0203 */
+#define NS_SID          "urn:xmpp:sid:0"                     /* XEP-0359 */
+#define NS_REPLY        "urn:xmpp:reply:0"                   /* XEP-0461 */
 #define NS_FALLBACK     "urn:xmpp:fallback:0"
 #define NS_FALLBACK_OLD "urn:xmpp:feature-fallback:0" /* XEP-0428 before 0.2 */
 #define NS_NICK         "http://jabber.org/protocol/nick"

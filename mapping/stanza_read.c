@@ -14,12 +14,14 @@
 #include <strings.h>
 
 #include "mapping/amp.h"
+#include "mapping/addresses.h"
 #include "mapping/envelope.h"
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/receipts.h"
 #include "mapping/shim.h"
+#include "mapping/party.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 #include "mapping/xhtml.h"
@@ -39,12 +41,11 @@ struct reading {
     struct letter *letter;
     struct jabber_error *error;
     struct jid to;
-    bool is_reply_all; /* to user@gw/all: answering everybody is a step still to come */
-    const struct xml_node *envelope, *body, *subject;
+    const struct xml_node *envelope, *addresses, *body, *subject;
     const char *cipher; /* the text is encrypted with this; NULL: it is not */
     const char *words;  /* links that stay text, a line each; NULL: none */
     bool is_signal;     /* something that only means anything between chat clients */
-    unsigned links;
+    unsigned links, recipients;
 };
 
 /* ---- verdicts ---- */
@@ -122,6 +123,14 @@ static enum stanza_verdict read_envelope(struct reading *r, const struct xml_nod
         return STANZA_LETTER;
     r->envelope = node;
     return envelope_read(r->ctx, r->letter, node, r->error);
+}
+
+static enum stanza_verdict read_addresses(struct reading *r, const struct xml_node *node)
+{
+    if (r->addresses)
+        return STANZA_LETTER;
+    r->addresses = node;
+    return addresses_read(r->ctx, r->letter, node, r->error);
 }
 
 /* A link that must not become one (javascript:, file:) stays words. */
@@ -343,6 +352,7 @@ static const struct reader {
     {NULL, "subject", read_subject},
     {NULL, "thread", read_thread},
     {NS_ENVELOPE, "x", read_envelope},
+    {NS_ADDRESS, "addresses", read_addresses},
     {NS_X_OOB, "x", read_oob},
     {NS_X_EXPIRE, "x", read_expire},
     {NS_AMP, "amp", read_amp},
@@ -424,7 +434,7 @@ static enum stanza_verdict read_contact(struct reading *r)
     if (address_map_contact_to_mail(r->ctx->map, r->a, &r->to, &p->mail, NULL, &e) < 0)
         return refuse_address(r, "The address", xml_get(r->stanza, "to"), &e);
     p->jid = (struct jid){r->to.node, r->to.domain, NULL};
-    r->is_reply_all = r->to.resource && strcmp(r->to.resource, "all") == 0;
+    r->letter->is_reply_all = r->to.resource && strcmp(r->to.resource, "all") == 0;
     return STANZA_LETTER;
 }
 
@@ -443,21 +453,39 @@ static enum stanza_verdict read_addressee(struct reading *r)
     return r->letter->is_multicast ? STANZA_LETTER : read_contact(r);
 }
 
-/* Each to and cc once, whatever the envelope repeats. */
-static enum stanza_verdict add_recipients(struct reading *r)
+/* Does somebody else deliver to this person (XEP-0033 §4.6), in whatever role they are named? */
+static bool is_delivered(const struct letter *l, const struct party *who)
 {
-    const struct party *p, *seen;
+    const struct party *p;
+
+    for (p = l->parties; p; p = p->next)
+        if (p->delivered && party_is_same(p, who))
+            return true;
+    return false;
+}
+
+static const struct party *find(const struct party *list, const struct party *who)
+{
+    while (list && !party_is_same(list, who))
+        list = list->next;
+    return list;
+}
+
+/* Each to, cc and bcc once, whatever the envelopes repeat; who is named openly is no blind copy. */
+static enum stanza_verdict add_recipients(struct reading *r, bool is_blind)
+{
+    const struct party *p;
 
     for (p = r->letter->parties; p; p = p->next) {
         struct party *copy;
 
-        if (p->role == PARTY_REPLY_TO || p->delivered)
+        if (p->role == PARTY_REPLY_TO || (p->role == PARTY_BCC) != is_blind ||
+            is_delivered(r->letter, p) || find(r->letter->recipients, p))
             continue;
-        for (seen = r->letter->recipients; seen; seen = seen->next)
-            if (addr_is_same(&seen->mail, &p->mail))
-                break;
-        if (seen)
-            continue;
+        if (++r->recipients > ENVELOPE_RECIPIENTS_MAX)
+            return refuse(r, "not-acceptable",
+                          arena_printf(r->a, "A message can go to at most %d addresses at once.",
+                                       ENVELOPE_RECIPIENTS_MAX));
         copy = letter_add_party(r->letter, &r->letter->recipients);
         if (!copy)
             return STANZA_FAILED;
@@ -467,16 +495,65 @@ static enum stanza_verdict add_recipients(struct reading *r)
     return STANZA_LETTER;
 }
 
+/* A client that fans out itself names in bcc the one it writes to. */
+static void mark_blind(struct reading *r)
+{
+    const struct party *p;
+
+    for (p = r->letter->parties; p; p = p->next)
+        if (p->role == PARTY_BCC && party_is_same(p, r->letter->recipients))
+            r->letter->recipients->role = PARTY_BCC;
+}
+
+static enum stanza_verdict finish_recipients(struct reading *r)
+{
+    enum stanza_verdict verdict = STANZA_LETTER;
+
+    if (!r->letter->is_multicast) {
+        mark_blind(r);
+        return STANZA_LETTER;
+    }
+    verdict = add_recipients(r, false);
+    if (verdict == STANZA_LETTER)
+        verdict = add_recipients(r, true);
+    if (verdict == STANZA_LETTER && !r->letter->recipients && r->letter->parties &&
+        is_delivered(r->letter, r->letter->parties))
+        return STANZA_IGNORE; /* others have delivered to all of them */
+    return verdict;
+}
+
+/* Before the @ only SMTPUTF8 has more than ASCII (RFC 6531), in commands as in headers. */
+static enum stanza_verdict check_ascii(struct reading *r, const struct party *list)
+{
+    const struct party *p;
+
+    for (p = list; p; p = p->next)
+        if (p->mail.domain && !addr_is_ascii(&p->mail))
+            return refuse(r, "not-acceptable",
+                          arena_printf(r->a,
+                                       "The mail relay cannot take the address %.*s@%s: it has "
+                                       "other than ASCII characters before the @ (5.6.7).",
+                                       (int)header_clip(p->mail.local, 200), p->mail.local,
+                                       p->mail.domain));
+    return STANZA_LETTER;
+}
+
 static enum stanza_verdict finish_people(struct reading *r)
 {
-    if (r->letter->is_multicast && add_recipients(r) != STANZA_LETTER)
-        return STANZA_FAILED;
+    enum stanza_verdict verdict = finish_recipients(r);
+
+    if (verdict == STANZA_LETTER)
+        verdict = check_ascii(r, r->letter->recipients);
+    if (verdict == STANZA_LETTER)
+        verdict = check_ascii(r, r->letter->parties);
+    if (verdict != STANZA_LETTER)
+        return verdict;
     if (!r->letter->recipients)
         return refuse(
             r, "bad-request",
             arena_printf(r->a,
-                         "A message to %s itself needs a jabber:x:envelope whose to and cc "
-                         "name those it is for. To write to one person, send to "
+                         "A message to %s itself needs a jabber:x:envelope or addresses "
+                         "(XEP-0033) that name those it is for. To write to one person, send to "
                          "name\\40domain@%s.",
                          r->to.domain, r->to.domain));
     return envelope_close(r->letter, r->error);

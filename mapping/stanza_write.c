@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mapping/amp.h"
+#include "mapping/addresses.h"
 #include "mapping/envelope.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
@@ -296,7 +297,11 @@ static int write_oobs(struct writing *w)
 
 static int write_envelope(struct writing *w)
 {
-    return w->has_envelope ? envelope_write(w->a, w->letter, w->stanza) : 0;
+    if (!w->has_envelope)
+        return 0;
+    if (envelope_write(w->a, w->letter, w->stanza) < 0)
+        return -1;
+    return addresses_write(w->ctx, w->a, w->letter, w->recipient, w->stanza);
 }
 
 /* XEP-0023: what is left now; the caller does not send what is over.  XEP-0079: the same time, for

@@ -380,6 +380,14 @@ static void test_mail_to_contact(void **state)
         {"\"a\\\\40b\"@x.org", "\\22a\\\\5c40b\\22\\40x.org@mail.example.org", NULL},
         {"\"a:<>&\"@x.org", "\\22a\\3a\\3c\\3e\\26\\22\\40x.org@mail.example.org", NULL},
         {"j\xc3\xbcrgen@x.org", "j\xc3\xbcrgen\\40x.org@mail.example.org", NULL},
+        {"a@b\xc3\xbc"
+         "cher.example",
+         "a\\40b\xc3\xbc"
+         "cher.example@mail.example.org",
+         "a@xn--bcher-kva.example"},
+        /* JIDs fold the sharp s, domains do not any more */
+        {"a@xn--strae-oqa.example", "a\\40xn--strae-oqa.example@mail.example.org", NULL},
+        {"a@xn--zzzz.example", "a\\40xn--zzzz.example@mail.example.org", NULL},
         {"a@[IPv6:::1]",
          "a\\40[ipv6\\3a\\3a\\3a"
          "1]@mail.example.org",

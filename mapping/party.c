@@ -1,0 +1,34 @@
+/*
+ * party: lists of people without doubles.  Everything lives in the letter's arena; no thread of its
+ * own, nothing left behind.
+ */
+#include "mapping/party.h"
+
+bool party_is_same(const struct party *a, const struct party *b)
+{
+    if (a->jid.domain && b->jid.domain && jid_is_same_bare(&a->jid, &b->jid))
+        return true;
+    return a->mail.domain && b->mail.domain && addr_is_same(&a->mail, &b->mail);
+}
+
+int party_keep(struct letter *l, struct party **list, const struct party *who, enum party_role role)
+{
+    struct party *p, *next;
+
+    for (p = *list; p; p = p->next)
+        if (p->role == role && party_is_same(p, who))
+            break;
+    if (p) {
+        p->delivered = p->delivered || who->delivered;
+        p->name = p->name ? p->name : who->name;
+        return 0;
+    }
+    p = letter_add_party(l, list);
+    if (!p)
+        return -1;
+    next = p->next;
+    *p = *who;
+    p->role = role;
+    p->next = next;
+    return 0;
+}

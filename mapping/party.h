@@ -1,0 +1,21 @@
+/*
+ * party: the people of a letter as the readers of stanzas gather them: once each, whichever of the
+ * two generations of envelopes names them.  Pure; any thread.
+ */
+#ifndef MAPPING_PARTY_H
+#define MAPPING_PARTY_H
+
+#include <stdbool.h>
+
+#include "mapping/letter.h"
+
+/* Is it one person, known by either address? */
+bool party_is_same(const struct party *a, const struct party *b);
+
+/* Adds a copy of who in this role to one of the letter's lists, unless the same person is there in
+ * the same role: then only a name and the mark that somebody else delivers are taken over.  -1: the
+ * arena is exhausted. */
+int party_keep(struct letter *l, struct party **list, const struct party *who,
+               enum party_role role) MUST_CHECK;
+
+#endif
