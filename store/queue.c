@@ -284,7 +284,12 @@ int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, v
 
 int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "SELECT count(*) FROM item WHERE kind = ?", e);
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "SELECT (SELECT count(*) FROM item INDEXED BY item_due"
+                                    "   WHERE kind = ?1 AND next >= 0) +"
+                                    " (SELECT count(*) FROM item INDEXED BY item_aside"
+                                    "   WHERE kind = ?1 AND next < 0)",
+                                    e);
     int r;
 
     *items_out = 0;

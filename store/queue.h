@@ -88,6 +88,7 @@ int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct er
  * call; -1 from fn stops, which is no failure.  fn must not change the queue. */
 int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, void *arg),
                void *arg, struct err *e) MUST_CHECK;
+/* Waiting and set aside; takes time with the length of the queue. */
 int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out,
                 struct err *e) MUST_CHECK;
 

@@ -520,6 +520,7 @@ static void all_are_dropped(struct store_txn *txn, struct scene *s)
     put(txn, 3, QUEUE_MAIL_IN, 100, 1);
     assert_int_equal(queue_each(txn, count_one, &left, &e), 0);
     assert_int_equal(left, 0); /* it stopped */
+    assert_int_equal(queue_set_aside(txn, 1, 2, "poison", &e), 0);
     assert_int_equal(queue_count(txn, QUEUE_MAIL_OUT, &items, &e), 0);
     assert_int_equal(items, 3);
     assert_int_equal(queue_drop(txn, 0, &count, &e), 0);
