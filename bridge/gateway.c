@@ -16,6 +16,7 @@
 #include "bridge/notify.h"
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
+#include "bridge/presence.h"
 #include "store/files.h"
 #include "store/links.h"
 
@@ -104,6 +105,11 @@ static void message_arrived(struct xml_node *stanza, struct arena *arena, void *
 static void error_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
 {
     deliver_jabber_error(arg, stanza, arena);
+}
+
+static void user_available(const struct xml_node *stanza, void *arg)
+{
+    presence_available(arg, stanza);
 }
 
 static void send_answer(const struct xml_node *stanza, void *arg)
@@ -414,7 +420,8 @@ static int open_jabber(struct life *life, struct err *e)
     static const struct stream_handler stream_handler = {stream_came_up, stream_went_down,
                                                          stanza_arrived, stream_has_room};
     static const struct router_handler router_handler = {
-        message_arrived, error_arrived, send_answer, find_contact, find_prompted, may_use};
+        message_arrived, error_arrived, user_available, send_answer,
+        find_contact,    find_prompted, may_use};
     struct gateway *g = &life->g;
     const struct conf *conf = g->started->conf;
 

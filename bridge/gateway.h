@@ -53,6 +53,7 @@ struct gateway {
     unsigned accepting; /* stanzas on their way into the store */
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */
+    unsigned sightings; /* key ids on their way into the store */
     bool is_stopping;
 };
 

@@ -16,6 +16,7 @@
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_read.h"
 #include "mapping/stanza_write.h"
+#include "store/keys.h"
 #include "store/links.h"
 
 #include <stdlib.h>
@@ -311,7 +312,8 @@ static int put_mails(struct store_txn *txn, struct acceptance *a, const struct c
                      address_map_mail_domain(ctx->map));
     if (!a->letter->message_id)
         return err_memory(e);
-    if (find_thread(txn, a, e) < 0)
+    if (find_thread(txn, a, e) < 0 ||
+        keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0)
         return -1;
     for (t = a->mails; t; t = t->next)
         if (put_mail(txn, a, t, ctx, e) < 0)

@@ -20,6 +20,8 @@ struct router_handler {
     void (*message)(struct xml_node *stanza, struct arena *arena, void *arg);
     /* A message or presence of type error; the arena is the callee's. */
     void (*error)(struct xml_node *stanza, struct arena *arena, void *arg);
+    /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
+    void (*available)(const struct xml_node *stanza, void *arg);
     /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */
     void (*send)(const struct xml_node *stanza, void *arg);
     /* The mail address behind a contact's JID, written to *e when it is none: 0 or -1. */

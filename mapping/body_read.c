@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "mapping/attachment_read.h"
 #include "mapping/charset.h"
+#include "mapping/openpgp_mail.h"
 #include "mapping/people_read.h"
 #include "mapping/text_cut.h"
 #include "mapping/text_read.h"
@@ -22,6 +23,7 @@ struct body {
     struct buf text;
     size_t files, files_left_out;
     bool is_report;
+    bool is_encrypted;        /* PGP/MIME */
     const struct part *named; /* the first text that has a file name */
 };
 
@@ -79,6 +81,16 @@ static int add_file(struct body *b, const struct part *p)
     return attachment_read(b->letter, p);
 }
 
+/* Text without the armor of a signature. */
+static const char *read_words(struct body *b, const struct part *p)
+{
+    const char *text = text_read(b->arena, p);
+
+    if (text && b->letter && openpgp_mail_read_signed(b->letter, p, &text) < 0)
+        return NULL;
+    return text;
+}
+
 /* The text of a branch of an alternative: its first text part of that type. */
 static const struct part *find_text(const struct part *p, const char *type)
 {
@@ -103,7 +115,7 @@ static int read_alternative(struct body *b, const struct part *p, enum take take
     const char *text = NULL, *other = NULL;
 
     if (take == TAKE_ALL && plain) {
-        text = text_read(b->arena, plain);
+        text = read_words(b, plain);
         if (!text)
             return -1;
     }
@@ -122,6 +134,42 @@ static int read_alternative(struct body *b, const struct part *p, enum take take
     return 0;
 }
 
+/* Its encrypted half may be of any type (RFC 3156 §4); some servers make the whole a
+ * multipart/mixed. */
+static bool is_encrypted(const struct part *p)
+{
+    const struct part *first = p->children;
+
+    return first->next && part_is(first, "application/pgp-encrypted");
+}
+
+static int read_encrypted(struct body *b, const struct part *p)
+{
+    const struct part *child;
+
+    b->is_encrypted = true;
+    for (child = p->children->next; child; child = child->next) {
+        if (read_part(b, child, TAKE_FILES) < 0)
+            return -1;
+        if (b->letter && child == p->children->next && !child->children)
+            openpgp_mail_name(b->letter, child);
+    }
+    return 0;
+}
+
+static int read_signed(struct body *b, const struct part *p, enum take take)
+{
+    const struct part *child;
+
+    if (read_part(b, p->children, take) < 0 ||
+        (b->letter && openpgp_mail_add_signed(b->letter, p) < 0))
+        return -1;
+    for (child = openpgp_mail_signature(p)->next; child; child = child->next)
+        if (read_part(b, child, take) < 0)
+            return -1;
+    return 0;
+}
+
 static int read_children(struct body *b, const struct part *p, enum take take)
 {
     const struct part *child;
@@ -134,15 +182,18 @@ static int read_children(struct body *b, const struct part *p, enum take take)
 
 static int read_part(struct body *b, const struct part *p, enum take take)
 {
+    if (p->children && is_encrypted(p))
+        return read_encrypted(b, p);
+    if (p->children && openpgp_mail_signature(p))
+        return read_signed(b, p, take);
     if (p->children)
         return part_is(p, "multipart/alternative") ? read_alternative(b, p, take)
                                                    : read_children(b, p, take);
     if (is_noise(b, p))
         return 0;
     if (is_text(p))
-        return take == TAKE_FILES || b->text.len >= TEXT_READ_MAX
-                   ? 0
-                   : add_text(b, text_read(b->arena, p));
+        return take == TAKE_FILES || b->text.len >= TEXT_READ_MAX ? 0
+                                                                  : add_text(b, read_words(b, p));
     if (!b->named && part_is(p, "text/plain") && !is_attached(p))
         b->named = p;
     return add_file(b, p);
@@ -160,7 +211,7 @@ static int read_root(struct body *b, const struct part *root)
 {
     buf_init(&b->text, TEXT_READ_MAX * 2);
     if (is_lone_text(root))
-        return add_text(b, text_read(b->arena, root));
+        return add_text(b, read_words(b, root));
     if (read_part(b, root, TAKE_ALL) < 0)
         return -1;
     /* Some programs give the only text there is a name. */
@@ -209,11 +260,14 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
                                    l->in_reply_to || l->references || words_is_reply(l->subject),
                                .is_forward = words_is_forward(l->subject)};
     int result = read_root(&b, in->tree->root);
+    const char *whole = b.text.data;
 
+    if (result == 0)
+        result = openpgp_mail_read_encrypted(l, &whole);
     if (result == 0) {
         bool cut = ctx->cut_quotes && !in->is_report;
-        const char *text = cut ? text_cut(l->arena, b.text.data, &hints, &l->is_cut)
-                               : text_uncut(l->arena, b.text.data);
+        const char *text =
+            cut ? text_cut(l->arena, whole, &hints, &l->is_cut) : text_uncut(l->arena, whole);
 
         if (text && !is_blank(text))
             l->text = text;
@@ -222,6 +276,9 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
     buf_clear(&b.text);
     if (result == 0 && l->text)
         result = clip(l);
+    if (result == 0 && b.is_encrypted)
+        result = people_add_notice(
+            l, "This mail is encrypted with OpenPGP; what it says is in the attached file.");
     if (result == 0 && (in->tree->is_cut || b.files_left_out > 0))
         result = attach_whole(l, in);
     return result < 0 ? err_memory(e) : 0;

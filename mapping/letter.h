@@ -172,9 +172,10 @@ struct letter {
     struct extra_header *extra_headers;
 
     /* OpenPGP, end to end (XEP-0027): base64 between the armor's blank line and END line. */
-    const char *encrypted;
-    const char *signature; /* detached, of the text as the stanza had it */
-    const char *key_id;    /* of the sender's signed presence */
+    const char *encrypted;   /* the message itself; text, if any, is what stands beside it */
+    const char *signature;   /* detached, of signed_text; of stanzas only */
+    const char *signed_text; /* the text to the byte, as the stanza had it */
+    const char *key_id;      /* of the sender's signed presence */
 
     /* What is asked about this letter, or what it says about another. */
     struct wishes wishes;

@@ -13,6 +13,7 @@
 #include "mapping/flowed.h"
 #include "mapping/header_write.h"
 #include "mapping/mime_parts.h"
+#include "mapping/openpgp_mail.h"
 #include "mapping/shim.h"
 #include "mapping/text.h"
 
@@ -174,6 +175,8 @@ const char *mime_subject(struct arena *a, const struct letter *l)
         subject = arena_strndup(a, words.data, words.len);
     else if (name)
         subject = arena_strndup(a, name, header_clip(name, HEADER_TEXT_MAX));
+    else if (l->encrypted)
+        subject = arena_strdup(a, "Encrypted message");
     else
         subject = arena_strdup(a, "(no subject)");
     if (buf_failed(&words))
@@ -327,6 +330,11 @@ static void write_jabber_id(struct writing *w)
     buf_clear(&bare);
 }
 
+static void write_openpgp(struct writing *w)
+{
+    openpgp_mail_write_key(w->out, w->letter);
+}
+
 static void write_shim(struct writing *w)
 {
     shim_write_mail(w->out, w->letter);
@@ -352,6 +360,7 @@ static void write_header(struct writing *w)
         write_reply_room,
         write_jabber_id,
         write_shim,
+        write_openpgp,
     };
     size_t i;
 
@@ -502,25 +511,87 @@ static void write_text_part(struct writing *w)
     mime_multipart_end(&m);
 }
 
-static void write_body(struct writing *w)
-{
-    struct mime_multipart m;
-    const struct attachment *att;
+/* What a mail is made of, in order; each stands there when the letter has it. */
 
-    buf_adds(w->out, "MIME-Version: 1.0\r\n");
-    if (!has_content(w->letter)) {
-        write_text_part(w);
-        return;
-    }
-    mime_multipart_begin(&m, w->out, "mixed", NULL, w->letter->message_id);
-    mime_multipart_next(&m);
-    write_text_part(w);
-    for (att = w->letter->attachments; att; att = att->next)
+static bool has_encrypted(const struct letter *l)
+{
+    return l->encrypted;
+}
+
+static void write_encrypted(struct writing *w)
+{
+    openpgp_mail_write_encrypted(w->out, w->letter);
+}
+
+/* Beside an encrypted message only what stands in the clear. */
+static bool has_text(const struct letter *l)
+{
+    return !l->encrypted || l->text || l->attachments;
+}
+
+static bool has_signature(const struct letter *l)
+{
+    return l->signature;
+}
+
+static void write_signed_text(struct writing *w)
+{
+    openpgp_mail_write_signed_text(w->out, w->letter);
+}
+
+static void write_signature(struct writing *w)
+{
+    openpgp_mail_write_signature(w->out, w->letter);
+}
+
+static const struct piece {
+    bool (*has)(const struct letter *l);
+    void (*write)(struct writing *w);
+} pieces[] = {
+    {has_encrypted, write_encrypted},
+    {has_text, write_text_part},
+    {has_signature, write_signed_text},
+    {has_signature, write_signature},
+};
+
+enum { PIECES = sizeof pieces / sizeof *pieces };
+
+static void write_multipart(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    const struct attachment *att;
+    struct mime_multipart m;
+    size_t i;
+
+    mime_multipart_begin(&m, w->out, "mixed", NULL, l->message_id);
+    for (i = 0; i < PIECES; i++)
+        if (pieces[i].has(l)) {
+            mime_multipart_next(&m);
+            pieces[i].write(w);
+        }
+    for (att = l->attachments; att; att = att->next)
         if (att->content) {
             mime_multipart_next(&m);
             mime_attachment_part(w->out, att);
         }
     mime_multipart_end(&m);
+}
+
+static void write_body(struct writing *w)
+{
+    const struct piece *only = NULL;
+    size_t i, count = has_content(w->letter);
+
+    buf_adds(w->out, "MIME-Version: 1.0\r\n");
+    for (i = 0; i < PIECES; i++)
+        if (pieces[i].has(w->letter)) {
+            only = &pieces[i];
+            count++;
+        }
+    if (count == 1 && only)
+        only->write(w);
+    else
+        write_multipart(w);
 }
 
 int mime_write(const struct context *ctx, const struct letter *letter, struct buf *out,

@@ -11,6 +11,8 @@
 #define NS_X_DELAY   "jabber:x:delay"     /* XEP-0091 */
 #define NS_X_EVENT   "jabber:x:event"     /* XEP-0022 */
 #define NS_X_ENCRYPT "jabber:x:encrypted" /* XEP-0027 */
+#define NS_X_SIGNED  "jabber:x:signed"    /* XEP-0027 */
+#define NS_X_ROSTER  "jabber:x:roster"    /* XEP-0093 */
 
 /* later */
 #define NS_ADDRESS      "http://jabber.org/protocol/address" /* XEP-0033 */
@@ -18,7 +20,8 @@
 #define NS_SID          "urn:xmpp:sid:0"                     /* XEP-0359 */
 #define NS_REPLY        "urn:xmpp:reply:0"                   /* XEP-0461 */
 #define NS_FALLBACK     "urn:xmpp:fallback:0"
-#define NS_FALLBACK_OLD "urn:xmpp:feature-fallback:0" /* XEP-0428 before 0.2 */
+#define NS_FALLBACK_OLD "urn:xmpp:feature-fallback:0"        /* XEP-0428 before 0.2 */
+#define NS_ROSTERX      "http://jabber.org/protocol/rosterx" /* XEP-0144 */
 #define NS_NICK         "http://jabber.org/protocol/nick"
 #define NS_RECEIPTS     "urn:xmpp:receipts"              /* XEP-0184 */
 #define NS_MARKERS      "urn:xmpp:chat-markers:0"        /* XEP-0333 */

@@ -19,6 +19,7 @@
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
+#include "mapping/openpgp.h"
 #include "mapping/receipts.h"
 #include "mapping/shim.h"
 #include "mapping/party.h"
@@ -42,9 +43,10 @@ struct reading {
     struct jabber_error *error;
     struct jid to;
     const struct xml_node *envelope, *addresses, *body, *subject;
-    const char *cipher; /* the text is encrypted with this; NULL: it is not */
-    const char *words;  /* links that stay text, a line each; NULL: none */
-    bool is_signal;     /* something that only means anything between chat clients */
+    const char *signature; /* OpenPGP data; NULL: none that can be used */
+    const char *cipher;    /* the text is encrypted with this; NULL: it is not */
+    const char *words;     /* links that stay text, a line each; NULL: none */
+    bool is_signal;        /* something that only means anything between chat clients */
     unsigned links, recipients;
 };
 
@@ -323,11 +325,34 @@ static enum stanza_verdict read_omemo(struct reading *r, const struct xml_node *
     return STANZA_LETTER;
 }
 
-static enum stanza_verdict read_openpgp(struct reading *r, const struct xml_node *node)
+static enum stanza_verdict read_ox(struct reading *r, const struct xml_node *node)
 {
     (void)node;
-    r->cipher = "OpenPGP";
+    r->cipher = "OpenPGP for XMPP (XEP-0373)";
     return STANZA_LETTER;
+}
+
+static int read_openpgp(struct reading *r, const struct xml_node *node, const char **out)
+{
+    const char *text = xml_text(r->a, node);
+
+    return text ? openpgp_read_data(r->a, text, out) : -1;
+}
+
+static enum stanza_verdict read_encrypted(struct reading *r, const struct xml_node *node)
+{
+    if (read_openpgp(r, node, &r->letter->encrypted) < 0)
+        return STANZA_FAILED;
+    if (!r->letter->encrypted)
+        return refuse(r, "not-acceptable",
+                      "What jabber:x:encrypted holds is no OpenPGP message. Nothing was sent.");
+    return STANZA_LETTER;
+}
+
+/* A signature that nobody could read takes nothing from the text. */
+static enum stanza_verdict read_signed(struct reading *r, const struct xml_node *node)
+{
+    return read_openpgp(r, node, &r->signature) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 /* XEP-0380, for methods not known here: the body beside it is no more than an apology. */
@@ -335,6 +360,8 @@ static enum stanza_verdict read_eme(struct reading *r, const struct xml_node *no
 {
     const char *name = xml_get(node, "name"), *ns = xml_get(node, "namespace");
 
+    if (ns && strcmp(ns, NS_X_ENCRYPT) == 0 && xml_child(r->stanza, NS_X_ENCRYPT, "x"))
+        return STANZA_LETTER;
     if (!r->cipher && xml_child(r->stanza, r->stanza->ns, "body")) {
         r->cipher = text_line(r->a, name ? name : ns ? ns : "a method unknown here", 100);
         if (!r->cipher)
@@ -373,8 +400,9 @@ static const struct reader {
     {NS_OMEMO, "encrypted", read_omemo},
     {NS_OMEMO_1, "encrypted", read_omemo},
     {NS_AXOLOTL, "encrypted", read_omemo},
-    {NS_OX, "openpgp", read_openpgp},
-    {NS_X_ENCRYPT, "x", read_openpgp},
+    {NS_OX, "openpgp", read_ox},
+    {NS_X_ENCRYPT, "x", read_encrypted},
+    {NS_X_SIGNED, "x", read_signed},
     {NS_EME, "encryption", read_eme},
 };
 
@@ -658,6 +686,24 @@ static enum stanza_verdict finish_variants(struct reading *r)
     return STANZA_LETTER;
 }
 
+/* The body beside an encrypted message is an apology to clients that cannot read it, never the
+ * message.  A signature is over the body to the byte (XEP-0027 §4.1). */
+static enum stanza_verdict finish_openpgp(struct reading *r)
+{
+    struct letter *l = r->letter;
+
+    if (l->encrypted) {
+        l->text = l->html = NULL;
+        l->variants = NULL;
+    } else if (r->signature && l->text) {
+        l->signature = r->signature;
+        l->signed_text = xml_text(r->a, r->body);
+        if (!l->signed_text)
+            return STANZA_FAILED;
+    }
+    return STANZA_LETTER;
+}
+
 /* Links that stay words come under the text. */
 static enum stanza_verdict finish_words(struct reading *r)
 {
@@ -681,7 +727,7 @@ static enum stanza_verdict check_content(struct reading *r)
                                    "This gateway cannot send a message encrypted with %s as mail. "
                                    "Nothing was sent; switch encryption off for this contact.",
                                    r->cipher));
-    if (l->text || l->subject || l->attachments)
+    if (l->text || l->subject || l->attachments || l->encrypted)
         return STANZA_LETTER;
     if (receipts_is_notice(l) && l->recipients)
         return STANZA_NOTICE;
@@ -696,8 +742,8 @@ static enum stanza_verdict check_content(struct reading *r)
 static enum stanza_verdict read_message(struct reading *r)
 {
     static enum stanza_verdict (*const steps[])(struct reading *) = {
-        read_type,       read_sender,  read_addressee, read_children, finish_text,
-        finish_variants, finish_words, check_content,  finish_people,
+        read_type,       read_sender,    read_addressee, read_children, finish_text,
+        finish_variants, finish_openpgp, finish_words,   check_content, finish_people,
     };
     enum stanza_verdict verdict = STANZA_LETTER;
     size_t i;

@@ -213,12 +213,18 @@ static int write_body(struct writing *w)
     struct buf body;
     int rc = 0;
 
+    if (l->signature) /* to the byte: whatever is added would break the signature */
+        return added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", l->signed_text));
     buf_init(&body, 4 * (size_t)1024 * 1024);
     if (leads_with_subject(w))
         buf_add(&body, l->subject, header_clip(l->subject, HEADER_TEXT_MAX));
     if (l->text && *l->text) {
         add_gap(&body);
         add_text(&body, l->text, w->text_max);
+    }
+    if (l->encrypted) {
+        add_gap(&body);
+        buf_adds(&body, "[This message is encrypted with OpenPGP.]");
     }
     add_links(&body, l, w->links_max);
     add_notices(&body, l);
@@ -295,6 +301,22 @@ static int write_oobs(struct writing *w)
     return 0;
 }
 
+/* XEP-0027, with the hint of XEP-0380 for clients that cannot read it. */
+static int write_openpgp(struct writing *w)
+{
+    const struct letter *l = w->letter;
+    struct xml_node *hint;
+
+    if (l->signature)
+        return added(xml_add_with_text(w->a, w->stanza, NS_X_SIGNED, "x", l->signature));
+    if (!l->encrypted)
+        return 0;
+    if (!xml_add_with_text(w->a, w->stanza, NS_X_ENCRYPT, "x", l->encrypted))
+        return -1;
+    hint = xml_set(w->a, xml_add(w->a, w->stanza, NS_EME, "encryption"), "namespace", NS_X_ENCRYPT);
+    return added(xml_set(w->a, hint, "name", "Legacy OpenPGP"));
+}
+
 static int write_envelope(struct writing *w)
 {
     if (!w->has_envelope)
@@ -349,8 +371,9 @@ static int write_delay(struct writing *w)
 static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
-        write_attributes, write_subject, write_body, write_thread, write_origin_id, write_reply,
-        write_envelope,   write_expire,  write_oobs, write_delay,  write_receipts,  write_shim,
+        write_attributes, write_subject,  write_body,     write_thread, write_origin_id,
+        write_reply,      write_openpgp,  write_envelope, write_expire, write_oobs,
+        write_delay,      write_receipts, write_shim,
     };
     size_t i;
 

@@ -60,6 +60,8 @@ static const char *const steps[] = {
 
     /* With item_due it holds all items, so that they can be counted without their rows. */
     "CREATE INDEX item_aside ON item(kind) WHERE next < 0;",
+
+    "CREATE TABLE pgp_key(bare_jid TEXT PRIMARY KEY, key_id TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

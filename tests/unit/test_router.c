@@ -44,6 +44,14 @@ static void on_error(struct xml_node *stanza, struct arena *arena, void *arg)
     hand(arg, "error", stanza, arena);
 }
 
+static void on_available(const struct xml_node *stanza, void *arg)
+{
+    struct world *w = arg;
+
+    buf_adds(&w->told, "[available]");
+    xml_write(&w->told, stanza, STREAM_NS);
+}
+
 static void on_send(const struct xml_node *stanza, void *arg)
 {
     struct world *w = arg;
@@ -81,7 +89,7 @@ static bool may_use(const char *jid, void *arg)
     return strncmp(jid, "u@home", 6) == 0;
 }
 
-static const struct router_handler handler = {on_message, on_error, on_send,
+static const struct router_handler handler = {on_message, on_error, on_available, on_send,
                                               contact,    prompt,   may_use};
 
 #define U    "from='u@home/r' "
@@ -223,7 +231,10 @@ static const struct {
     {"<presence type='probe' " U BUSY "/>", ""},
     {"<presence type='subscribed' " U ANN "/>", ""},
     {"<presence type='unsubscribed' " U ANN "/>", ""},
-    {"<presence " U GW "/>", ""},
+    {"<presence " U GW "/>", "[available]<presence from='u@home/r' to='gw'/>"},
+    {"<presence " X ANN "><show>away</show></presence>",
+     "[available]<presence from='x@else/r' "
+     "to='ann\\40example.org@gw'><show>away</show></presence>"},
     {"<presence type='unavailable' " U GW "/>", ""},
     {"<presence type='subscribe' " ANN "/>", ""},
 };
