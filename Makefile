@@ -96,7 +96,7 @@ check-san:
 	POSTERN=$(CURDIR)/build/san/postern $(PYTHON) -m pytest -q tests/golden
 	$(MAKE) BUILD=build/tsan CFLAGS='-O1 -g' SANFLAGS='-fsanitize=thread' \
 	    UNITS='$(addprefix build/tsan/unit/,$(THREADED))' unit
-THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_imap_watch test_store
+THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_imap_watch test_store test_store_disk test_web test_courier
 
 # How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
