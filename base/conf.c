@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/conf_map.h"
 #include "base/conf_value.h"
 #include "base/jid.h"
 
@@ -377,7 +378,6 @@ static int read_limit(struct conf *conf, const struct conf_values *v)
 
 static int read_rule(struct conf_map_rule *rule, const struct conf_values *v)
 {
-    static const char *const words[] = {"both", "to-mail", "to-jabber", NULL};
     const char *slash = strrchr(v->file->path, '/');
     unsigned direction = CONF_MAP_BOTH;
 
@@ -388,7 +388,7 @@ static int read_rule(struct conf_map_rule *rule, const struct conf_values *v)
     if (!rule->where)
         return err_memory(v->e);
     if (conf_value_text(v, "mail", &rule->mail) < 0 ||
-        conf_value_word(v, "direction", words, &direction) < 0)
+        conf_value_word(v, "direction", conf_map_directions, &direction) < 0)
         return -1;
     rule->direction = direction == 0   ? CONF_MAP_BOTH
                       : direction == 1 ? CONF_MAP_TO_MAIL
@@ -412,7 +412,9 @@ static int read_map(struct conf *conf, struct conf_values *v)
     for (v->section = NULL; (v->section = conf_file_next(v->file, "map", v->section));)
         if (read_rule(&conf->map[conf->map_count++], v) < 0)
             return -1;
-    return 0;
+    if (!*conf->map_file)
+        return 0;
+    return conf_map_read(memory(v), conf->map_file, &conf->map, &conf->map_count, v->e);
 }
 
 static int read_all(struct conf *conf, struct conf_values *v)
@@ -523,8 +525,6 @@ void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, voi
         fn("admin.listen: there is no status page yet", arg);
     if (conf->admin_jid_count > 0)
         fn("admin.jids: there are no administrators' commands over Jabber yet", arg);
-    if (*conf->map_file)
-        fn("map_file: not read yet; write map sections", arg);
     if (strncmp(conf->store_url, "postgresql:", 11) == 0)
         fn("store.url: PostgreSQL is not served yet; use sqlite:/path", arg);
 }

@@ -42,9 +42,9 @@ struct conf_mailbox {
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
 };
 
-struct conf_map_rule {  /* one `map` section, in file order */
-    const char *jabber; /* "juliet@capulet.example" or "*@capulet.example" */
-    const char *mail;
+struct conf_map_rule {  /* one `map` section in file order, then the lines of map_file */
+    const char *jabber; /* "juliet@capulet.example", "*@capulet.example", "*.sales@im.example" */
+    const char *mail;   /* with a * where jabber has one */
     /* option direction = both|to-mail|to-jabber */
     enum { CONF_MAP_BOTH, CONF_MAP_TO_MAIL, CONF_MAP_TO_JABBER } direction;
     const char *where; /* "postern.conf:12", for explaining */
@@ -81,7 +81,7 @@ struct conf {
     } queue;
     struct conf_map_rule *map;
     size_t map_count;
-    const char *map_file; /* "": none */
+    const char *map_file; /* "": none; its rules are in map */
     struct {
         int64_t mail_size_max;   /* bytes of a mail taken in; default 50 MiB */
         int64_t stanza_size_max; /* bytes of a stanza taken or sent; default 256 KiB */

@@ -14,11 +14,18 @@
 
 enum { ARENA_MAX = 64 << 20 };
 
+/* What stands before and behind the * of a pattern. */
+struct pattern {
+    const char *head, *tail;
+    size_t head_len, tail_len;
+};
+
 struct rule {
-    bool is_domain; /* *@domain on both sides: node and local are NULL */
+    bool is_pattern; /* a * on both sides: node and local are NULL */
     bool to_mail, to_jabber;
     struct jid jid;
     struct addr mail;
+    struct pattern node, local;
     const char *words;
 };
 
@@ -39,24 +46,35 @@ struct address_map {
     const char *home_words, *other_words;
 };
 
-static const char *star_domain(const char *text)
+static bool has_star(const char *text)
 {
-    return text[0] == '*' && text[1] == '@' ? text + 2 : NULL;
+    size_t n = strcspn(text, "*");
+
+    return text[n] && n < strcspn(text, "@");
+}
+
+/* Parts text at its one *. */
+static int read_pattern(struct arena *a, const char *text, struct pattern *out)
+{
+    out->head_len = strcspn(text, "*");
+    out->head = arena_strndup(a, text, out->head_len);
+    out->tail = text + out->head_len + 1;
+    out->tail_len = strlen(out->tail);
+    return out->head ? 0 : -1;
 }
 
 static int read_jabber_side(struct arena *a, struct rule *rule, const struct conf_map_rule *in,
                             const char *gateway, struct err *e)
 {
-    const char *domain = star_domain(in->jabber);
     struct err why;
 
-    if (jid_parse(a, domain ? domain : in->jabber, &rule->jid, &why) < 0)
+    if (jid_parse(a, in->jabber, &rule->jid, &why) < 0)
         return why.class == ERR_RETRY ? err_memory(e)
                                       : err_set(e, ERR_PERMANENT,
                                                 "%s: map: \"%s\": %s; expected a JID such as "
                                                 "juliet@capulet.example, or *@capulet.example",
                                                 in->where, in->jabber, why.text);
-    if (!rule->jid.node == !domain || rule->jid.resource)
+    if (!rule->jid.node || rule->jid.resource)
         return err_set(e, ERR_PERMANENT,
                        "%s: map: \"%s\" is no user; expected a JID such as "
                        "juliet@capulet.example without a resource, or *@capulet.example",
@@ -72,17 +90,9 @@ static int read_jabber_side(struct arena *a, struct rule *rule, const struct con
 static int read_mail_side(struct arena *a, struct rule *rule, const struct conf_map_rule *in,
                           struct err *e)
 {
-    const char *domain = star_domain(in->mail);
     struct err why;
-    int rc;
 
-    if (!domain != !rule->is_domain)
-        return err_set(e, ERR_PERMANENT,
-                       "%s: map: \"%s\" and \"%s\"; expected *@ on both sides or on none",
-                       in->where, in->jabber, in->mail);
-    rc = domain ? addr_domain(a, domain, &rule->mail.domain, &why)
-                : addr_parse(a, in->mail, &rule->mail, &why);
-    if (rc == 0)
+    if (addr_parse(a, in->mail, &rule->mail, &why) == 0)
         return 0;
     return why.class == ERR_RETRY ? err_memory(e)
                                   : err_set(e, ERR_PERMANENT,
@@ -91,23 +101,45 @@ static int read_mail_side(struct arena *a, struct rule *rule, const struct conf_
                                             in->where, in->mail, why.text);
 }
 
+static int read_patterns(struct arena *a, struct rule *rule, const struct conf_map_rule *in,
+                         struct err *e)
+{
+    if (has_star(in->jabber) != has_star(in->mail))
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map: \"%s\" and \"%s\"; expected a * before the @ on both sides or "
+                       "on none",
+                       in->where, in->jabber, in->mail);
+    rule->is_pattern = has_star(in->jabber);
+    if (!rule->is_pattern)
+        return 0;
+    if (read_pattern(a, rule->jid.node, &rule->node) < 0 ||
+        read_pattern(a, rule->mail.local, &rule->local) < 0)
+        return err_memory(e);
+    if (strchr(rule->node.tail, '*') || strchr(rule->local.tail, '*'))
+        return err_set(e, ERR_PERMANENT,
+                       "%s: map: \"%s\" and \"%s\"; expected one * on each side, not more",
+                       in->where, in->jabber, in->mail);
+    rule->jid.node = NULL;
+    rule->mail.local = NULL;
+    return 0;
+}
+
 static int read_rule(struct address_map *map, size_t n, const struct conf_map_rule *in,
                      struct err *e)
 {
     struct rule *rule = &map->rules[n];
 
-    rule->is_domain = star_domain(in->jabber) != NULL;
     rule->to_mail = in->direction != CONF_MAP_TO_JABBER;
     rule->to_jabber = in->direction != CONF_MAP_TO_MAIL;
     rule->words = arena_printf(map->arena, "map rule %zu (%s)", n + 1, in->where);
     if (!rule->words)
         return err_memory(e);
     if (read_jabber_side(map->arena, rule, in, map->gateway, e) < 0 ||
-        read_mail_side(map->arena, rule, in, e) < 0)
+        read_mail_side(map->arena, rule, in, e) < 0 || read_patterns(map->arena, rule, in, e) < 0)
         return -1;
     /* Bounces come back to b+... at md: no rule may take them. */
-    if (!rule->is_domain && strcmp(rule->mail.domain, map->mail_domain) == 0 &&
-        reverse_path_is_form(rule->mail.local))
+    if (strcmp(rule->mail.domain, map->mail_domain) == 0 &&
+        reverse_path_is_form(rule->is_pattern ? rule->local.head : rule->mail.local))
         return err_set(e, ERR_PERMANENT,
                        "%s: map.mail: \"%s\": addresses with b+ in front are the gateway's "
                        "own for bounces; expected another one",
@@ -213,6 +245,12 @@ bool address_map_is_home(const struct address_map *map, const char *jabber_domai
     return false;
 }
 
+/* *@domain on the mail side */
+static bool is_whole_domain(const struct rule *rule)
+{
+    return rule->is_pattern && rule->local.head_len == 0 && rule->local.tail_len == 0;
+}
+
 bool address_map_owns(const struct address_map *map, const char *mail_domain)
 {
     size_t i;
@@ -220,17 +258,32 @@ bool address_map_owns(const struct address_map *map, const char *mail_domain)
     if (strcasecmp(map->mail_domain, mail_domain) == 0)
         return true;
     for (i = 0; i < map->rule_count; i++)
-        if (map->rules[i].is_domain && map->rules[i].to_jabber &&
+        if (is_whole_domain(&map->rules[i]) && map->rules[i].to_jabber &&
             strcasecmp(map->rules[i].mail.domain, mail_domain) == 0)
             return true;
     return false;
 }
 
+/* What a * stands for in text: at least one byte.  NULL: they do not match. */
+static const char *star_of(const struct pattern *p, const char *text, size_t *len_out)
+{
+    size_t len = strlen(text);
+
+    if (len <= p->head_len + p->tail_len || strncasecmp(text, p->head, p->head_len) != 0 ||
+        strcasecmp(text + len - p->tail_len, p->tail) != 0)
+        return NULL;
+    *len_out = len - p->head_len - p->tail_len;
+    return text + p->head_len;
+}
+
 /* Addresses of ours are read without case: MTAs on the way may have folded it. */
 static bool takes_mail(const struct rule *rule, const struct addr *mail)
 {
+    size_t len;
+
     return rule->to_jabber && strcasecmp(rule->mail.domain, mail->domain) == 0 &&
-           (rule->is_domain || strcasecmp(rule->mail.local, mail->local) == 0);
+           (rule->is_pattern ? star_of(&rule->local, mail->local, &len) != NULL
+                             : strcasecmp(rule->mail.local, mail->local) == 0);
 }
 
 static const struct rule *rule_for_mail(const struct address_map *map, const struct addr *mail)
@@ -245,8 +298,11 @@ static const struct rule *rule_for_mail(const struct address_map *map, const str
 
 static bool takes_jid(const struct rule *rule, const struct jid *jid)
 {
+    size_t len;
+
     return jid->node && strcmp(rule->jid.domain, jid->domain) == 0 &&
-           (rule->is_domain || strcmp(rule->jid.node, jid->node) == 0);
+           (rule->is_pattern ? star_of(&rule->node, jid->node, &len) != NULL
+                             : strcmp(rule->jid.node, jid->node) == 0);
 }
 
 static const struct rule *rule_for_jid(const struct address_map *map, const struct jid *jid)
@@ -302,6 +358,57 @@ static void tell(const char **rule_out, const char *words)
         *rule_out = words;
 }
 
+/* The mail address that the rule gives to a user it takes. */
+static int rule_mail(struct arena *a, const struct rule *rule, const struct jid *jid,
+                     struct addr *out, struct err *e)
+{
+    const char *star, *alias;
+    size_t len = 0;
+
+    *out = rule->mail;
+    if (!rule->is_pattern)
+        return 0;
+    star = star_of(&rule->node, jid->node, &len);
+    star = star ? arena_strndup(a, star, len) : NULL;
+    if (!star)
+        return err_memory(e);
+    if (alias_write(a, star, NULL, &alias, e) < 0)
+        return -1;
+    out->local = arena_printf(a, "%s%s%s", rule->local.head, alias, rule->local.tail);
+    if (!out->local)
+        return err_memory(e);
+    if (strlen(out->local) > ADDR_LOCAL_MAX)
+        return err_set(e, ERR_PERMANENT, "%s@%s is too long for a mail address", out->local,
+                       out->domain);
+    return 0;
+}
+
+/* The user that the rule means by an address it takes. */
+static int rule_jid(struct arena *a, const struct rule *rule, const struct addr *mail,
+                    struct jid *out, struct err *e)
+{
+    const char *star, *node;
+    size_t len = 0;
+
+    *out = rule->jid;
+    if (!rule->is_pattern)
+        return 0;
+    star = star_of(&rule->local, mail->local, &len);
+    node = star ? alias_decode(a, star, len) : NULL;
+    node = node ? arena_printf(a, "%s%s%s", rule->node.head, node, rule->node.tail) : NULL;
+    return node ? jid_from_parts(a, node, rule->jid.domain, NULL, out, e) : err_memory(e);
+}
+
+/* Does the mail address lead back to the user by this rule? */
+static bool leads_to(struct arena *a, const struct rule *rule, const struct addr *mail,
+                     const struct jid *jid)
+{
+    struct err ignored;
+    struct jid other;
+
+    return rule_jid(a, rule, mail, &other, &ignored) == 0 && jid_is_same_bare(&other, jid);
+}
+
 /* The gateway's own rule: users of the first home are node@md.  Where an administrator's rule gives
  * that address to somebody else, the long form remains: an answer must not reach the other one. */
 static int by_gateway_rule(const struct address_map *map, struct arena *a, const struct jid *jid,
@@ -316,7 +423,7 @@ static int by_gateway_rule(const struct address_map *map, struct arena *a, const
             return -1;
         tell(rule_out, map->home_words);
         other = rule_for_mail(map, out);
-        if (!other || (!other->is_domain && jid_is_same_bare(&other->jid, jid)))
+        if (!other || leads_to(a, other, out, jid))
             return 0;
     }
     tell(rule_out, map->other_words);
@@ -338,8 +445,7 @@ int address_map_jid_to_mail(const struct address_map *map, struct arena *a, cons
     if (!rule)
         return by_gateway_rule(map, a, jid, out, rule_out, e);
     tell(rule_out, rule->words);
-    *out = rule->mail;
-    return rule->is_domain ? alias_write(a, jid->node, NULL, &out->local, e) : 0;
+    return rule_mail(a, rule, jid, out, e);
 }
 
 /* local: an alias at md, or what stands behind the + of a sub-address. */
@@ -376,8 +482,7 @@ int address_map_mail_to_jid(const struct address_map *map, struct arena *a, cons
     rule = rule_for_mail(map, mail);
     if (rule) {
         tell(rule_out, rule->words);
-        *out = rule->jid;
-        return rule->is_domain ? alias_read_at(a, mail->local, rule->jid.domain, out, e) : 0;
+        return rule_jid(a, rule, mail, out, e);
     }
     box = box_for_mail(map, mail, &rest);
     if (box) {

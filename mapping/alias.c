@@ -79,7 +79,7 @@ static int hex_value(char c)
 }
 
 /* NULL: memory. A NUL among the bytes is left encoded: no JID has one. */
-static char *decode(struct arena *a, const char *text, size_t len)
+char *alias_decode(struct arena *a, const char *text, size_t len)
 {
     char *start = arena_alloc(a, len + 1), *out = start;
     size_t i;
@@ -108,19 +108,12 @@ const char *alias_separator(const char *local)
 int alias_read(struct arena *a, const char *local, const char *home, struct jid *out, struct err *e)
 {
     const char *separator = alias_separator(local), *domain = home;
-    const char *node = decode(a, local, separator ? (size_t)(separator - local) : strlen(local));
+    const char *node =
+        alias_decode(a, local, separator ? (size_t)(separator - local) : strlen(local));
 
     if (separator)
-        domain = decode(a, separator + 1, strlen(separator + 1));
+        domain = alias_decode(a, separator + 1, strlen(separator + 1));
     if (!node || !domain)
         return err_memory(e);
     return jid_from_parts(a, node, domain, NULL, out, e);
-}
-
-int alias_read_at(struct arena *a, const char *local, const char *domain, struct jid *out,
-                  struct err *e)
-{
-    const char *node = decode(a, local, strlen(local));
-
-    return node ? jid_from_parts(a, node, domain, NULL, out, e) : err_memory(e);
 }

@@ -28,8 +28,7 @@ const char *alias_separator(const char *local);
 int alias_read(struct arena *a, const char *local, const char *home, struct jid *out,
                struct err *e) MUST_CHECK;
 
-/* The same where an = is nothing special: every alias is a user of domain. */
-int alias_read_at(struct arena *a, const char *local, const char *domain, struct jid *out,
-                  struct err *e) MUST_CHECK;
+/* The bytes that n characters of an alias stand for; NULL: the arena is exhausted. */
+char *alias_decode(struct arena *a, const char *text, size_t n);
 
 #endif

@@ -18,6 +18,7 @@
 
 static char folder[] = "/tmp/postern-test-conf-XXXXXX";
 static char conf_path[sizeof folder + 32], secret_path[sizeof folder + 32];
+static char map_path[sizeof folder + 32];
 
 static int make_folder(void **state)
 {
@@ -26,6 +27,7 @@ static int make_folder(void **state)
         return -1;
     snprintf(conf_path, sizeof conf_path, "%s/postern.conf", folder);
     snprintf(secret_path, sizeof secret_path, "%s/secret", folder);
+    snprintf(map_path, sizeof map_path, "%s/people", folder);
     return 0;
 }
 
@@ -34,6 +36,7 @@ static int remove_folder(void **state)
     (void)state;
     unlink(conf_path);
     unlink(secret_path);
+    unlink(map_path);
     return rmdir(folder);
 }
 
@@ -47,6 +50,11 @@ static void put(const char *path, const char *data, size_t len, mode_t mode)
     assert_int_equal(fwrite(data, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
     assert_int_equal(chmod(path, mode), 0);
+}
+
+static void put_map(const char *text)
+{
+    put(map_path, text, strlen(text), 0644);
 }
 
 static struct conf *read_text(const char *text, enum conf_use use, struct err *e)
@@ -130,7 +138,7 @@ static const char everything[] =
     "cher.example\"   // another\n"
     "home        = { \"example.org\", \"Example.NET\", \"example.org\" }\n"
     "log_level   = debug\n"
-    "map_file    = \"maps/people\"\n"
+    "map_file    = \"people\"\n"
     "jabber  { host = \"[::1]\"  port = 5348  secret_file = \"secret\" }\n"
     "smtp    { host = smtp.example.org port = 2525 tls = starttls user = me password_file = "
     "secret\n"
@@ -168,13 +176,14 @@ static void test_everything(void **state)
 
     (void)state;
     put(secret_path, "file s3cret\n", 12, 0600);
+    put_map("nurse@capulet.example nurse@example.org\n");
     c = read_good(everything, CONF_SERVE);
     assert_string_equal(c->jid, "mail.example.org");
     assert_string_equal(c->mail_domain, "post.xn--bcher-kva.example");
     assert_int_equal(c->home_count, 2);
     assert_string_equal(c->home[1], "example.net");
     assert_string_equal(c->log_level, "debug");
-    snprintf(path, sizeof path, "%s/maps/people", folder); /* beside the file */
+    snprintf(path, sizeof path, "%s/people", folder); /* beside the file */
     assert_string_equal(c->map_file, path);
     assert_string_equal(c->jabber.host, "::1");
     assert_int_equal(c->jabber.port, 5348);
@@ -211,7 +220,7 @@ static void test_everything(void **state)
     assert_int_equal(c->queue.lifetime_s, 3);
     assert_int_equal(c->limit.mail_size_max, 1000000);
     assert_int_equal(c->limit.stanza_size_max, 100000);
-    assert_int_equal(c->map_count, 3); /* one title twice is two rules */
+    assert_int_equal(c->map_count, 4); /* one title twice is two rules; the file's come last */
     assert_string_equal(c->map[0].jabber, "juliet@capulet.example");
     assert_string_equal(c->map[0].mail, "juliet.c@example.org");
     assert_int_equal(c->map[0].direction, CONF_MAP_BOTH);
@@ -222,13 +231,83 @@ static void test_everything(void **state)
     assert_string_equal(c->map[2].mail, "other@example.org");
     assert_int_equal(c->map[2].direction, CONF_MAP_TO_JABBER);
     assert_string_equal(c->map[2].where, "postern.conf:24");
+    assert_string_equal(c->map[3].where, "people:1");
     conf_each_pending(c, count_pending, pending);
     assert_non_null(strstr(pending, "lmtp"));
     assert_non_null(strstr(pending, "admin.listen"));
     assert_non_null(strstr(pending, "admin.jids"));
-    assert_non_null(strstr(pending, "map_file"));
+    assert_null(strstr(pending, "map_file"));
     assert_non_null(strstr(pending, "PostgreSQL"));
     conf_free(c);
+}
+
+static void test_map_file(void **state)
+{
+    static const char text[] = "# who is who\n"
+                               "\n"
+                               "juliet@capulet.example   juliet.c@example.org   # an old address\n"
+                               " *.sales@im.example\tsales-*@example.org\tboth\r\n"
+                               "a#b@im.example x#y@example.org to-mail\n"
+                               "peter@im.example p@example.org to-jabber"; /* no line end */
+    struct conf *c;
+
+    (void)state;
+    put_map(text);
+    c = read_good("jid = mail.example.org\nmap_file = people\nmap \"a@b\" { mail = \"c@d\" }\n",
+                  CONF_OFFLINE);
+    assert_int_equal(c->map_count, 5);
+    assert_string_equal(c->map[0].mail, "c@d");
+    assert_string_equal(c->map[1].jabber, "juliet@capulet.example");
+    assert_string_equal(c->map[1].mail, "juliet.c@example.org");
+    assert_string_equal(c->map[1].where, "people:3");
+    assert_int_equal(c->map[1].direction, CONF_MAP_BOTH);
+    assert_string_equal(c->map[2].jabber, "*.sales@im.example");
+    assert_string_equal(c->map[2].mail, "sales-*@example.org");
+    assert_int_equal(c->map[2].direction, CONF_MAP_BOTH);
+    assert_string_equal(c->map[3].jabber, "a#b@im.example");
+    assert_string_equal(c->map[3].mail, "x#y@example.org");
+    assert_int_equal(c->map[3].direction, CONF_MAP_TO_MAIL);
+    assert_int_equal(c->map[4].direction, CONF_MAP_TO_JABBER);
+    assert_string_equal(c->map[4].where, "people:6");
+    conf_free(c);
+    put_map("");
+    c = read_good("jid = mail.example.org\nmap_file = people\n", CONF_OFFLINE);
+    assert_int_equal(c->map_count, 0);
+    conf_free(c);
+}
+
+static void test_bad_map_file(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *why;
+    } rows[] = {
+        {"a@b c@d\na@b\n", 0, "/people:2: the mail address is missing; expected JID ADDRESS"},
+        {"a@b c@d both more\n", 0, "/people:1: there are too many words"},
+        {"a@b c@d sideways\n", 0, "/people:1: the third word is no direction; expected"},
+        {"\n\na@b \0 c@d\n", 13, NULL},
+        {"\n\0 a@b\n", 7, "/people:2: a NUL stands in it"},
+    };
+    static char longest[9000];
+    struct err e;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        put(map_path, rows[i].text, rows[i].len ? rows[i].len : strlen(rows[i].text), 0644);
+        assert_null(read_text("jid = mail.example.org\nmap_file = people\n", CONF_OFFLINE, &e));
+        assert_int_equal(e.class, ERR_PERMANENT);
+        if (rows[i].why && !strstr(e.text, rows[i].why))
+            fail_msg("%s does not say %s", e.text, rows[i].why);
+    }
+    memset(longest, 'a', sizeof longest - 1);
+    put_map(longest);
+    assert_null(read_text("jid = mail.example.org\nmap_file = people\n", CONF_OFFLINE, &e));
+    assert_non_null(strstr(e.text, "/people:1: the line is too long"));
+    unlink(map_path);
+    assert_null(read_text("jid = mail.example.org\nmap_file = people\n", CONF_OFFLINE, &e));
+    assert_non_null(strstr(e.text, "/people: No such file"));
 }
 
 static void test_nothing_pending(void **state)
@@ -671,6 +750,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_map_file),        cmocka_unit_test(test_bad_map_file),
         cmocka_unit_test(test_nothing_pending), cmocka_unit_test(test_good),
         cmocka_unit_test(test_syntax),          cmocka_unit_test(test_comments_and_strings),
         cmocka_unit_test(test_values),          cmocka_unit_test(test_serve_needs),
