@@ -62,6 +62,11 @@ $(BUILD)/%.o: %.c
 	$(call say,CC $<)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What another compiler says to it, without making anything: make CC=clang syntax
+syntax: $(patsubst %,%.syntax,$(SRC) $(UNITSRC) $(wildcard tests/fake/*.c))
+%.syntax: %
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only $<
+
 # Each unit test is one program on cmocka, linked with everything but main, and with the fakes it uses.
 $(BUILD)/libfake.a: $(FAKEOBJ)
 	rm -f $@
@@ -71,6 +76,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libfake.a $(BUILD)/libpostern.
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+unit-programs: $(UNITS)
 unit: $(UNITS)
 	@tests/unit/run.sh $(UNITS)
 
@@ -90,13 +96,20 @@ check: deps
 	@tests/check.sh
 
 # Unit and golden tests under the address and undefined-behaviour sanitizers, then those with threads
-# under the thread sanitizer.
+# under the thread sanitizer; san-programs builds what that needs.
+THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies \
+            test_imap_watch test_store test_store_disk test_web test_courier
+WITH_ASAN = BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+WITH_TSAN = BUILD=build/tsan CFLAGS='-O1 -g' SANFLAGS='-fsanitize=thread' \
+    UNITS='$(addprefix build/tsan/unit/,$(THREADED))'
+san-programs:
+	$(MAKE) $(WITH_ASAN) build/san/postern unit-programs
+	$(MAKE) $(WITH_TSAN) unit-programs
 check-san:
-	$(MAKE) BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' build/san/postern unit
+	$(MAKE) $(WITH_ASAN) build/san/postern unit
 	POSTERN=$(CURDIR)/build/san/postern $(PYTHON) -m pytest -q tests/golden
-	$(MAKE) BUILD=build/tsan CFLAGS='-O1 -g' SANFLAGS='-fsanitize=thread' \
-	    UNITS='$(addprefix build/tsan/unit/,$(THREADED))' unit
-THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_imap_watch test_store test_store_disk test_web test_courier
+	$(MAKE) $(WITH_TSAN) unit
 
 # How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
@@ -151,6 +164,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all unit golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit unit-programs san-programs golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

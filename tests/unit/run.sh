@@ -1,15 +1,18 @@
 #!/bin/sh
-# Runs each unit test program given, shows the output of those that fail, and counts.
-passed=0 failed=0
-for test in "$@"; do
-    log=$("$test" 2>&1)
-    if [ $? -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $test"
-        echo "$log"
-    fi
+# Runs each unit test program given, some at a time because most of their time is waiting, shows the
+# output of those that fail, and counts.
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+printf '%s\n' "$@" | xargs -P "$(($(nproc 2>/dev/null || echo 2) + 1))" -I@ sh -c '
+    log="$2/$(basename "$1")"
+    "$1" >"$log" 2>&1 || mv "$log" "$log.failed"' - @ "$work"
+
+for log in "$work"/*.failed; do
+    [ -e "$log" ] || continue
+    echo "FAILED $(basename "$log" .failed)"
+    cat "$log"
 done
-echo "unit: $passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+failed=$(find "$work" -name '*.failed' | wc -l)
+echo "unit: $(($# - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ] && [ $# -gt 0 ] && [ "$(find "$work" -type f | wc -l)" -eq $# ]
