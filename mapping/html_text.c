@@ -301,7 +301,8 @@ static void put_image(struct writer *w, const xmlNode *n)
 
     if (!alt || !alt[strspn(alt, " \t\r\n")] || strlen(alt) > 300)
         return;
-    if ((width && atoi(width) == 1) || (height && atoi(height) == 1)) /* a tracker */
+    if ((width && strtol(width, NULL, 10) == 1) ||
+        (height && strtol(height, NULL, 10) == 1)) /* a tracker */
         return;
     put_text(w, alt);
 }
