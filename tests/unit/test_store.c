@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "store/queue.h"
+#include "store/keys.h"
 #include "store/store.h"
 
 struct scene {
@@ -251,6 +252,34 @@ static void files_are_for_their_owner_alone(void **state)
     }
 }
 
+static int keep_keys(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct arena *a = arg;
+    const char *key;
+
+    assert_int_equal(keys_get(txn, a, "juliet@capulet.example", &key, e), 0);
+    assert_null(key);
+    assert_int_equal(keys_put(txn, "juliet@capulet.example", "0123456789ABCDEF", e), 0);
+    assert_int_equal(keys_put(txn, "nurse@capulet.example", "1123456789ABCDEF", e), 0);
+    assert_int_equal(keys_put(txn, "juliet@capulet.example", "2123456789ABCDEF", e), 0);
+    assert_int_equal(keys_put(txn, "juliet@capulet.example", "2123456789ABCDEF", e), 0);
+    assert_int_equal(keys_get(txn, a, "juliet@capulet.example", &key, e), 0);
+    assert_string_equal(key, "2123456789ABCDEF");
+    assert_int_equal(keys_get(txn, a, "nurse@capulet.example", &key, e), 0);
+    assert_string_equal(key, "1123456789ABCDEF");
+    return 0;
+}
+
+static void the_newest_key_of_a_user_counts(void **state)
+{
+    struct scene *s = *state;
+    struct arena *a = arena_new(10000);
+    struct err e;
+
+    assert_int_equal(store_now(s->store, keep_keys, a, &e), 0);
+    arena_free(a);
+}
+
 static void the_key_is_made_once(void **state)
 {
     struct scene *s = *state;
@@ -435,6 +464,7 @@ int main(void)
         SCENE(one_gateway_serves_a_database),
         SCENE(files_are_for_their_owner_alone),
         SCENE(the_key_is_made_once),
+        SCENE(the_newest_key_of_a_user_counts),
         SCENE(a_newer_database_is_left_alone),
         SCENE(sigkill_loses_nothing_that_was_told),
         cmocka_unit_test(a_bad_url_says_what_to_do),
