@@ -58,6 +58,8 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
                            leg->status.text ? leg->status.text : "", e);
     case LEG_FAILED:
         return write_failure(txn, leg, e);
+    case LEG_ANSWERED:
+        return 0;
     case LEG_SEND:
     case LEG_LOST:
         return 0; /* still in the queue and due */
@@ -85,7 +87,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 {
     struct shipment *s = of_outcome(w);
     struct gateway *g = s->gateway;
-    bool has_report = false, is_lost = false;
+    bool has_report = false, is_lost = false, has_answer = false;
     int64_t next = 0;
     size_t i;
 
@@ -99,10 +101,13 @@ static void outcome_done(struct persist_work *w, const struct err *e)
             next = leg->next_at_s;
         has_report = has_report || leg->fate == LEG_FAILED;
         is_lost = is_lost || leg->fate == LEG_LOST;
+        has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0);
     }
     courier_finish(g->mail_in, s->parcel, next);
     if (has_report)
         courier_rescan(g->mail_out);
+    if (has_answer)
+        courier_rescan(g->stanza_out);
     if (is_lost)
         courier_rescan(g->mail_in);
     shipment_free(s);
@@ -110,7 +115,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
 static void log_leg(const struct leg *leg)
 {
-    static const char *const words[] = {"send", "delivered", "dropped", "later", "failed", "lost"};
+    static const char *const words[] = {"send",  "delivered", "answered", "dropped",
+                                        "later", "failed",    "lost"};
     char id[ID_TEXT_SIZE];
 
     log_info("jabber", "event=%s id=%s n=%u to=%s reason=\"%s\"", words[leg->fate],

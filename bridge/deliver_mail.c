@@ -11,14 +11,23 @@
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "mapping/receipts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum verdict { VERDICT_DELIVERED, VERDICT_LATER, VERDICT_FAILED, VERDICT_EXPIRED };
 
+/* What the queue keeps is written down by one and read by the other. */
+_Static_assert((int)SEND_NOTIFY_SUCCESS == (int)NOTIFY_SUCCESS &&
+                   (int)SEND_NOTIFY_FAILURE == (int)NOTIFY_FAILURE &&
+                   (int)SEND_NOTIFY_DELAY == (int)NOTIFY_DELAY &&
+                   (int)SEND_NOTIFY_NEVER == (int)NOTIFY_NEVER,
+               "the bits of NOTIFY");
+
 struct fate { /* of one item */
     enum verdict verdict;
+    bool is_out_of_sight; /* it waits, or is where nobody reports from: jabber:x:event offline */
     struct smtp_status status;
     int64_t report_id; /* of the message that tells the sender */
     int64_t next_at_s;
@@ -32,6 +41,7 @@ struct mailing {
     struct parcel *parcel;
     struct send_recipient *recipients;
     struct fate *fates;
+    char envelope_id[ID_TEXT_SIZE];
     int64_t now_s;
 };
 
@@ -71,6 +81,9 @@ static int write_fate(struct store_txn *txn, const struct mailing *m, size_t i, 
     const struct fate *fate = &m->fates[i];
     unsigned n = message->items[i].n;
 
+    if (fate->is_out_of_sight &&
+        outcome_item_notice(txn, message->id, n, NOTICE_OFFLINE, fate->report_id, m->now_s, e) < 0)
+        return -1;
     switch (fate->verdict) {
     case VERDICT_DELIVERED:
         return queue_remove(txn, message->id, n, e);
@@ -167,7 +180,11 @@ static void judge(struct mailing *m, size_t i)
     if (fate->verdict == VERDICT_LATER)
         fate->next_at_s =
             policy_next_try(m->settings, message, message->items[i].attempts, m->now_s);
-    if (fate->verdict == VERDICT_FAILED)
+    /* RFC 3461 §6.2.7.1: a relay that offers DSN will tell itself. */
+    if ((message->items[i].notify & NOTIFY_DELAY) &&
+        (fate->verdict == VERDICT_LATER || (fate->verdict == VERDICT_DELIVERED && !m->job.has_dsn)))
+        fate->is_out_of_sight = true;
+    if (fate->verdict == VERDICT_FAILED || fate->is_out_of_sight)
         fate->report_id = id_next(&m->gateway->ids);
     log_info("smtp", "event=%s id=%s n=%u code=%d status=%s reply=\"%s\"", words[fate->verdict],
              id_format(message->id, id), message->items[i].n, fate->status.code,
@@ -215,8 +232,12 @@ bool deliver_mail(struct parcel *p, void *arg)
         expire(m);
         return true;
     }
-    for (i = 0; i < message->item_count; i++)
+    for (i = 0; i < message->item_count; i++) {
         m->recipients[i].address = message->items[i].recipient;
+        m->recipients[i].notify = message->items[i].notify;
+        if (receipts_has_request(message->items[i].notify))
+            m->job.envelope_id = id_format(message->id, m->envelope_id);
+    }
     m->job.reverse_path = message->sender;
     m->job.recipients = m->recipients;
     m->job.recipient_count = message->item_count;

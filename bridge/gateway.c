@@ -17,6 +17,7 @@
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
 #include "bridge/presence.h"
+#include "bridge/waiting.h"
 #include "store/files.h"
 #include "store/links.h"
 
@@ -481,7 +482,9 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_new(g->loop, g->store, g->clock, QUEUE_MAIL_IN, &limits, deliver_jabber_mail, g);
     g->stanza_out = courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits,
                                 deliver_jabber_stanza, g);
-    return g->persist && g->mail_out && g->mail_in && g->stanza_out ? 0 : err_memory(e);
+    g->waiting = waiting_new(g);
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting ? 0
+                                                                                  : err_memory(e);
 }
 
 static int open_loop(struct life *life, struct err *e)
@@ -541,6 +544,7 @@ static void close_all(struct life *life)
     persist_free(g->persist);
     router_free(g->router);
     stream_free(g->stream);
+    waiting_free(g->waiting);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);

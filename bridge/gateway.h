@@ -28,6 +28,7 @@
 
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
+struct waiting; /* who is told that a message waits, in waiting.c */
 
 struct gateway {
     struct loop *loop;
@@ -48,6 +49,7 @@ struct gateway {
     struct web *web;
 
     struct courier *mail_out, *mail_in, *stanza_out;
+    struct waiting *waiting;
     struct inbound_box *boxes;
     void (*inbound_stopped)(struct gateway *g);
     unsigned accepting; /* stanzas on their way into the store */

@@ -124,6 +124,8 @@ static int make_mail(struct arrival *a, const struct letter *letter, struct err 
     m->id = a->id;
     m->kind = QUEUE_MAIL_IN;
     m->origin = a->box->origin;
+    m->uidvalidity = a->uidvalidity;
+    m->uid = a->uid;
     m->created_s = a->now_s;
     m->sender = arena_strdup(parcel_arena(a->parcel), sender);
     if (!m->sender || add_items(a, letter, e) < 0)

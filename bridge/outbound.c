@@ -10,9 +10,13 @@
 #include "bridge/outbound.h"
 
 #include "base/log.h"
+#include "bridge/outcome.h"
 #include "bridge/policy.h"
 #include "bridge/threading.h"
+#include "bridge/waiting.h"
+#include "mapping/amp.h"
 #include "mapping/mime_write.h"
+#include "mapping/receipts.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_read.h"
 #include "mapping/stanza_write.h"
@@ -97,6 +101,7 @@ static int add_item(struct acceptance *a, struct parcel *p, const struct party *
     item->recipient = addr_text(parcel_arena(p), &r->mail);
     item->next_at_s = a->now_s;
     item->last_error = "";
+    item->notify = receipts_notify(&a->letter->wishes);
     return item->recipient ? 0 : -1;
 }
 
@@ -114,6 +119,7 @@ static int fill_parcel(struct acceptance *a, struct transaction *t, size_t count
     m->origin = "jabber";
     m->created_s = a->now_s;
     m->deadline_s = a->letter->expires_s;
+    m->expiry = a->letter->expiry_action;
     m->items = arena_alloc(parcel_arena(p), count * sizeof *m->items);
     if (!m->items)
         return -1;
@@ -239,6 +245,7 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a, const st
         .message_id = l->message_id,
         .subject = mime_subject(l->arena, l),
         .created_s = a->now_s,
+        .asked = outcome_asked(&l->wishes),
     };
     const struct party *r;
 
@@ -288,6 +295,8 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
     if (!p->message.sender)
         return err_memory(e);
+    if (a->letter->wishes.displayed || a->letter->wishes.markable)
+        a->letter->wishes.disposition_to = p->message.sender;
     buf_init(&b, MIME_MAX);
     if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(p, &b, e) < 0) {
         buf_clear(&b);
@@ -407,6 +416,7 @@ static void accept_done(struct store_work *work, const struct err *e)
     }
     for (t = a->mails; t; t = t->next) {
         log_accepted(a, t->parcel);
+        waiting_add(g->waiting, &t->parcel->message);
         courier_offer(g->mail_out, t->parcel);
     }
     a->mails = NULL;
@@ -439,6 +449,25 @@ static bool is_own_address(struct acceptance *a, const struct party *r)
     return true;
 }
 
+/* It was over when it came: as XEP-0079 asks, else in words. */
+static void tell_expired(struct acceptance *a)
+{
+    const struct letter *l = a->letter;
+    struct xml_node *report;
+
+    log_info("outbound", "event=expired from=%s", a->bare_jid);
+    if (l->expiry_action == EXPIRY_DROP)
+        return;
+    if (!amp_has_report(l->expiry_action)) {
+        refuse_with(a, "not-acceptable", "The message had expired before it was sent.");
+        return;
+    }
+    report = amp_report(a->arena, xml_get(a->stanza, "to"), xml_get(a->stanza, "from"),
+                        l->stanza_id, l->expiry_action, l->expires_s);
+    if (!report || stream_send_node(a->gateway->stream, report) < 0)
+        log_warning("outbound", "event=refusal-not-sent");
+}
+
 /* Judges the letter; false: it was refused. */
 static bool admit(struct acceptance *a)
 {
@@ -448,7 +477,7 @@ static bool admit(struct acceptance *a)
         if (is_own_address(a, r))
             return false;
     if (a->letter->expires_s != 0 && a->letter->expires_s <= a->now_s) {
-        refuse_with(a, "not-acceptable", "The message had expired before it was sent.");
+        tell_expired(a);
         return false;
     }
     return true;

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "component/stream.h"
+#include "mapping/amp.h"
+#include "mapping/receipts.h"
 #include "mapping/report_write.h"
 
 #include <string.h>
@@ -71,9 +73,8 @@ const char *outcome_error_text(struct arena *a, const struct link *link,
                      jabber_error_message(a, error_from(link), link->jid, link->stanza_id, error));
 }
 
-static int put_error(struct store_txn *txn, struct arena *a, const struct link *link,
-                     const struct jabber_error *error, int64_t report_id, int64_t now_s,
-                     struct err *e)
+int outcome_error(struct store_txn *txn, struct arena *a, const struct link *link,
+                  const struct jabber_error *error, int64_t report_id, int64_t now_s, struct err *e)
 {
     const char *text = outcome_error_text(a, link, error);
 
@@ -95,7 +96,7 @@ static int mail_failed(struct store_txn *txn, struct arena *a, const struct queu
     if (link) { /* a report of ours has none: never an error for an error */
         if (status_to_jabber(a, status, link->mail, &error) < 0)
             return err_memory(e);
-        if (put_error(txn, a, link, &error, report_id, now_s, e) < 0)
+        if (outcome_error(txn, a, link, &error, report_id, now_s, e) < 0)
             return -1;
     }
     return queue_remove(txn, m->id, n, e);
@@ -117,16 +118,17 @@ int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
 }
 
 /* XEP-0022 §4.3: an event with nothing but the id says that what was told before is cancelled. */
-static const char *cancelled_text(struct arena *a, const struct link *link)
+static const char *expired_text(struct arena *a, const struct link *link,
+                                const struct queue_message *m)
 {
-    struct xml_node *message = xml_new(a, STREAM_NS, "message"), *x;
+    static const struct receipt_forms event = {.event = true};
+    enum expiry_action action = (enum expiry_action)m->expiry;
 
-    xml_set(a, message, "from", error_from(link));
-    xml_set(a, message, "to", link->jid);
-    x = xml_add(a, message, "jabber:x:event", "x");
-    if (!xml_add_with_text(a, x, "jabber:x:event", "id", link->stanza_id ? link->stanza_id : ""))
-        return NULL;
-    return node_text(a, message);
+    if (amp_has_report(action))
+        return node_text(
+            a, amp_report(a, error_from(link), link->jid, link->stanza_id, action, m->deadline_s));
+    return node_text(a, receipts_notice(a, error_from(link), link->jid, link->stanza_id,
+                                        NOTICE_CANCELLED, &event));
 }
 
 static int mail_expired(struct store_txn *txn, struct arena *a, const struct queue_message *m,
@@ -137,8 +139,8 @@ static int mail_expired(struct store_txn *txn, struct arena *a, const struct que
 
     if (links_by_id(txn, a, m->id, n, &link, e) < 0)
         return -1;
-    if (link) {
-        text = cancelled_text(a, link);
+    if (link && m->expiry != EXPIRY_DROP) {
+        text = expired_text(a, link, m);
         if (!text)
             return err_memory(e);
         if (put_one(txn, QUEUE_STANZA_OUT, report_id, error_from(link), link->jid, text,
@@ -161,6 +163,88 @@ int outcome_mail_expired(struct store_txn *txn, const struct queue_message *m, u
     return r;
 }
 
+unsigned outcome_asked(const struct wishes *w)
+{
+    return (w->delivered ? LINK_ASKED_DELIVERED : 0U) | (w->offline ? LINK_ASKED_OFFLINE : 0U) |
+           (w->displayed ? LINK_ASKED_DISPLAYED : 0U) | (w->receipt ? LINK_ASKED_RECEIPT : 0U) |
+           (w->markable ? LINK_ASKED_MARKER : 0U);
+}
+
+/* What was told need not be told again, nor what it makes stale. */
+static unsigned spent_by(enum notice_kind kind)
+{
+    switch (kind) {
+    case NOTICE_OFFLINE:
+        return LINK_ASKED_OFFLINE;
+    case NOTICE_DELIVERED:
+        return LINK_ASKED_OFFLINE | LINK_ASKED_DELIVERED | LINK_ASKED_RECEIPT;
+    case NOTICE_DISPLAYED:
+        return LINK_ASKED_OFFLINE | LINK_ASKED_DISPLAYED | LINK_ASKED_MARKER;
+    case NOTICE_NONE:
+    case NOTICE_CANCELLED:
+        break;
+    }
+    return 0;
+}
+
+static int put_notice(struct store_txn *txn, struct arena *a, const struct link *link,
+                      enum notice_kind kind, const struct receipt_forms *forms, int64_t notice_id,
+                      int64_t now_s, struct err *e)
+{
+    const char *text =
+        node_text(a, receipts_notice(a, error_from(link), link->jid, link->stanza_id, kind, forms));
+
+    if (!text)
+        return err_memory(e);
+    return put_one(txn, QUEUE_STANZA_OUT, notice_id, error_from(link), link->jid, text,
+                   strlen(text), now_s, e);
+}
+
+int outcome_notice(struct store_txn *txn, struct link *link, enum notice_kind kind,
+                   int64_t notice_id, int64_t now_s, struct err *e)
+{
+    static const unsigned events[] = {[NOTICE_OFFLINE] = LINK_ASKED_OFFLINE,
+                                      [NOTICE_DELIVERED] = LINK_ASKED_DELIVERED,
+                                      [NOTICE_DISPLAYED] = LINK_ASKED_DISPLAYED,
+                                      [NOTICE_CANCELLED] = 0};
+    struct receipt_forms forms = {
+        .event = (link->asked & events[kind]) != 0,
+        .receipt = kind == NOTICE_DELIVERED && (link->asked & LINK_ASKED_RECEIPT),
+        .marker = kind == NOTICE_DISPLAYED && (link->asked & LINK_ASKED_MARKER),
+    };
+    struct arena *a;
+    int r;
+
+    link->asked &= ~spent_by(kind);
+    if (link->direction != LINK_TO_MAIL || !link->stanza_id ||
+        (!forms.event && !forms.receipt && !forms.marker))
+        return 0;
+    a = arena_new(ARENA_MAX);
+    if (!a)
+        return err_memory(e);
+    r = put_notice(txn, a, link, kind, &forms, notice_id, now_s, e);
+    arena_free(a);
+    return r < 0 ? -1 : 1;
+}
+
+int outcome_item_notice(struct store_txn *txn, int64_t id, unsigned n, enum notice_kind kind,
+                        int64_t notice_id, int64_t now_s, struct err *e)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    struct link *link;
+    int r;
+
+    if (!a)
+        return err_memory(e);
+    r = links_by_id(txn, a, id, n, &link, e);
+    if (r == 0 && link)
+        r = outcome_notice(txn, link, kind, notice_id, now_s, e);
+    if (r > 0 && links_put(txn, link, e) < 0)
+        r = -1;
+    arena_free(a);
+    return r;
+}
+
 int outcome_stanza_failed(struct store_txn *txn, const struct queue_message *m,
                           const struct jabber_error *error, int64_t report_id, int64_t now_s,
                           struct err *e)
@@ -173,7 +257,7 @@ int outcome_stanza_failed(struct store_txn *txn, const struct queue_message *m,
         return err_memory(e);
     if (links_by_id(txn, a, m->id, 0, &link, e) < 0)
         goto out;
-    if (link && put_error(txn, a, link, error, report_id, now_s, e) < 0)
+    if (link && outcome_error(txn, a, link, error, report_id, now_s, e) < 0)
         goto out;
     r = queue_remove(txn, m->id, 0, e);
 out:

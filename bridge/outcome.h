@@ -9,6 +9,7 @@
 #define BRIDGE_OUTCOME_H
 
 #include "bridge/settings.h"
+#include "mapping/letter.h"
 #include "mapping/status.h"
 #include "store/links.h"
 #include "store/queue.h"
@@ -19,10 +20,29 @@ int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
                         const struct queue_message *m, unsigned n, const struct smtp_status *status,
                         int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
 
-/* The message's own deadline passed in our queue: the item goes, the sender is told by
- * jabber:x:event (a cancelled event, XEP-0022). */
+/* The message's own deadline passed in our queue: the item goes, the sender is told as m->expiry
+ * (enum expiry_action) has it: jabber:x:event cancelled (XEP-0022), a report of XEP-0079, or
+ * nothing. */
 int outcome_mail_expired(struct store_txn *txn, const struct queue_message *m, unsigned n,
                          int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* Queues the error stanza for a link under report_id. */
+int outcome_error(struct store_txn *txn, struct arena *a, const struct link *link,
+                  const struct jabber_error *error, int64_t report_id, int64_t now_s,
+                  struct err *e) MUST_CHECK;
+
+/* What became of a message, for its sender on the Jabber side: a notice is queued under notice_id
+ * in the forms that were asked for and not given yet, and the link (which is changed, not stored)
+ * forgets them.  0: nothing was asked; 1: queued; -1. */
+int outcome_notice(struct store_txn *txn, struct link *link, enum notice_kind kind,
+                   int64_t notice_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* The same for an item of a mail, if there is a link for it, which is stored again. */
+int outcome_item_notice(struct store_txn *txn, int64_t id, unsigned n, enum notice_kind kind,
+                        int64_t notice_id, int64_t now_s, struct err *e) MUST_CHECK;
+
+/* What the letter asks, as a link remembers it. */
+unsigned outcome_asked(const struct wishes *w);
 
 /* A stanza of ours to a Jabber recipient of a multicast was refused: the item goes, the sender is
  * told. */

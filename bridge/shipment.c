@@ -8,6 +8,7 @@
 #include "bridge/shipment.h"
 
 #include "base/log.h"
+#include "bridge/answer.h"
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
@@ -39,6 +40,19 @@ void shipment_free(struct shipment *s)
     free(s);
 }
 
+/* Ids are made on the loop, before it is known whether they are needed. */
+static int make_answer_ids(struct leg *leg)
+{
+    size_t i;
+
+    if (!reverse_path_is_form(leg->item->recipient))
+        return 0;
+    leg->answer_ids = arena_alloc(leg->shipment->arena, ANSWERS_MAX * sizeof *leg->answer_ids);
+    for (i = 0; leg->answer_ids && i < ANSWERS_MAX; i++)
+        leg->answer_ids[i] = id_next(&leg->shipment->gateway->ids);
+    return leg->answer_ids ? 0 : -1;
+}
+
 struct shipment *shipment_new(struct gateway *g, struct parcel *p)
 {
     struct shipment *s = calloc(1, sizeof *s);
@@ -59,6 +73,10 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
     for (i = 0; i < p->message.item_count; i++) {
         s->legs[i].shipment = s;
         s->legs[i].item = &p->message.items[i];
+        if (make_answer_ids(&s->legs[i]) < 0) {
+            shipment_free(s);
+            return NULL;
+        }
     }
     return s;
 }
@@ -224,6 +242,10 @@ static int fill_link(struct leg *leg, struct err *e)
         .references = references_text(l),
         .subject = mime_subject(l->arena, l),
         .created_s = s->now_s,
+        .asked = l->wishes.disposition_to && *m->sender ? LINK_ASKED_DISPLAYED : 0U,
+        .origin = m->origin,
+        .uidvalidity = m->uidvalidity,
+        .uid = m->uid,
     };
     if (header > 0 && header <= HEADER_MAX)
         leg->link.mail_header = arena_strndup(s->arena, m->content, header);
@@ -270,33 +292,22 @@ static int make_error(struct leg *leg, const struct link *link, struct err *e)
     return leg->text ? 0 : err_memory(e);
 }
 
-/* The link of the recipient that the report speaks of, among those of message id. */
-static int find_failed_link(struct store_txn *txn, struct leg *leg, int64_t id, struct link **out,
-                            struct err *e)
+/* A report: its answers are queued, and it goes, in this one transaction. */
+static int make_answers(struct store_txn *txn, struct leg *leg, int64_t id, struct err *e)
 {
-    enum { RECIPIENTS_MAX = 100 };
-    struct arena *a = leg->shipment->arena;
-    const struct report_recipient *r = bounce_recipient(leg->shipment->letter, NULL);
-    struct link *link;
-    struct addr want, have;
-    struct err ignored;
-    unsigned n;
+    struct shipment *s = leg->shipment;
+    struct answer_input in = {s->letter, s->arena, id, leg->answer_ids, s->now_s};
+    bool is_known;
 
-    if (links_by_id(txn, a, id, 0, out, e) < 0)
+    if (answer_report(txn, &in, &leg->answers, &is_known, e) < 0)
         return -1;
-    if (!*out || !r || !r->address || addr_parse(a, r->address, &want, &ignored) < 0)
+    if (!is_known) {
+        drop(leg, "the message it reports on is no longer known");
         return 0;
-    for (n = 0; n < RECIPIENTS_MAX; n++) {
-        if (links_by_id(txn, a, id, n, &link, e) < 0)
-            return -1;
-        if (!link)
-            return 0;
-        if (addr_parse(a, link->mail, &have, &ignored) == 0 && addr_is_same(&want, &have)) {
-            *out = link;
-            return 0;
-        }
     }
-    return 0;
+    leg->fate = LEG_ANSWERED;
+    leg->why = leg->answers > 0 ? "a report" : "a report of nothing that was asked for";
+    return queue_remove(txn, s->parcel->message.id, leg->item->n, e);
 }
 
 /* A mail to a reverse-path of ours: a report, or an automatic answer that went where reports go. */
@@ -312,7 +323,9 @@ static int make_answer(struct store_txn *txn, struct leg *leg, const struct cont
         drop(leg, "the reverse-path is forged or has expired");
         return 0;
     }
-    if (find_failed_link(txn, leg, id, &link, e) < 0)
+    if (s->letter->report && leg->answer_ids)
+        return make_answers(txn, leg, id, e);
+    if (links_by_id(txn, s->arena, id, 0, &link, e) < 0)
         return -1;
     if (!link) {
         drop(leg, "the message it answers is no longer known");
@@ -320,10 +333,6 @@ static int make_answer(struct store_txn *txn, struct leg *leg, const struct cont
     }
     if (bounce_is_failure(s->letter))
         return make_error(leg, link, e);
-    if (s->letter->report) {
-        drop(leg, "a report that nothing failed");
-        return 0;
-    }
     if (jid_parse(s->arena, link->jid, &jid, e) < 0)
         return -1;
     return make_message(txn, leg, ctx, &jid, e);

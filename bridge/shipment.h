@@ -12,12 +12,13 @@
 #include "store/links.h"
 
 enum leg_fate {
-    LEG_SEND,    /* text is the stanza; under way or about to be */
-    LEG_TAKEN,   /* the host has it */
-    LEG_DROPPED, /* nothing to send or to report (expired, a forged or pointless report) */
-    LEG_LATER,   /* again at next_at_s */
-    LEG_FAILED,  /* to be reported to the mail's sender */
-    LEG_LOST     /* the stream went away: again as soon as it is back */
+    LEG_SEND,     /* text is the stanza; under way or about to be */
+    LEG_TAKEN,    /* the host has it */
+    LEG_ANSWERED, /* a report: what it says is queued for the senders, and the item gone */
+    LEG_DROPPED,  /* nothing to send or to report (expired, a forged or pointless report) */
+    LEG_LATER,    /* again at next_at_s */
+    LEG_FAILED,   /* to be reported to the mail's sender */
+    LEG_LOST      /* the stream went away: again as soon as it is back */
 };
 
 struct leg { /* one item */
@@ -35,6 +36,8 @@ struct leg { /* one item */
     const char *jid;
     const char *why; /* for the log, when dropped */
     int64_t report_id, next_at_s;
+    int64_t *answer_ids; /* ANSWERS_MAX, when the item is addressed to a reverse-path; NULL: not */
+    unsigned answers;
 };
 
 struct shipment {

@@ -17,8 +17,16 @@
 #include "base/err.h"
 #include "base/loop.h"
 
+enum send_notify { /* RFC 3461 §4.1 */
+                   SEND_NOTIFY_SUCCESS = 1,
+                   SEND_NOTIFY_FAILURE = 2,
+                   SEND_NOTIFY_DELAY = 4,
+                   SEND_NOTIFY_NEVER = 8
+};
+
 struct send_recipient {
     const char *address; /* addr-spec, ASCII; the caller's during the job */
+    unsigned notify;     /* enum send_notify, or-ed; 0: not said */
     /* The answer, the engine's until job->done has returned: */
     int code;          /* reply code that decided; 0: none came */
     char enhanced[12]; /* "5.1.1" or "" */
@@ -38,8 +46,13 @@ struct send_job {
     const char *reverse_path; /* addr-spec, "" for the null path */
     struct send_recipient *recipients;
     size_t recipient_count; /* 1 to 100 */
-    const char *message;    /* CRLF throughout, not dot-stuffed; the caller's during the job */
+    /* ENVID, with which go RET=HDRS and each recipient's ORCPT (RFC 3461 §4.2 to 4.4); printable
+     * ASCII, at most 60 bytes; NULL: none of them. */
+    const char *envelope_id;
+    const char *message; /* CRLF throughout, not dot-stuffed; the caller's during the job */
     size_t message_len;
+    /* The engine's answer: the relay took the mail and offers DSN, so it reports as asked. */
+    bool has_dsn;
     /* On the loop, once; every recipient has its answer.  May free the job. */
     void (*done)(struct send_job *job);
     void *arg;

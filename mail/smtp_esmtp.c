@@ -53,6 +53,7 @@ enum {
     RATE_BYTES_PER_MS = 64,    /* slower than this is not waited for */
     RECIPIENT_SHARE = 20,      /* of a reply's time is what each recipient may add */
     CHUNK_BYTES = 1 << 20,
+    XTEXT_MAX = 80, /* bytes that may become three each */
     WRITE_MS = 24 * 3600 * 1000
 };
 
@@ -121,7 +122,44 @@ static int64_t mail_limit_ms(const struct session *s, const struct send_job *job
            (int64_t)(job->message_len / RATE_BYTES_PER_MS);
 }
 
-/* RET, ENVID, NOTIFY, ORCPT and DELIVERBY have their place here. */
+/* RFC 3461 §4.  The library leaves all of it out where EHLO does not list DSN.  It writes xtext
+ * into 256 bytes and looks for their end too late: what could come near it is not given. */
+static int request_reports(smtp_message_t m, const struct send_job *job)
+{
+    if (!job->envelope_id || strlen(job->envelope_id) > XTEXT_MAX)
+        return 0;
+    return smtp_dsn_set_ret(m, Ret_HDRS) && smtp_dsn_set_envid(m, job->envelope_id) ? 0 : -1;
+}
+
+static int add_recipient(smtp_message_t m, const struct send_job *job,
+                         const struct send_recipient *r)
+{
+    static const struct {
+        unsigned bit;
+        enum notify_flags flag;
+    } bits[] = {{SEND_NOTIFY_SUCCESS, Notify_SUCCESS},
+                {SEND_NOTIFY_FAILURE, Notify_FAILURE},
+                {SEND_NOTIFY_DELAY, Notify_DELAY}};
+    smtp_recipient_t recipient = smtp_add_recipient(m, r->address);
+    unsigned flags = 0;
+    size_t i;
+
+    if (!recipient)
+        return -1;
+    for (i = 0; i < sizeof bits / sizeof bits[0]; i++)
+        if (r->notify & bits[i].bit)
+            flags |= (unsigned)bits[i].flag;
+    if (r->notify & SEND_NOTIFY_NEVER)
+        smtp_dsn_set_notify(recipient, Notify_NEVER);
+    else if (flags)
+        smtp_dsn_set_notify(recipient, (enum notify_flags)flags);
+    if (job->envelope_id && strlen(r->address) <= XTEXT_MAX &&
+        !smtp_dsn_set_orcpt(recipient, "rfc822", r->address))
+        return -1;
+    return 0;
+}
+
+/* DELIVERBY is not used: the library writes "BY=120R" where RFC 2852 §4 wants "BY=120;R". */
 static int add_message(struct session *s, struct send_job *job)
 {
     smtp_message_t m = smtp_add_message(s->esmtp);
@@ -131,11 +169,11 @@ static int add_message(struct session *s, struct send_job *job)
         return -1;
     if (job->reverse_path[0] && !smtp_set_reverse_path(m, job->reverse_path))
         return -1;
-    if (!smtp_size_set_estimate(m, job->message_len))
+    if (!smtp_size_set_estimate(m, job->message_len) || request_reports(m, job) < 0)
         return -1;
     for (i = 0; i < job->recipient_count; i++)
         if (job->recipients[i].trouble == SEND_ANSWERED &&
-            !smtp_add_recipient(m, job->recipients[i].address))
+            add_recipient(m, job, &job->recipients[i]) < 0)
             return -1;
     s->message = m;
     return 0;
@@ -285,6 +323,7 @@ static void settle(struct session *s)
         tell_trouble(s, &trouble);
         send_answer_rest(job, trouble.trouble, 0, "", trouble.text);
     }
+    job->has_dsn = s->replies.has_dsn;
     s->job = NULL;
     s->message = NULL;
     smtp_worker_done(s->worker, job);

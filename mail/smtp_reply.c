@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void smtp_replies_init(struct smtp_replies *r)
 {
@@ -144,6 +145,15 @@ static void keep_line(struct smtp_replies *r)
     r->text[r->text_len] = '\0';
 }
 
+/* Is it the first word behind the code? */
+static bool is_keyword(const struct smtp_replies *r, const char *word)
+{
+    size_t n = strlen(word);
+
+    return r->line_len >= 4 + n && strncasecmp(r->line + 4, word, n) == 0 &&
+           (r->line_len == 4 + n || isspace((unsigned char)r->line[4 + n]));
+}
+
 static void end_line(struct smtp_replies *r)
 {
     const char *l = r->line;
@@ -151,6 +161,8 @@ static void end_line(struct smtp_replies *r)
                     isdigit((unsigned char)l[1]) && isdigit((unsigned char)l[2]);
 
     if (is_reply) {
+        if (r->is_opening && r->count > 0 && l[0] == '2' && is_keyword(r, "DSN"))
+            r->has_dsn = true;
         keep_line(r);
         if (r->line_len < 4 || l[3] != '-') {
             smtp_reply_parse(&r->last, (l[0] - '0') * 100 + (l[1] - '0') * 10 + (l[2] - '0'),

@@ -23,6 +23,7 @@ struct smtp_replies {
     bool saw_go_ahead;      /* a 3xx came (354, to DATA); the owner clears it */
     bool is_opening; /* EHLO's answer is to come: extensions are hidden; the owner clears it */
     bool hides_pipelining; /* the owner's choice, before the first byte */
+    bool has_dsn;          /* EHLO's answer lists DSN (RFC 3461 §4) */
     /* its own */
     char line[600], text[1200], word[24];
     size_t column, line_len, text_len, word_len;

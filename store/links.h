@@ -13,6 +13,15 @@
 
 enum link_direction { LINK_TO_MAIL = 1, LINK_TO_JABBER = 2 };
 
+/* What the message's sender asked for and has not been told yet. */
+enum link_asked {
+    LINK_ASKED_DELIVERED = 1, /* jabber:x:event */
+    LINK_ASKED_OFFLINE = 2,
+    LINK_ASKED_DISPLAYED = 4, /* LINK_TO_JABBER: a disposition notification to `mail` */
+    LINK_ASKED_RECEIPT = 8,   /* XEP-0184 */
+    LINK_ASKED_MARKER = 16    /* XEP-0333 */
+};
+
 struct link {
     int64_t id; /* the queue id it was sent under: in the reverse-path and in the stanza's id */
     unsigned n; /* item within that message */
@@ -31,6 +40,9 @@ struct link {
     const char *references;  /* ids without <>, oldest first, space between; at most 20 */
     const char *mail_header; /* LINK_TO_JABBER: header of the mail, for a late report; NULL: none */
     int64_t created_s;
+    unsigned asked;            /* enum link_asked, or-ed */
+    const char *origin;        /* LINK_TO_JABBER: "imap:NAME" and which mail there; NULL: none */
+    uint32_t uidvalidity, uid; /* 0: none */
 };
 
 /* Stores the link; one with the same id and n is replaced. */

@@ -36,7 +36,7 @@ static void bind_error(sqlite3_stmt *s, int at, const char *text)
 static int put_item(struct store_txn *txn, const struct queue_message *m,
                     const struct queue_item *item, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?)", e);
+    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?)", e);
 
     if (!s)
         return -1;
@@ -47,6 +47,7 @@ static int put_item(struct store_txn *txn, const struct queue_message *m,
     sqlite3_bind_int64(s, 5, item->attempts);
     sqlite3_bind_int64(s, 6, item->is_set_aside ? SET_ASIDE : item->next_at_s);
     bind_error(s, 7, item->last_error);
+    sqlite3_bind_int64(s, 8, item->notify);
     return txn_step(txn, s, e);
 }
 
@@ -58,7 +59,7 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     /* Without items it would stay for ever. */
     if (m->id <= 0 || m->item_count == 0)
         return err_set(e, ERR_BUG, "a message without id or recipient for the queue");
-    s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?)", e);
+    s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, m->id);
@@ -69,6 +70,9 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     sqlite3_bind_int64(s, 6, m->deadline_s);
     /* SQLite takes a null pointer for NULL; an empty content is none. */
     sqlite3_bind_blob64(s, 7, m->content_len ? m->content : "", m->content_len, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 8, m->expiry);
+    sqlite3_bind_int64(s, 9, m->uidvalidity);
+    sqlite3_bind_int64(s, 10, m->uid);
     if (txn_step(txn, s, e) < 0)
         return -1;
     for (i = 0; i < m->item_count; i++)
@@ -169,7 +173,9 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
 {
     sqlite3_stmt *s = txn_statement(
         txn,
-        "SELECT id, kind, sender, origin, created, deadline, content FROM message WHERE id = ?", e);
+        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid"
+        " FROM message WHERE id = ?",
+        e);
     struct queue_message *m;
     int r;
 
@@ -189,6 +195,20 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
         return -1;
     *out = m;
     return 0;
+}
+
+int queue_has(struct store_txn *txn, int64_t id, unsigned n, bool *out, struct err *e)
+{
+    sqlite3_stmt *s = for_item(txn, "SELECT 1 FROM item WHERE message = ?1 AND n = ?2", id, n, e);
+    int r;
+
+    *out = false;
+    if (!s)
+        return -1;
+    r = txn_row(txn, s, e);
+    *out = r > 0;
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
 }
 
 /* For the command line. */
@@ -253,7 +273,8 @@ int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, v
 {
     sqlite3_stmt *s = txn_statement(
         txn,
-        "SELECT id, kind, sender, origin, created, deadline, length(content) FROM message"
+        "SELECT id, kind, sender, origin, created, deadline, length(content), expiry, uidvalidity,"
+        " uid FROM message"
         " ORDER BY id",
         e);
     int r;

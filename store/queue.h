@@ -32,6 +32,7 @@ struct queue_item {
     int64_t next_at_s;
     bool is_set_aside;
     const char *last_error; /* "" when none */
+    unsigned notify;        /* QUEUE_MAIL_OUT: NOTIFY of RFC 3461, bits of the caller's; 0: none */
 };
 
 struct queue_message {
@@ -40,7 +41,9 @@ struct queue_message {
     const char *sender;
     const char *origin; /* where it came from: "jabber", "imap:bridge", "lmtp", "report" */
     int64_t created_s;
-    int64_t deadline_s; /* the message's own expiry; 0: none */
+    int64_t deadline_s;        /* the message's own expiry; 0: none */
+    unsigned expiry;           /* what is to be done then: the caller's number */
+    uint32_t uidvalidity, uid; /* QUEUE_MAIL_IN: which mail of the mailbox in origin; 0: none */
     const char *content;
     size_t content_len;
     struct queue_item *items;
@@ -69,6 +72,9 @@ int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int6
 /* Whole, with all items; *out NULL when there is none. */
 int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_message **out,
               struct err *e) MUST_CHECK;
+
+/* Is the item still in the queue, waiting or set aside? */
+int queue_has(struct store_txn *txn, int64_t id, unsigned n, bool *out, struct err *e) MUST_CHECK;
 
 /* The four below do nothing to an item that is gone (dropped by an administrator meanwhile).
  * queue_begin counts an attempt before the work, queue_defer the one that it ends. */

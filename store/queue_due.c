@@ -89,7 +89,9 @@ static int read_due(struct scan *s, int64_t id, struct queue_message *m, struct 
 {
     sqlite3_stmt *q = txn_statement(
         s->txn,
-        "SELECT id, kind, sender, origin, created, deadline, content FROM message WHERE id = ?", e);
+        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid"
+        " FROM message WHERE id = ?",
+        e);
     int r;
 
     if (!q)

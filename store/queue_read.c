@@ -12,6 +12,9 @@ int queue_read_message(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, 
     m->kind = (enum queue_kind)sqlite3_column_int(s, 1);
     m->created_s = sqlite3_column_int64(s, 4);
     m->deadline_s = sqlite3_column_int64(s, 5);
+    m->expiry = (unsigned)sqlite3_column_int64(s, 7);
+    m->uidvalidity = (uint32_t)sqlite3_column_int64(s, 8);
+    m->uid = (uint32_t)sqlite3_column_int64(s, 9);
     if (txn_text(txn, a, s, 2, &m->sender, e) < 0 || txn_text(txn, a, s, 3, &m->origin, e) < 0)
         return -1;
     if (!has_content) {
@@ -30,6 +33,7 @@ static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
     item->attempts = (unsigned)sqlite3_column_int64(s, 2);
     item->next_at_s = sqlite3_column_int64(s, 3);
     item->is_set_aside = item->next_at_s < 0;
+    item->notify = (unsigned)sqlite3_column_int64(s, 5);
     if (txn_text(txn, a, s, 1, &item->recipient, e) < 0 ||
         txn_text(txn, a, s, 4, &item->last_error, e) < 0)
         return -1;
@@ -40,7 +44,7 @@ int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int
                      struct queue_message *m, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT n, recipient, attempts, next, error FROM item"
+                                    "SELECT n, recipient, attempts, next, error, notify FROM item"
                                     " WHERE message = ?1 AND next BETWEEN ?2 AND ?3 ORDER BY n",
                                     e);
     size_t cap = 0;

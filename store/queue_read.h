@@ -7,7 +7,8 @@
 #include "store/queue.h"
 #include "store/store_inside.h"
 
-/* From a row of id, kind, sender, origin, created, deadline and the content or its length. */
+/* From a row of id, kind, sender, origin, created, deadline, the content or its length, expiry,
+ * uidvalidity and uid. */
 int queue_read_message(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, bool has_content,
                        struct queue_message *m, struct err *e) MUST_CHECK;
 /* The items of a message that are due from from_s until until_s; all: INT64_MIN and INT64_MAX. */

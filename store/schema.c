@@ -62,6 +62,17 @@ static const char *const steps[] = {
     "CREATE INDEX item_aside ON item(kind) WHERE next < 0;",
 
     "CREATE TABLE pgp_key(bare_jid TEXT PRIMARY KEY, key_id TEXT NOT NULL) WITHOUT ROWID;",
+
+    /* What is asked about a message: of the relay (RFC 3461), when its time is over (XEP-0079), and
+     * by its sender; and which mail of a mailbox it was. */
+    "ALTER TABLE item ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN expiry INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN uidvalidity INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE link ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE link ADD COLUMN origin TEXT;"
+    "ALTER TABLE link ADD COLUMN uidvalidity INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE link ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

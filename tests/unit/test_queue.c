@@ -88,6 +88,9 @@ static void put(struct store_txn *txn, int64_t id, enum queue_kind kind, int64_t
                               .origin = "jabber",
                               .created_s = 50,
                               .deadline_s = 900,
+                              .expiry = 3,
+                              .uidvalidity = UINT32_MAX,
+                              .uid = 12,
                               .content = "a\0b",
                               .content_len = 3,
                               .items = items,
@@ -95,8 +98,10 @@ static void put(struct store_txn *txn, int64_t id, enum queue_kind kind, int64_t
     struct err e;
     size_t i;
 
-    for (i = 0; i < recipients; i++)
+    for (i = 0; i < recipients; i++) {
         items[i].next_at_s = next_at_s;
+        items[i].notify = (unsigned)i + 2;
+    }
     assert_int_equal(queue_put(txn, &m, &e), 0);
 }
 
@@ -123,6 +128,10 @@ static void put_comes_back(struct store_txn *txn, struct scene *s)
     assert_int_equal(m->kind, QUEUE_MAIL_OUT);
     assert_string_equal(m->sender, "s@example.org");
     assert_int_equal(m->deadline_s, 900);
+    assert_int_equal(m->expiry, 3);
+    assert_int_equal(m->uidvalidity, UINT32_MAX);
+    assert_int_equal(m->uid, 12);
+    assert_int_equal(m->items[1].notify, 3);
     assert_int_equal(m->content_len, 3);
     assert_memory_equal(m->content, "a\0b", 3);
     assert_int_equal(m->item_count, 2);
@@ -188,6 +197,22 @@ static void only_due_items_come(struct store_txn *txn, struct scene *s)
     out = due(txn, s, 500, &count, &next);
     assert_int_equal(out[0].items[0].attempts, 1);
     assert_string_equal(out[0].items[0].last_error, "busy");
+}
+
+static void has_tells_what_is_there(struct store_txn *txn, struct scene *s)
+{
+    bool has;
+    struct err e;
+
+    (void)s;
+    put(txn, 7, QUEUE_MAIL_OUT, 60, 2);
+    assert_int_equal(queue_has(txn, 7, 1, &has, &e), 0);
+    assert_true(has);
+    assert_int_equal(queue_has(txn, 7, 2, &has, &e), 0);
+    assert_false(has);
+    assert_int_equal(queue_remove(txn, 7, 1, &e), 0);
+    assert_int_equal(queue_has(txn, 7, 1, &has, &e), 0);
+    assert_false(has);
 }
 
 static void the_message_goes_with_its_last_item(struct store_txn *txn, struct scene *s)
@@ -268,6 +293,10 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
                         .subject = "Tonight",
                         .message_id = "m1@gw.example",
                         .references = "",
+                        .asked = LINK_ASKED_OFFLINE | LINK_ASKED_MARKER,
+                        .origin = "imap:bridge",
+                        .uidvalidity = UINT32_MAX,
+                        .uid = 7,
                         .created_s = 100};
     struct link *found;
     unsigned count;
@@ -285,6 +314,10 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
     assert_string_equal(found->jid, "juliet@capulet.example/balcony");
     assert_string_equal(found->subject, "Tonight");
     assert_null(found->stanza_to);
+    assert_int_equal(found->asked, LINK_ASKED_OFFLINE | LINK_ASKED_MARKER);
+    assert_string_equal(found->origin, "imap:bridge");
+    assert_int_equal(found->uidvalidity, UINT32_MAX);
+    assert_int_equal(found->uid, 7);
     assert_int_equal(links_by_id(txn, s->arena, 1, 1, &found, &e), 0);
     assert_null(found);
     assert_int_equal(
@@ -634,6 +667,7 @@ static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
 IN_TXN(put_comes_back)
 IN_TXN(due_is_found)
 IN_TXN(only_due_items_come)
+IN_TXN(has_tells_what_is_there)
 IN_TXN(the_message_goes_with_its_last_item)
 IN_TXN(a_fetched_mail_is_put_once)
 IN_TXN(retry_and_drop)
@@ -654,6 +688,7 @@ int main(void)
         SCENE(test_put_comes_back),
         SCENE(test_due_is_found),
         SCENE(test_only_due_items_come),
+        SCENE(test_has_tells_what_is_there),
         SCENE(test_the_message_goes_with_its_last_item),
         SCENE(test_a_fetched_mail_is_put_once),
         SCENE(test_retry_and_drop),

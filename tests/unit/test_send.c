@@ -107,6 +107,83 @@ static void test_envelope(void **state)
     free(null_path);
 }
 
+/* RFC 3461 §4, and DELIVERBY (RFC 2852), which is offered and never used: the library would write
+ * "BY=120R". */
+static void test_reports_are_asked_for(void **state)
+{
+    static char longest[255], id[100];
+    struct mailing *l, *plain, *wide;
+    struct stage s;
+
+    (void)state;
+    stage_open(&s, NULL, "PIPELINING\nSIZE\nDSN\nDELIVERBY 60\n", 1);
+    l = mailing_new(&s, MESSAGE, strlen(MESSAGE), 4);
+    l->job.envelope_id = "1p401fe4j4cjb";
+    l->recipients[0].address = "a+b=c@x.example";
+    l->recipients[0].notify = SEND_NOTIFY_SUCCESS | SEND_NOTIFY_FAILURE | SEND_NOTIFY_DELAY;
+    l->recipients[1].address = "d@x.example";
+    l->recipients[1].notify = SEND_NOTIFY_FAILURE;
+    l->recipients[2].notify = SEND_NOTIFY_NEVER;
+    memset(longest, '+', 254);
+    memcpy(longest + 240, "@x.example", 10);
+    longest[250] = '\0';
+    l->recipients[3].address = longest;
+    plain = mailing_simple(&s);
+    plain->recipients[0].notify = SEND_NOTIFY_FAILURE;
+    wide = mailing_simple(&s);
+    memset(id, '+', sizeof id - 1);
+    wide->job.envelope_id = id;
+    mailing_submit(l);
+    mailing_submit(plain);
+    mailing_submit(wide);
+    stage_run(&s);
+    fake_smtp_stop(s.fake);
+    mailing_assert_delivered(l);
+    mailing_assert_delivered(wide);
+    assert_true(l->job.has_dsn && plain->job.has_dsn);
+    assert_non_null(strstr(fake_smtp_mail(s.fake, 0)->from, " RET=HDRS ENVID=1p401fe4j4cjb"));
+    assert_non_null(strstr(fake_smtp_mail(s.fake, 0)->recipients,
+                           "RCPT TO:<a+b=c@x.example> NOTIFY=SUCCESS,FAILURE,DELAY "
+                           "ORCPT=rfc822;a+2Bb+3Dc@x.example\n"
+                           "RCPT TO:<d@x.example> NOTIFY=FAILURE ORCPT=rfc822;d@x.example\n"));
+    assert_non_null(strstr(fake_smtp_mail(s.fake, 0)->recipients, " NOTIFY=NEVER ORCPT="));
+    assert_non_null(strstr(fake_smtp_mail(s.fake, 0)->recipients, "+@x.example>\n"));
+    assert_null(strstr(fake_smtp_mail(s.fake, 1)->from, "ENVID"));
+    assert_null(strstr(fake_smtp_mail(s.fake, 1)->from, "RET"));
+    assert_non_null(strstr(fake_smtp_mail(s.fake, 1)->recipients, "> NOTIFY=FAILURE\n"));
+    assert_null(strstr(fake_smtp_mail(s.fake, 2)->from, "ENVID"));
+    assert_null(strstr(fake_smtp_mail(s.fake, 0)->from, "BY="));
+    stage_close(&s);
+    free(l);
+    free(plain);
+    free(wide);
+}
+
+static void test_reports_that_nobody_offers_are_not_asked_for(void **state)
+{
+    static const char *const offers[] = {"SIZE\n", "XDSN\nDSNX\nSIZE\n", "dsn \nSIZE\n"};
+    struct mailing *l;
+    struct stage s;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        stage_open(&s, NULL, offers[i], 1);
+        l = mailing_simple(&s);
+        l->job.envelope_id = "x";
+        l->recipients[0].notify = SEND_NOTIFY_SUCCESS;
+        mailing_submit(l);
+        stage_run(&s);
+        fake_smtp_stop(s.fake);
+        mailing_assert_delivered(l);
+        assert_int_equal(l->job.has_dsn, i == 2);
+        assert_int_equal(strstr(fake_smtp_mail(s.fake, 0)->from, "ENVID") != NULL, i == 2);
+        assert_int_equal(strstr(fake_smtp_mail(s.fake, 0)->recipients, "NOTIFY") != NULL, i == 2);
+        stage_close(&s);
+        free(l);
+    }
+}
+
 static void test_what_is_not_fit_is_not_sent(void **state)
 {
     static const char bare[] = MESSAGE_HEAD "\r\na\n.\r\nMAIL FROM:<x@y>\r\n";
@@ -514,6 +591,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_arrive_to_the_byte),
         cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_reports_are_asked_for),
+        cmocka_unit_test(test_reports_that_nobody_offers_are_not_asked_for),
         cmocka_unit_test(test_what_is_not_fit_is_not_sent),
         cmocka_unit_test(test_socket),
         cmocka_unit_test(test_no_descriptor_is_lost),
