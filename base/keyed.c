@@ -192,3 +192,12 @@ void keyed_sha1_hex(const void *data, size_t len, char *out)
     else
         write_hex(md, size, out);
 }
+
+void keyed_sha256_base64(const void *data, size_t len, char *out)
+{
+    unsigned char digest[SHA256_SIZE];
+
+    *out = '\0';
+    if (EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1)
+        EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
+}

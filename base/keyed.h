@@ -45,4 +45,8 @@ void keyed_hash_hex(const struct keyed_key *key, const char *purpose, const void
 /* Lower-case hex SHA-1 (XEP-0114 §3 asks for it); out holds 41. */
 void keyed_sha1_hex(const void *data, size_t len, char *out);
 
+/* SHA-256 in base64 (XEP-0300); out holds KEYED_SHA256_BASE64_SIZE. */
+enum { KEYED_SHA256_BASE64_SIZE = 45 };
+void keyed_sha256_base64(const void *data, size_t len, char *out);
+
 #endif

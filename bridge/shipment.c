@@ -13,6 +13,7 @@
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
 #include "bridge/threading.h"
+#include "mapping/attachment_read.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/reverse_path.h"
@@ -123,18 +124,11 @@ static int shorten(struct shipment *s, struct err *e)
 {
     struct letter *l = s->letter;
     size_t len = l->text ? strlen(l->text) : 0;
-    struct attachment *at;
 
     if (len <= TEXT_MAX)
         return 0;
-    at = letter_add_attachment(l);
-    if (!at)
+    if (attachment_add(l, "message.txt", "text/plain", l->text, len) < 0)
         return err_memory(e);
-    at->content = l->text;
-    at->size = len;
-    at->filename = "message.txt";
-    at->media_type = "text/plain";
-    at->description = "The whole text";
     l->text = arena_printf(s->arena, "%.*s…", (int)utf8_cut(l->text, TEXT_SHOWN), l->text);
     l->is_cut = true;
     return l->text ? 0 : err_memory(e);

@@ -51,6 +51,7 @@ struct attachment {
     const char *content_id;  /* without <>; for cid: */
     const char *content;     /* decoded bytes; NULL: only the url is known */
     size_t size;
+    const char *sha256; /* of the content, base64; NULL: not known */
     bool is_inline;
     struct attachment *next;
 };

@@ -33,7 +33,11 @@
 #define NS_CORRECT      "urn:xmpp:message-correct:0"      /* XEP-0308 */
 #define NS_HINTS        "urn:xmpp:hints"
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
-#define NS_EME          "urn:xmpp:eme:0" /* XEP-0380 */
+#define NS_EME          "urn:xmpp:eme:0"           /* XEP-0380 */
+#define NS_SFS          "urn:xmpp:sfs:0"           /* XEP-0447 */
+#define NS_FILE         "urn:xmpp:file:metadata:0" /* XEP-0446 */
+#define NS_URL_DATA     "http://jabber.org/protocol/url-data"
+#define NS_HASHES       "urn:xmpp:hashes:2" /* XEP-0300 */
 #define NS_OMEMO        "urn:xmpp:omemo:2"
 #define NS_OMEMO_1      "urn:xmpp:omemo:1"
 #define NS_AXOLOTL      "eu.siacs.conversations.axolotl"

@@ -23,6 +23,7 @@
 #include "mapping/receipts.h"
 #include "mapping/shim.h"
 #include "mapping/party.h"
+#include "mapping/sfs.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 #include "mapping/xhtml.h"
@@ -145,6 +146,27 @@ static enum stanza_verdict keep_as_text(struct reading *r, const char *url, cons
     return r->words ? STANZA_LETTER : STANZA_FAILED;
 }
 
+/* The attachment with this link: the same one for all the forms in which a stanza says it. */
+static struct attachment *attachment_at(struct reading *r, const char *url)
+{
+    struct attachment *att;
+
+    for (att = r->letter->attachments; att; att = att->next)
+        if (att->url && strcmp(att->url, url) == 0)
+            return att;
+    att = letter_add_attachment(r->letter);
+    if (att)
+        att->url = url;
+    return att;
+}
+
+/* A file's name over a link that bears it is no description of its own. */
+static void describe(struct attachment *att, const char *desc)
+{
+    if (desc && !att->description && !(att->filename && strcmp(att->filename, desc) == 0))
+        att->description = desc;
+}
+
 static enum stanza_verdict read_oob(struct reading *r, const struct xml_node *node)
 {
     const char *url = xml_child_text(r->a, node, NULL, "url");
@@ -167,11 +189,35 @@ static enum stanza_verdict read_oob(struct reading *r, const struct xml_node *no
     desc = desc && *desc ? desc : NULL;
     if (!text_is_link(url))
         return keep_as_text(r, url, desc);
-    att = letter_add_attachment(r->letter);
+    att = attachment_at(r, url);
     if (!att)
         return STANZA_FAILED;
-    att->url = url;
-    att->description = desc;
+    describe(att, desc);
+    return STANZA_LETTER;
+}
+
+/* XEP-0447, read as a jabber:x:oob that knows more. */
+static enum stanza_verdict read_sharing(struct reading *r, const struct xml_node *node)
+{
+    struct attachment file, *att;
+    const char *desc;
+
+    if (sfs_read(r->a, node, &file) < 0)
+        return STANZA_FAILED;
+    if (!*file.url)
+        return STANZA_LETTER; /* only by ways that mail does not have */
+    if (++r->links > LINKS_MAX)
+        return refuse(r, "not-acceptable", "The message has too many links.");
+    att = attachment_at(r, file.url);
+    if (!att)
+        return STANZA_FAILED;
+    desc = att->description;
+    att->filename = file.filename;
+    att->media_type = file.media_type;
+    att->size = file.size;
+    att->is_inline = file.is_inline;
+    att->description = file.description;
+    describe(att, desc);
     return STANZA_LETTER;
 }
 
@@ -381,6 +427,7 @@ static const struct reader {
     {NS_ENVELOPE, "x", read_envelope},
     {NS_ADDRESS, "addresses", read_addresses},
     {NS_X_OOB, "x", read_oob},
+    {NS_SFS, "file-sharing", read_sharing},
     {NS_X_EXPIRE, "x", read_expire},
     {NS_AMP, "amp", read_amp},
     {NS_X_DELAY, "x", read_delay},
@@ -608,6 +655,23 @@ static enum stanza_verdict read_type(struct reading *r)
     return STANZA_LETTER;
 }
 
+/* The body without what other elements of the stanza say better. */
+static const char *own_words(struct reading *r, const char *text)
+{
+    bool has_links = r->letter->attachments != NULL;
+    const char *names[4];
+    size_t n = 0;
+
+    if (r->letter->reply_to_id)
+        names[n++] = NS_REPLY;
+    if (has_links) {
+        names[n++] = NS_SFS;
+        names[n++] = NS_X_OOB;
+    }
+    names[n] = NULL;
+    return fallback_remove(r->a, r->stanza, names, has_links, text);
+}
+
 static enum stanza_verdict finish_text(struct reading *r)
 {
     struct letter *l = r->letter;
@@ -623,8 +687,8 @@ static enum stanza_verdict finish_text(struct reading *r)
     }
     if (r->body) {
         text = xml_text(r->a, r->body);
-        if (text && l->reply_to_id)
-            text = fallback_remove(r->a, r->stanza, NS_REPLY, text);
+        if (text)
+            text = own_words(r, text);
         l->text = text ? text_paragraphs(r->a, text) : NULL;
         if (!l->text)
             return STANZA_FAILED;

@@ -11,10 +11,12 @@
 #include "mapping/amp.h"
 #include "mapping/addresses.h"
 #include "mapping/envelope.h"
+#include "mapping/fallback.h"
 #include "mapping/header_write.h"
 #include "mapping/names.h"
 #include "mapping/receipts.h"
 #include "mapping/shim.h"
+#include "mapping/sfs.h"
 #include "mapping/stamp.h"
 #include "mapping/text.h"
 
@@ -29,7 +31,14 @@ enum {
     STANZA_MAX = 200000,
     SHORT_TEXT_MAX = 50000,
     SHORT_LINKS_MAX = 10,
+    RANGES_MAX = 10,
     LATE_S = 60 /* older than this, a message says when it was written */
+};
+
+/* Lines of the body that stand there for one extension (XEP-0428). */
+struct marks {
+    struct fallback_range ranges[RANGES_MAX];
+    size_t count;
 };
 
 struct writing {
@@ -41,6 +50,8 @@ struct writing {
     size_t text_max;
     unsigned links_max;
     bool has_envelope;
+    const char *body;
+    struct marks links, files; /* in body: of jabber:x:oob, of XEP-0447 */
 };
 
 typedef int write_fn(struct writing *w); /* -1: the arena is exhausted */
@@ -166,16 +177,35 @@ static void add_gap(struct buf *body)
     buf_adds(body, "\n\n");
 }
 
-static void add_links(struct buf *body, const struct letter *l, unsigned max)
+/* Ranges that touch are one.  What is over the maximum stays unmarked: it is shown twice. */
+static void mark(struct marks *m, size_t start, size_t end)
 {
+    if (m->count > 0 && m->ranges[m->count - 1].end == start)
+        m->ranges[m->count - 1].end = end;
+    else if (m->count < RANGES_MAX)
+        m->ranges[m->count++] = (struct fallback_range){start, end};
+}
+
+static void add_links(struct writing *w, struct buf *body)
+{
+    const struct letter *l = w->letter;
     const struct attachment *att;
     unsigned n = 0;
 
+    w->links.count = w->files.count = 0;
     if (l->attachments)
         add_gap(body);
-    for (att = l->attachments; att && n < max; att = att->next, n++)
-        if (!att->url || !text_is_only(l->text, att->url))
-            add_link(body, att);
+    for (att = l->attachments; att && n < w->links_max; att = att->next, n++) {
+        size_t start = body->len;
+
+        if (att->url && text_is_only(l->text, att->url))
+            continue;
+        add_link(body, att);
+        if (att->url)
+            mark(&w->links, start, body->len);
+        if (sfs_is_file(att))
+            mark(&w->files, start, body->len);
+    }
     if (att)
         buf_adds(body, "[There are more attachments than can be shown here.]\n");
 }
@@ -205,7 +235,7 @@ static void add_notices(struct buf *body, const struct letter *l)
 
 /*
  * Subject, text, links, notices.  Each stands there for clients that know no better form of it;
- * their places in the body are known here, which is where XEP-0428 will mark them.
+ * the links' places in the body are kept, for XEP-0428 to mark them.
  */
 static int write_body(struct writing *w)
 {
@@ -226,14 +256,17 @@ static int write_body(struct writing *w)
         add_gap(&body);
         buf_adds(&body, "[This message is encrypted with OpenPGP.]");
     }
-    add_links(&body, l, w->links_max);
+    add_links(w, &body);
     add_notices(&body, l);
     while (body.len > 0 && body.data[body.len - 1] == '\n')
         buf_truncate(&body, body.len - 1);
     if (buf_failed(&body))
         rc = -1;
-    else if (body.len > 0)
-        rc = added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", body.data));
+    else if (body.len > 0) {
+        w->body = arena_strndup(w->a, body.data, body.len);
+        rc = w->body ? added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", w->body))
+                     : -1;
+    }
     buf_clear(&body);
     return rc;
 }
@@ -317,6 +350,26 @@ static int write_openpgp(struct writing *w)
     return added(xml_set(w->a, hint, "name", "Legacy OpenPGP"));
 }
 
+static int write_files(struct writing *w)
+{
+    const struct attachment *att;
+    unsigned n = 0;
+
+    for (att = w->letter->attachments; att && n < w->links_max; att = att->next, n++)
+        if (sfs_is_file(att) && sfs_write(w->a, att, n + 1, w->stanza) < 0)
+            return -1;
+    return 0;
+}
+
+static int write_fallback(struct writing *w)
+{
+    if (!w->body)
+        return 0;
+    if (fallback_write(w->a, w->stanza, NS_SFS, w->body, w->files.ranges, w->files.count) < 0)
+        return -1;
+    return fallback_write(w->a, w->stanza, NS_X_OOB, w->body, w->links.ranges, w->links.count);
+}
+
 static int write_envelope(struct writing *w)
 {
     if (!w->has_envelope)
@@ -371,9 +424,9 @@ static int write_delay(struct writing *w)
 static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
-        write_attributes, write_subject,  write_body,     write_thread, write_origin_id,
-        write_reply,      write_openpgp,  write_envelope, write_expire, write_oobs,
-        write_delay,      write_receipts, write_shim,
+        write_attributes, write_subject,  write_body,     write_thread,   write_origin_id,
+        write_reply,      write_openpgp,  write_envelope, write_expire,   write_oobs,
+        write_files,      write_fallback, write_delay,    write_receipts, write_shim,
     };
     size_t i;
 
@@ -401,7 +454,13 @@ static bool is_too_large(const struct xml_node *stanza)
 struct xml_node *stanza_write(const struct context *ctx, struct arena *a,
                               const struct letter *letter, const struct party *recipient)
 {
-    struct writing w = {ctx, a, letter, recipient, NULL, TEXT_MAX, LINKS_MAX, true};
+    struct writing w = {.ctx = ctx,
+                        .a = a,
+                        .letter = letter,
+                        .recipient = recipient,
+                        .text_max = TEXT_MAX,
+                        .links_max = LINKS_MAX,
+                        .has_envelope = true};
     size_t used = arena_used(a);
     struct xml_node *stanza = write_parts(&w);
 
@@ -411,5 +470,6 @@ struct xml_node *stanza_write(const struct context *ctx, struct arena *a,
     w.text_max = SHORT_TEXT_MAX;
     w.links_max = SHORT_LINKS_MAX;
     w.has_envelope = false;
+    w.body = NULL;
     return write_parts(&w);
 }
