@@ -313,6 +313,22 @@ static int read_web(struct conf *conf, const struct conf_values *v)
     return conf_value_number(v, "keep", 60, 10LL * YEAR_S, &conf->web_keep_s);
 }
 
+static int read_flag(const struct conf_values *v, const char *option, bool *out)
+{
+    static const char *const words[] = {"false", "true", NULL};
+    unsigned value = *out;
+
+    if (conf_value_word(v, option, words, &value) < 0)
+        return -1;
+    *out = value == 1;
+    return 0;
+}
+
+static int read_attachments(struct conf *conf, const struct conf_values *v)
+{
+    return v->section ? read_flag(v, "external_body", &conf->attachments.external_body) : 0;
+}
+
 static int add_admin(const struct conf_values *v, const struct conf_setting *s, void *arg)
 {
     struct conf *conf = arg;
@@ -423,10 +439,17 @@ static int read_all(struct conf *conf, struct conf_values *v)
         const char *section;
         int (*read)(struct conf *conf, const struct conf_values *v);
     } parts[] = {
-        {"", read_home},       {"", read_log_level},  {"jabber", read_jabber},
-        {"smtp", read_smtp},   {"lmtp", read_lmtp},   {"web", read_web},
-        {"admin", read_admin}, {"store", read_store}, {"queue", read_queue},
+        {"", read_home},
+        {"", read_log_level},
+        {"jabber", read_jabber},
+        {"smtp", read_smtp},
+        {"lmtp", read_lmtp},
+        {"web", read_web},
+        {"admin", read_admin},
+        {"store", read_store},
+        {"queue", read_queue},
         {"limit", read_limit},
+        {"attachments", read_attachments},
     };
     size_t i;
 

@@ -86,6 +86,9 @@ struct conf {
         int64_t mail_size_max;   /* bytes of a mail taken in; default 50 MiB */
         int64_t stanza_size_max; /* bytes of a stanza taken or sent; default 256 KiB */
     } limit;
+    struct {
+        bool external_body; /* message/external-body parts for links; default false */
+    } attachments;
     const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */
 };

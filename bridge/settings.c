@@ -51,4 +51,5 @@ void settings_context(const struct settings *s, int64_t now_s, struct context *o
     out->key = &s->key;
     out->lead_with_subject = true;
     out->cut_quotes = true;
+    out->external_body = s->conf->attachments.external_body;
 }

@@ -17,6 +17,7 @@ struct context {
     const struct keyed_key *key; /* for reverse-paths and hashed threads */
     bool lead_with_subject;      /* a new conversation's subject leads the body (default true) */
     bool cut_quotes;             /* cut quoted text and signature (default true) */
+    bool external_body;          /* links to files as message/external-body, too (default false) */
 };
 
 enum { REVERSE_PATH_DAYS = 30 };

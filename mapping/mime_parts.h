@@ -5,6 +5,7 @@
 #ifndef MAPPING_MIME_PARTS_H
 #define MAPPING_MIME_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -16,6 +17,13 @@ void mime_text_part(struct buf *out, const char *content_type, const char *text,
 
 /* An attachment with its content, in base64. */
 void mime_attachment_part(struct buf *out, const struct attachment *att);
+
+/* May the attachment be a part that only names it: is it a link of a kind that mail programs
+ * follow?
+ */
+bool mime_is_external(const struct attachment *att);
+/* A link instead of the content (RFC 2017); id, of the part, stands in no other. */
+void mime_external_part(struct buf *out, const struct attachment *att, const char *id);
 
 struct mime_multipart {
     struct buf *out;

@@ -6,6 +6,7 @@
  */
 #include "mapping/mime_write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/xml.h"
@@ -414,12 +415,17 @@ static void write_content_language(struct writing *w, const char *lang)
         buf_printf(w->out, "Content-Language: %s\r\n", lang);
 }
 
-static bool has_content(const struct letter *l)
+static bool is_part(const struct writing *w, const struct attachment *att)
+{
+    return att->content || (w->ctx->external_body && mime_is_external(att));
+}
+
+static bool has_files(const struct writing *w)
 {
     const struct attachment *att;
 
-    for (att = l->attachments; att; att = att->next)
-        if (att->content)
+    for (att = w->letter->attachments; att; att = att->next)
+        if (is_part(w, att))
             return true;
     return false;
 }
@@ -556,8 +562,21 @@ static const struct piece {
 
 enum { PIECES = sizeof pieces / sizeof *pieces };
 
+static void write_file(struct writing *w, const struct attachment *att, unsigned number)
+{
+    char id[HEADER_ID_MAX + 16];
+
+    if (att->content) {
+        mime_attachment_part(w->out, att);
+        return;
+    }
+    snprintf(id, sizeof id, "f%u.%s", number, w->letter->message_id);
+    mime_external_part(w->out, att, id);
+}
+
 static void write_multipart(struct writing *w)
 {
+    unsigned n = 1;
     const struct letter *l = w->letter;
     const struct attachment *att;
     struct mime_multipart m;
@@ -569,10 +588,10 @@ static void write_multipart(struct writing *w)
             mime_multipart_next(&m);
             pieces[i].write(w);
         }
-    for (att = l->attachments; att; att = att->next)
-        if (att->content) {
+    for (att = l->attachments; att; att = att->next, n++)
+        if (is_part(w, att)) {
             mime_multipart_next(&m);
-            mime_attachment_part(w->out, att);
+            write_file(w, att, n);
         }
     mime_multipart_end(&m);
 }
@@ -580,7 +599,7 @@ static void write_multipart(struct writing *w)
 static void write_body(struct writing *w)
 {
     const struct piece *only = NULL;
-    size_t i, count = has_content(w->letter);
+    size_t i, count = has_files(w);
 
     buf_adds(w->out, "MIME-Version: 1.0\r\n");
     for (i = 0; i < PIECES; i++)

@@ -4,6 +4,7 @@
                                            NAME.reply.xml  instead, where it is refused: what goes back
     to-jabber/NAME.eml   a mail            NAME.xml        the stanzas `convert --to jabber` prints
     NAME.args            further arguments for convert, one line
+    NAME.conf            a configuration of its own instead of postern.conf
 
 Mails stand here with LF line ends (one that holds a CR is taken as it is); stanzas one element a line.
 The time is always SOURCE_DATE_EPOCH, ids come from a hash of the input and keys are zero, so every
@@ -105,7 +106,8 @@ def given(direction, name):
 def convert(direction, name):
     """(what came out, in readable form; exit status; standard error)"""
     program = str(pathlib.Path(os.environ.get("POSTERN", ROOT / "postern")).resolve())
-    command = [program, "-c", str(HERE / "postern.conf"), "convert", *arguments(direction, name)]
+    own = HERE / direction / f"{name}.conf"
+    command = [program, "-c", str(own if own.exists() else HERE / "postern.conf"), "convert", *arguments(direction, name)]
     done = subprocess.run(
         command,
         input=given(direction, name),

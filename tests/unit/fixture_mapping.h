@@ -49,7 +49,11 @@ static inline int fixture_setup(void **state)
     f.map = address_map_new(&conf, &e);
     if (!f.map)
         fail_msg("%s", e.text);
-    f.ctx = (struct context){f.map, 1790000000, &f.key, true, true};
+    f.ctx = (struct context){.map = f.map,
+                             .now_s = 1790000000,
+                             .key = &f.key,
+                             .lead_with_subject = true,
+                             .cut_quotes = true};
     *state = &f;
     return f.arena ? 0 : -1;
 }
