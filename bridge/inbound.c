@@ -19,7 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARCEL_ARENA = 1 << 20, REPORT_MAX = 1 << 20 };
+enum {
+    PARCEL_ARENA = 1 << 20,
+    REPORT_MAX = 1 << 20,
+    UNANSWERED_MAX = 500 /* some fetches ahead of the store; the watch bounds their bytes */
+};
 
 struct inbound_box {
     struct gateway *gateway;
@@ -368,6 +372,7 @@ static int box_open(struct inbound_box *box, struct err *e)
     struct imap_settings settings = {
         .mailbox = box->mailbox,
         .mail_size_max = g->settings->conf->limit.mail_size_max,
+        .unanswered_max = UNANSWERED_MAX,
     };
     struct first_cursor first = {.mailbox = box->mailbox->name};
 

@@ -164,6 +164,14 @@ static size_t room(const struct imap_watch *w)
     return left < IMAP_RANGE_MAX ? left : IMAP_RANGE_MAX;
 }
 
+/* Answers come one by one; with a fetch for each, every mail would be a round trip. */
+static bool is_worth_fetching(const struct imap_watch *w)
+{
+    size_t least = w->settings.unanswered_max / 8, places = room(w);
+
+    return places > 0 && (places >= least || places >= IMAP_RANGE_MAX / 2);
+}
+
 static struct imap_turn *new_turn(struct imap_watch *w)
 {
     struct imap_turn *t = calloc(1, sizeof *t);
@@ -341,7 +349,7 @@ static void advance_session(struct imap_watch *w)
 {
     size_t marks = w->ledger.counts[IMAP_SAFE];
     bool is_quiet = imap_ledger_unanswered(&w->ledger) == 0;
-    bool may_fetch = room(w) > 0;
+    bool may_fetch = is_worth_fetching(w);
 
     if (is_again_due(w))
         start_turn(w, IMAP_FETCH_NOW, false);
