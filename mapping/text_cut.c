@@ -260,7 +260,8 @@ static bool is_forward_heading(const struct line *l)
 
     if (l->is_quoted || l->n > 120)
         return false;
-    return words_forwarded(l->s, l->n) && ((is_rule(l, &words) && words) || ends_in_colon(l));
+    /* The form first: it is quickly seen, the lists of words are long. */
+    return ((is_rule(l, &words) && words) || ends_in_colon(l)) && words_forwarded(l->s, l->n);
 }
 
 /* Does all from here on belong to what is answered? */
@@ -282,7 +283,7 @@ static bool is_splitter(const struct text *t, size_t i)
             return true;
         return next < t->count && is_header_block(t, next, t->count);
     }
-    if (words_original(l->s, l->n) && ends_in_colon(l) && l->n < 60)
+    if (l->n < 60 && ends_in_colon(l) && words_original(l->s, l->n))
         return true;
     if (is_header_block(t, i, t->count))
         return true;

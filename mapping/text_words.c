@@ -406,9 +406,11 @@ bool words_mobile(const char *s, size_t n)
 
 bool words_above(const char *s, size_t n)
 {
-    return text_has(s, n, "reply above this line") || text_has(s, n, "reply above the line") ||
-           text_has(s, n, "type your reply above") || text_has(s, n, "write above this line") ||
-           text_has(s, n, "antworten sie oberhalb dieser");
+    if (text_has(s, n, "antworten sie oberhalb dieser"))
+        return true;
+    return text_has(s, n, "above") &&
+           (text_has(s, n, "reply above this line") || text_has(s, n, "reply above the line") ||
+            text_has(s, n, "type your reply above") || text_has(s, n, "write above this line"));
 }
 
 /* One of list (with its colon, plain or full-width) at the start of a subject? */
