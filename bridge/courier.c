@@ -230,7 +230,7 @@ static void take_turn(void *arg)
 
 void courier_poke(struct courier *c)
 {
-    if (c->is_started && !loop_timer_is_pending(c->turn))
+    if (c->is_started && (c->first || c->has_more) && !loop_timer_is_pending(c->turn))
         loop_timer_start(c->turn, 0);
 }
 

@@ -198,6 +198,7 @@ static void leg_done(struct window_entry *entry, enum window_result result,
     if (--s->under_way == 0)
         write_outcome(s);
     courier_poke(s->gateway->mail_in);
+    courier_poke(s->gateway->stanza_out); /* the window is shared */
 }
 
 static void send_leg(struct shipment *s, struct leg *leg)
@@ -267,7 +268,9 @@ bool deliver_jabber_mail(struct parcel *p, void *arg)
     struct gateway *g = arg;
     struct shipment *s;
 
-    if (!stream_is_up(g->stream) || g->preparing >= DELIVER_PREPARING_MAX || g->is_stopping)
+    /* Without room, what was prepared would have to be given up, and prepared again. */
+    if (!stream_is_up(g->stream) || g->preparing >= DELIVER_PREPARING_MAX || g->is_stopping ||
+        !window_has_room(g->window))
         return false;
     s = shipment_new(g, p);
     if (!s)
@@ -345,6 +348,7 @@ static void write_posted(struct posting *p)
     p->outcome.done = posted_done;
     persist_submit(p->gateway->persist, &p->outcome);
     courier_poke(p->gateway->stanza_out);
+    courier_poke(p->gateway->mail_in);
 }
 
 /* What Jabber users wrote is answered with the error; a report that comes back is not reported. */
@@ -395,7 +399,7 @@ bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
     const struct queue_message *m = &parcel->message;
     struct posting *p;
 
-    if (!stream_is_up(g->stream))
+    if (!stream_is_up(g->stream) || !window_has_room(g->window))
         return false;
     p = calloc(1, sizeof *p);
     if (!p || !(p->arena = arena_new(1 << 20))) {

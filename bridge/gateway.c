@@ -37,7 +37,8 @@ enum {
     LINK_KEEP_S = 60 * 86400,
     PARCELS_MAX = 2000,
     PARCEL_BYTES_MAX = 16 << 20,
-    WINDOW_MAX = 2000,
+    WINDOW_MAX = 1000,
+    WINDOW_BYTES_MAX = 1 << 20,
     NET_THREADS = 4,
     READER_THREADS = 2,
     POOL_WAITING_MAX = 1000
@@ -439,7 +440,7 @@ static int open_jabber(struct life *life, struct err *e)
         stream_new(g->loop, g->net, g->clock, &life->stream_settings, &stream_handler, g, e);
     if (!g->stream)
         return -1;
-    g->window = window_new(g->loop, g->stream, WINDOW_MAX);
+    g->window = window_new(g->loop, g->stream, WINDOW_MAX, WINDOW_BYTES_MAX);
     g->router = router_new(g->clock, &life->router_settings, &router_handler, g);
     return g->window && g->router ? 0 : err_memory(e);
 }

@@ -19,6 +19,7 @@ struct window {
     struct window_entry *first, **end;
     struct window_entry *table[TABLE_SIZE];
     unsigned count, count_max;
+    size_t bytes, bytes_max;
     bool has_barrier;
 };
 
@@ -41,6 +42,7 @@ static void unlink_entry(struct window *w, struct window_entry *entry)
             break;
         }
     w->count--;
+    w->bytes -= entry->len;
 }
 
 static void give_back(struct window_entry *entry, enum window_result result)
@@ -95,7 +97,8 @@ static void answered(bool ok, void *arg)
         loop_timer_start(w->turn, SETTLE_MS);
 }
 
-struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max)
+struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max,
+                          size_t bytes_max)
 {
     struct window *w = calloc(1, sizeof *w);
 
@@ -104,6 +107,7 @@ struct window *window_new(struct loop *loop, struct stream *stream, unsigned ent
     w->stream = stream;
     w->end = &w->first;
     w->count_max = entries_max;
+    w->bytes_max = bytes_max;
     w->turn = loop_timer_new(loop, send_barrier, w);
     if (!w->turn) {
         free(w);
@@ -138,12 +142,19 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
     entry->error = NULL;
     entry->error_arena = NULL;
     entry->is_covered = false;
+    entry->len = len;
     *w->end = entry;
     w->end = &entry->next;
     w->count++;
+    w->bytes += len;
     if (!w->has_barrier && !loop_timer_is_pending(w->turn))
         loop_timer_start(w->turn, SETTLE_MS);
     return 0;
+}
+
+bool window_has_room(const struct window *w)
+{
+    return w->count < w->count_max - w->count_max / 4 && w->bytes < w->bytes_max;
 }
 
 /* Is from the JID that the entry was sent to, or a resource of it? */

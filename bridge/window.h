@@ -35,18 +35,24 @@ struct window_entry {
     const struct xml_node *error;
     struct arena *error_arena;
     struct window_entry *next, *chain;
+    size_t len;
     bool is_covered; /* a barrier was sent behind it */
 };
 
 struct window;
 
-struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max);
+/* entries_max: under way at once; bytes_max: of them, before there is no room any more. */
+struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max,
+                          size_t bytes_max);
 void window_free(struct window *w); /* entries are given back as lost; takes NULL */
 
 /* -1: the stream is down or full, or too much is under way; STREAM_TOO_LARGE: it never can be sent.
  * Nothing was sent in both cases. */
 int window_send(struct window *w, struct window_entry *entry, const char *xml,
                 size_t len) MUST_CHECK;
+
+/* May work begin that will send some stanzas?  Some are left free for what has begun already. */
+bool window_has_room(const struct window *w);
 
 /* A stanza of type error came from the host: true when it belonged to an entry (the arena is taken
  * then). */
