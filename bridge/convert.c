@@ -16,6 +16,7 @@
 #include "component/parser.h"
 #include "component/stream.h"
 #include "mapping/mdn_write.h"
+#include "mapping/contacts.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/receipts.h"
@@ -224,8 +225,9 @@ static int write_letter(struct conversion *c, struct letter *letter)
             continue;
         }
         stanza = stanza_write(&c->ctx, c->arena, letter, r);
-        if (stanza)
-            print_node(stanza);
+        if (!stanza || contacts_write_items(c->arena, stanza, letter) < 0)
+            return EX_TEMPFAIL;
+        print_node(stanza);
     }
     if (!has_mail)
         return EX_OK;
@@ -473,6 +475,18 @@ static int write_notices(struct conversion *c, const struct letter *letter, cons
     return EX_OK;
 }
 
+/* The stanza that follows, in the gateway under an id of its own. */
+static int write_contacts(struct conversion *c, const struct letter *letter, const struct party *to)
+{
+    const char *id = arena_printf(c->arena, "%s-contacts", letter->stanza_id);
+    struct xml_node *stanza = id ? contacts_write(&c->ctx, c->arena, letter, to, id) : NULL;
+
+    if (!stanza)
+        return -1;
+    print_node(stanza);
+    return 0;
+}
+
 static int write_messages(struct conversion *c, struct letter *letter)
 {
     char id[ID_TEXT_SIZE];
@@ -493,6 +507,8 @@ static int write_messages(struct conversion *c, struct letter *letter)
         if (!stanza)
             return EX_TEMPFAIL;
         print_node(stanza);
+        if (letter->contacts && write_contacts(c, letter, r) < 0)
+            return EX_TEMPFAIL;
     }
     return EX_OK;
 }

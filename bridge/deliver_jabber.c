@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "bridge/gateway.h"
+#include "bridge/introduction.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
 #include "bridge/shipment.h"
@@ -51,6 +52,9 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
 
     switch (leg->fate) {
     case LEG_TAKEN:
+        if (introduction_is_due(leg) && introduction_put(txn, leg, e) < 0)
+            return -1;
+        return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_LATER:
@@ -101,7 +105,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
             next = leg->next_at_s;
         has_report = has_report || leg->fate == LEG_FAILED;
         is_lost = is_lost || leg->fate == LEG_LOST;
-        has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0);
+        has_answer =
+            has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) || leg->contacts_id != 0;
     }
     courier_finish(g->mail_in, s->parcel, next);
     if (has_report)
@@ -143,6 +148,8 @@ static void write_outcome(struct shipment *s)
                 policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
         if (leg->fate == LEG_FAILED)
             leg->report_id = id_next(&s->gateway->ids);
+        if (introduction_is_due(leg))
+            leg->contacts_id = id_next(&s->gateway->ids);
         log_leg(leg);
     }
     s->outcome.run = outcome_run;

@@ -15,6 +15,7 @@
 #include "bridge/threading.h"
 #include "bridge/waiting.h"
 #include "mapping/amp.h"
+#include "mapping/contacts.h"
 #include "mapping/mime_write.h"
 #include "mapping/receipts.h"
 #include "mapping/reverse_path.h"
@@ -353,7 +354,7 @@ static int put_stanza(struct store_txn *txn, struct acceptance *a, struct parcel
     a->letter->stanza_id = arena_printf(a->letter_arena, "%s-0", id_format(p->message.id, id));
     stanza = r && a->letter->stanza_id ? stanza_write(ctx, a->letter_arena, a->letter, r) : NULL;
     a->letter->stanza_id = link.stanza_id;
-    if (!stanza)
+    if (!stanza || contacts_write_items(a->letter_arena, stanza, a->letter) < 0)
         return err_memory(e);
     buf_init(&b, MIME_MAX);
     xml_write(&b, stanza, STREAM_NS);

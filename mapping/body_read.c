@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "mapping/attachment_read.h"
 #include "mapping/charset.h"
+#include "mapping/contacts.h"
 #include "mapping/openpgp_mail.h"
 #include "mapping/people_read.h"
 #include "mapping/text_cut.h"
@@ -18,6 +19,7 @@
 #include "mapping/text_words.h"
 
 struct body {
+    const struct context *ctx;
     struct arena *arena;
     struct letter *letter; /* NULL: only the text is wanted */
     struct buf text;
@@ -78,7 +80,7 @@ static int add_file(struct body *b, const struct part *p)
         return 0;
     }
     b->files++;
-    return attachment_read(b->letter, p);
+    return attachment_read(b->letter, p) < 0 ? -1 : contacts_read_mail(b->ctx, b->letter, p);
 }
 
 /* Text without the armor of a signature. */
@@ -255,7 +257,7 @@ static bool is_blank(const char *s)
 int body_read(const struct context *ctx, struct letter *l, const struct body_input *in,
               struct err *e)
 {
-    struct body b = {.arena = l->arena, .letter = l, .is_report = in->is_report};
+    struct body b = {.ctx = ctx, .arena = l->arena, .letter = l, .is_report = in->is_report};
     struct text_hints hints = {.is_reply =
                                    l->in_reply_to || l->references || words_is_reply(l->subject),
                                .is_forward = words_is_forward(l->subject)};

@@ -11,6 +11,7 @@
 
 #include "base/xml.h"
 
+#include "mapping/contacts.h"
 #include "mapping/flowed.h"
 #include "mapping/header_write.h"
 #include "mapping/mime_parts.h"
@@ -178,6 +179,8 @@ const char *mime_subject(struct arena *a, const struct letter *l)
         subject = arena_strndup(a, name, header_clip(name, HEADER_TEXT_MAX));
     else if (l->encrypted)
         subject = arena_strdup(a, "Encrypted message");
+    else if (l->contacts)
+        subject = arena_strdup(a, l->contacts->next ? "Contacts" : "Contact");
     else
         subject = arena_strdup(a, "(no subject)");
     if (buf_failed(&words))
@@ -400,6 +403,9 @@ static void write_text(struct buf *flowed, const struct letter *l)
         buf_adds(&text, l->text);
     if (text.len > 0 && text.data[text.len - 1] != '\n')
         buf_addc(&text, '\n');
+    if (text.len > 0 && l->contacts)
+        buf_addc(&text, '\n');
+    contacts_write_text(&text, l);
     write_links(&text, l);
     flowed_write(flowed, text.data);
     flowed->failed = flowed->failed || buf_failed(&text);
@@ -532,7 +538,7 @@ static void write_encrypted(struct writing *w)
 /* Beside an encrypted message only what stands in the clear. */
 static bool has_text(const struct letter *l)
 {
-    return !l->encrypted || l->text || l->attachments;
+    return !l->encrypted || l->text || l->attachments || l->contacts;
 }
 
 static bool has_signature(const struct letter *l)
@@ -550,14 +556,23 @@ static void write_signature(struct writing *w)
     openpgp_mail_write_signature(w->out, w->letter);
 }
 
+static bool has_contacts(const struct letter *l)
+{
+    return l->contacts;
+}
+
+static void write_contacts(struct writing *w)
+{
+    contacts_write_part(w->out, w->letter);
+}
+
 static const struct piece {
     bool (*has)(const struct letter *l);
     void (*write)(struct writing *w);
 } pieces[] = {
-    {has_encrypted, write_encrypted},
-    {has_text, write_text_part},
-    {has_signature, write_signed_text},
-    {has_signature, write_signature},
+    {has_encrypted, write_encrypted},   {has_text, write_text_part},
+    {has_signature, write_signed_text}, {has_signature, write_signature},
+    {has_contacts, write_contacts},
 };
 
 enum { PIECES = sizeof pieces / sizeof *pieces };

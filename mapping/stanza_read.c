@@ -15,6 +15,7 @@
 
 #include "mapping/amp.h"
 #include "mapping/addresses.h"
+#include "mapping/contacts.h"
 #include "mapping/envelope.h"
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
@@ -395,6 +396,11 @@ static enum stanza_verdict read_encrypted(struct reading *r, const struct xml_no
     return STANZA_LETTER;
 }
 
+static enum stanza_verdict read_contacts(struct reading *r, const struct xml_node *node)
+{
+    return contacts_read(r->ctx, r->letter, node) < 0 ? STANZA_FAILED : STANZA_LETTER;
+}
+
 /* A signature that nobody could read takes nothing from the text. */
 static enum stanza_verdict read_signed(struct reading *r, const struct xml_node *node)
 {
@@ -450,6 +456,8 @@ static const struct reader {
     {NS_OX, "openpgp", read_ox},
     {NS_X_ENCRYPT, "x", read_encrypted},
     {NS_X_SIGNED, "x", read_signed},
+    {NS_X_ROSTER, "x", read_contacts},
+    {NS_ROSTERX, "x", read_contacts},
     {NS_EME, "encryption", read_eme},
 };
 
@@ -791,7 +799,7 @@ static enum stanza_verdict check_content(struct reading *r)
                                    "This gateway cannot send a message encrypted with %s as mail. "
                                    "Nothing was sent; switch encryption off for this contact.",
                                    r->cipher));
-    if (l->text || l->subject || l->attachments || l->encrypted)
+    if (l->text || l->subject || l->attachments || l->encrypted || l->contacts)
         return STANZA_LETTER;
     if (receipts_is_notice(l) && l->recipients)
         return STANZA_NOTICE;
