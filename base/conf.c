@@ -130,6 +130,19 @@ static int read_log_level(struct conf *conf, const struct conf_values *v)
     return 0;
 }
 
+static int read_receipts(struct conf *conf, const struct conf_values *v)
+{
+    static const char *const words[] = {"ask", "always", "never", NULL};
+    static const enum conf_receipts values[] = {CONF_RECEIPTS_ASK, CONF_RECEIPTS_ALWAYS,
+                                                CONF_RECEIPTS_NEVER};
+    unsigned choice = 0;
+
+    if (conf_value_word(v, "receipts", words, &choice) < 0)
+        return -1;
+    conf->receipts = values[choice];
+    return 0;
+}
+
 static int read_jabber(struct conf *conf, const struct conf_values *v)
 {
     if (!v->section && v->use == CONF_SERVE)
@@ -439,17 +452,10 @@ static int read_all(struct conf *conf, struct conf_values *v)
         const char *section;
         int (*read)(struct conf *conf, const struct conf_values *v);
     } parts[] = {
-        {"", read_home},
-        {"", read_log_level},
-        {"jabber", read_jabber},
-        {"smtp", read_smtp},
-        {"lmtp", read_lmtp},
-        {"web", read_web},
-        {"admin", read_admin},
-        {"store", read_store},
-        {"queue", read_queue},
-        {"limit", read_limit},
-        {"attachments", read_attachments},
+        {"", read_home},         {"", read_log_level},  {"", read_receipts},
+        {"jabber", read_jabber}, {"smtp", read_smtp},   {"lmtp", read_lmtp},
+        {"web", read_web},       {"admin", read_admin}, {"store", read_store},
+        {"queue", read_queue},   {"limit", read_limit}, {"attachments", read_attachments},
     };
     size_t i;
 

@@ -42,6 +42,10 @@ struct conf_mailbox {
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
 };
 
+/* Is a mail's sender told that a Jabber user has seen it?  ASK leaves it to each user; until they
+ * have a way of saying so, that is no. */
+enum conf_receipts { CONF_RECEIPTS_ASK, CONF_RECEIPTS_ALWAYS, CONF_RECEIPTS_NEVER };
+
 struct conf_map_rule {  /* one `map` section in file order, then the lines of map_file */
     const char *jabber; /* "juliet@capulet.example", "*@capulet.example", "*.sales@im.example" */
     const char *mail;   /* with a * where jabber has one */
@@ -89,6 +93,7 @@ struct conf {
     struct {
         bool external_body; /* message/external-body parts for links; default false */
     } attachments;
+    enum conf_receipts receipts;
     const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */
 };

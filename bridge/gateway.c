@@ -17,6 +17,7 @@
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
 #include "bridge/presence.h"
+#include "bridge/receipt.h"
 #include "bridge/waiting.h"
 #include "store/files.h"
 #include "store/links.h"
@@ -545,6 +546,7 @@ static void close_all(struct life *life)
     persist_free(g->persist);
     router_free(g->router);
     stream_free(g->stream);
+    receipt_close(g);
     waiting_free(g->waiting);
     courier_free(g->mail_out);
     courier_free(g->mail_in);

@@ -28,6 +28,7 @@
 
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
+struct receipt;
 struct waiting; /* who is told that a message waits, in waiting.c */
 
 struct gateway {
@@ -50,6 +51,8 @@ struct gateway {
 
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
+    struct receipt *receipts; /* on their way through the store, in receipt.c */
+    unsigned receipt_count;
     struct inbound_box *boxes;
     void (*inbound_stopped)(struct gateway *g);
     unsigned accepting; /* stanzas on their way into the store */

@@ -414,6 +414,16 @@ int inbound_open(struct gateway *g, struct err *e)
     return 0;
 }
 
+void inbound_flag(struct gateway *g, const char *origin, uint32_t uidvalidity, uint32_t uid,
+                  unsigned flags)
+{
+    struct inbound_box *box;
+
+    for (box = g->boxes; box; box = box->next)
+        if (origin && uid != 0 && strcmp(box->origin, origin) == 0)
+            imap_watch_flag(box->watch, uidvalidity, uid, flags);
+}
+
 void inbound_start(struct gateway *g)
 {
     struct inbound_box *box;

@@ -15,6 +15,10 @@ int inbound_open(struct gateway *g, struct err *e) MUST_CHECK;
 void inbound_start(struct gateway *g);
 /* Stops watching; stopped is called once no mail is on its way into the store any more. */
 void inbound_stop(struct gateway *g, void (*stopped)(struct gateway *g));
+/* Sets flags (enum imap_flag) on a mail of the mailbox that origin ("imap:NAME") names; another
+ * origin or NULL: does nothing. */
+void inbound_flag(struct gateway *g, const char *origin, uint32_t uidvalidity, uint32_t uid,
+                  unsigned flags);
 void inbound_close(struct gateway *g); /* after stopped, or never started */
 
 #endif

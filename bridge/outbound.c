@@ -11,7 +11,9 @@
 
 #include "base/log.h"
 #include "bridge/outcome.h"
+#include "bridge/inbound.h"
 #include "bridge/policy.h"
+#include "bridge/receipt.h"
 #include "bridge/threading.h"
 #include "bridge/waiting.h"
 #include "mapping/amp.h"
@@ -46,6 +48,7 @@ struct acceptance {
     struct letter *letter;
     const char *bare_jid; /* of the sender */
     int64_t now_s;
+    struct link *answered;     /* the mail that this is an answer to; NULL: none is known */
     struct transaction *mails; /* to the recipients on the mail side; NULL: none */
     struct parcel *stanzas;    /* one for each recipient on the Jabber side */
 };
@@ -287,6 +290,20 @@ static int find_thread(struct store_txn *txn, struct acceptance *a, struct err *
     return threading_to_mail(txn, a->letter, a->bare_jid, contact, e);
 }
 
+/* It is marked in the mailbox it came from. */
+static int find_answered(struct store_txn *txn, struct acceptance *a, struct err *e)
+{
+    a->answered = NULL; /* of an earlier run */
+    if (!a->letter->in_reply_to)
+        return 0;
+    if (links_by_message_id(txn, a->letter_arena, a->letter->in_reply_to, a->bare_jid, &a->answered,
+                            e) < 0)
+        return -1;
+    if (a->answered && a->answered->direction != LINK_TO_JABBER)
+        a->answered = NULL;
+    return 0;
+}
+
 static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
                     const struct context *ctx, struct err *e)
 {
@@ -324,6 +341,8 @@ static int put_mails(struct store_txn *txn, struct acceptance *a, const struct c
         return err_memory(e);
     if (find_thread(txn, a, e) < 0 ||
         keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0)
+        return -1;
+    if (find_answered(txn, a, e) < 0)
         return -1;
     for (t = a->mails; t; t = t->next)
         if (put_mail(txn, a, t, ctx, e) < 0)
@@ -421,6 +440,9 @@ static void accept_done(struct store_work *work, const struct err *e)
         courier_offer(g->mail_out, t->parcel);
     }
     a->mails = NULL;
+    if (a->answered)
+        inbound_flag(g, a->answered->origin, a->answered->uidvalidity, a->answered->uid,
+                     IMAP_FLAG_SEEN | IMAP_FLAG_ANSWERED);
     while ((p = a->stanzas)) {
         a->stanzas = p->next;
         log_accepted(a, p);
@@ -557,6 +579,8 @@ static void accept_stanza(struct acceptance *a)
         }
         break;
     case STANZA_NOTICE:
+        receipt_arrived(a->gateway, a->letter, a->bare_jid);
+        break;
     case STANZA_IGNORE:
         break;
     case STANZA_REFUSED:

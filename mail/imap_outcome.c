@@ -54,6 +54,7 @@ static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_
         log_warning("imap", "mailbox=%s uidvalidity=%u event=changed, all its mails are read again",
                     name_of(w), uidvalidity);
         imap_ledger_empty(&w->ledger);
+        w->flagging_count = 0;
     }
     w->cursor.uidvalidity = uidvalidity;
     w->cursor.uid_next = 1;
@@ -66,6 +67,8 @@ void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t)
 {
     size_t i;
 
+    for (i = 0; i < t->flagging_count; i++) /* the connection was lost first */
+        imap_watch_add_flags(w, t->flaggings[i].uid, t->flaggings[i].flags);
     if (t->mark_count > 0 && t->marks_settled) {
         for (i = 0; i < t->mark_count; i++)
             imap_ledger_remove(&w->ledger, t->marks[i]);

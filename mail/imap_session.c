@@ -8,6 +8,7 @@
  * ours.
  */
 #include "mail/imap_inside.h"
+#include "mail/imap_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -351,6 +352,27 @@ int imap_session_mark(struct imap_session *s, const uint32_t *uids, size_t count
         r = move(s, set.data, e);
     buf_clear(&set);
     return r;
+}
+
+int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags, struct err *e)
+{
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } names[] = {{IMAP_FLAG_SEEN, "\\Seen"},
+                 {IMAP_FLAG_ANSWERED, "\\Answered"},
+                 {IMAP_FLAG_MDN_SENT, "$MDNSent"}};
+    char set[16], text[80] = "+FLAGS.SILENT (";
+    const char *before = "";
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (flags & names[i].flag) {
+            strcat(strcat(text, before), names[i].name);
+            before = " ";
+        }
+    snprintf(set, sizeof set, "%u", uid);
+    return on_set(s, "UID STORE", set, strcat(text, ")"), e);
 }
 
 /* ---- IDLE (RFC 2177) ---- */

@@ -86,6 +86,11 @@ int imap_session_fetch(struct imap_session *s, const struct imap_want *want,
 int imap_session_mark(struct imap_session *s, const uint32_t *uids, size_t count,
                       struct err *e) MUST_CHECK;
 
+/* Adds flags (enum imap_flag of imap_watch.h) to a mail; one that is gone is no failure (RFC 3501
+ * §6.4.8). */
+int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags,
+                      struct err *e) MUST_CHECK;
+
 /* Keeps the server from logging us out; it tells of new mail in answer. */
 int imap_session_noop(struct imap_session *s, struct err *e) MUST_CHECK;
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
+
 /* Leaving IDLE takes a round trip, so it is done only when there is something to do. */
 static int leave_idle(struct imap_turn *t)
 {
@@ -18,8 +20,8 @@ static int leave_idle(struct imap_turn *t)
     t->at = IMAP_AT_IDLE;
     if (imap_session_idle_peek(s, &t->e) < 0)
         return -1;
-    if (t->mark_count == 0 && t->fetch != IMAP_FETCH_NOW && !t->do_look && !t->do_close &&
-        !(may_fetch && imap_session_has_news(s)))
+    if (t->mark_count == 0 && t->flagging_count == 0 && t->fetch != IMAP_FETCH_NOW && !t->do_look &&
+        !t->do_close && !(may_fetch && imap_session_has_news(s)))
         return 0;
     return imap_session_idle_end(s, &t->e);
 }
@@ -37,6 +39,7 @@ static int open_session(struct imap_turn *t)
     if (t->uidvalidity && t->uidvalidity != imap_session_uidvalidity(t->session)) {
         t->is_changed = true;
         t->mark_count = 0;
+        t->flagging_count = 0;
         t->want.from = 1;
         t->want.uid_count = 0;
         t->want.care = IMAP_CARE_NONE;
@@ -64,6 +67,29 @@ static int mark(struct imap_turn *t)
         return -1;
     }
     t->marks_settled = t->mark_err.class == ERR_PERMANENT;
+    return 0;
+}
+
+/* After the marks: a mail that is moved away is none of ours any more.  What the server refuses (a
+ * folder without keywords of users' own) is let be. */
+static int flag(struct imap_turn *t)
+{
+    struct err e;
+
+    while (t->flagging_count > 0) {
+        const struct imap_flagging *f = &t->flaggings[t->flagging_count - 1];
+
+        if (!imap_session_is_read_only(t->session) &&
+            imap_session_flag(t->session, f->uid, f->flags, &e) < 0) {
+            if (imap_session_is_broken(t->session)) {
+                t->e = e;
+                return -1;
+            }
+            log_info("imap", "mailbox=%s uid=%u event=flag-refused error=\"%s\"", t->mailbox->name,
+                     f->uid, e.text);
+        }
+        t->flagging_count--;
+    }
     return 0;
 }
 
@@ -115,7 +141,7 @@ static int run(struct imap_turn *t)
     if (imap_session_is_idle(t->session))
         return idle(t);
     t->at = IMAP_AT_WORK;
-    if (mark(t) < 0 || t->do_close)
+    if (mark(t) < 0 || flag(t) < 0 || t->do_close)
         return t->do_close ? 0 : -1;
     if (look(t) < 0 || fetch(t) < 0)
         return -1;

@@ -9,7 +9,12 @@
 #include "base/work.h"
 #include "mail/imap_session.h"
 
-enum { IMAP_MARKS_MAX = 256 };
+enum { IMAP_MARKS_MAX = 256, IMAP_FLAGGINGS_MAX = 64 };
+
+struct imap_flagging {
+    uint32_t uid;
+    unsigned flags; /* enum imap_flag */
+};
 
 struct imap_turn {
     struct work_job job; /* first */
@@ -23,6 +28,8 @@ struct imap_turn {
     uint32_t uidvalidity;         /* the UIDs below are of this one; 0: none is known yet */
     uint32_t marks[IMAP_MARKS_MAX];
     size_t mark_count;
+    struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX];
+    size_t flagging_count; /* afterwards: those left to do */
     enum imap_fetch { IMAP_FETCH_NOT, IMAP_FETCH_NEWS, IMAP_FETCH_NOW } fetch;
     struct imap_want want;
     uint32_t again[IMAP_RANGE_MAX]; /* want.uids may point here */

@@ -11,6 +11,8 @@
  */
 #include "mail/imap_watch.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +150,30 @@ void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, b
     kick(w);
 }
 
+void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags)
+{
+    size_t i;
+
+    for (i = 0; i < w->flagging_count; i++)
+        if (w->flaggings[i].uid == uid) {
+            w->flaggings[i].flags |= flags;
+            return;
+        }
+    if (w->flagging_count < IMAP_FLAGGINGS_MAX)
+        w->flaggings[w->flagging_count++] = (struct imap_flagging){uid, flags};
+    else
+        log_info("imap", "mailbox=%s uid=%u event=flag-dropped, too many wait",
+                 w->settings.mailbox->name, uid);
+}
+
+void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, unsigned flags)
+{
+    if (uid == 0 || flags == 0 || uidvalidity != w->cursor.uidvalidity || w->is_stopping)
+        return;
+    imap_watch_add_flags(w, uid, flags);
+    kick(w);
+}
+
 /* ---- starting a turn ---- */
 
 static size_t room(const struct imap_watch *w)
@@ -234,6 +260,8 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
     t->mark_count = imap_ledger_take(&w->ledger, IMAP_SAFE, IMAP_MARKING, t->marks, IMAP_MARKS_MAX);
     loop_watch_free(w->readable);
     w->readable = NULL;
+    memcpy(t->flaggings, w->flaggings, w->flagging_count * sizeof *w->flaggings);
+    t->flagging_count = w->flagging_count;
     if (work_submit(w->pool, &t->job) < 0) {
         imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
         imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
@@ -242,6 +270,7 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
         return;
     }
     w->turn = t;
+    w->flagging_count = 0;
     w->session = NULL;
     w->was_idle = w->is_idle;
     w->is_idle = false;
@@ -313,7 +342,7 @@ void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg
 static void arm(struct imap_watch *w)
 {
     const struct imap_pace *pace = &w->settings.pace;
-    bool has_marks = w->ledger.counts[IMAP_SAFE] > 0;
+    bool has_marks = w->ledger.counts[IMAP_SAFE] > 0 || w->flagging_count > 0;
 
     if (w->is_idle && !w->readable) {
         w->readable = loop_watch_new(w->loop, imap_session_fd(w->session), became_readable, w);
@@ -347,7 +376,7 @@ static void arm_hold(struct imap_watch *w)
 /* With a session and no turn under way. */
 static void advance_session(struct imap_watch *w)
 {
-    size_t marks = w->ledger.counts[IMAP_SAFE];
+    size_t marks = w->ledger.counts[IMAP_SAFE] + w->flagging_count;
     bool is_quiet = imap_ledger_unanswered(&w->ledger) == 0;
     bool may_fetch = is_worth_fetching(w);
 

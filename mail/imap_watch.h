@@ -74,6 +74,12 @@ struct imap_settings {
     struct imap_pace pace;
 };
 
+enum imap_flag {
+    IMAP_FLAG_SEEN = 1,
+    IMAP_FLAG_ANSWERED = 2,
+    IMAP_FLAG_MDN_SENT = 4 /* $MDNSent (RFC 3503) */
+};
+
 struct imap_watch;
 
 struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
@@ -84,6 +90,10 @@ void imap_watch_start(struct imap_watch *w);
 /* The mail with this UID is safe (true), or could not be kept for now (false: it is offered again).
  */
 void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, bool safe);
+/* Sets flags (enum imap_flag, or-ed) on a mail, if it is still in the folder and of this
+ * uidvalidity, soon.  Best effort: what waits when the program ends, and what the server refuses,
+ * is forgotten. */
+void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, unsigned flags);
 /* Logs out; stopped is called when no job of it runs any more (cursor may still be called before).
  */
 void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg);

@@ -40,7 +40,9 @@ struct imap_watch {
     bool has_progress;         /* something was fetched on this connection */
     bool is_blocked;           /* the next mail is too large for what may be unanswered */
     bool look_due, marks_due, again_due;
-    bool is_readable; /* something came in IDLE */
+    bool is_readable;                                   /* something came in IDLE */
+    struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX]; /* for the next turn */
+    size_t flagging_count;
     int64_t again_ms; /* grows while mails cannot be kept */
 
     unsigned failures;
@@ -58,6 +60,9 @@ struct imap_watch {
 /* ms, less up to half of it by chance, so that many mailboxes do not come back together. */
 int64_t imap_watch_jitter(int64_t ms);
 bool imap_watch_may_idle(const struct imap_watch *w);
+
+/* Flags for one mail are put together. */
+void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags);
 
 /* What was marked need not be marked again. */
 void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t);

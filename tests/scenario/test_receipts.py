@@ -1,11 +1,14 @@
 """Receipts: what a Jabber user asks of mail, and what mail answers."""
 
+import re
 import time
 
 import pytest
 
 import world as w
+from fake.smtp_relay import SILENCE
 from jabber import is_message, new_id, text_of
+from servers.base import free_port, wait_until
 
 EVENT = "{jabber:x:event}"
 RECEIVED = "{urn:xmpp:receipts}received"
@@ -120,3 +123,152 @@ def test_a_disposition_nobody_asked_for_is_not_told(world):
     world.romeo.send(mdn(mail, "displayed"), to=mail["Return-Path"].strip("<>"), sender="")
     world.gateway.wait_log("event=answered")
     assert notices(world.juliet, stanza_id) == set()
+
+
+def flags(user, message_id):
+    """The flags of a mail in a mailbox; None while it is not there."""
+    imap = user._imap()
+    try:
+        _, found = imap.uid("search", "HEADER", "Message-ID", f'"{message_id}"')
+        if not found[0]:
+            return None
+        _, answer = imap.uid("fetch", found[0], "(FLAGS)")
+        return set(re.search(rb"FLAGS \(([^)]*)\)", answer[0]).group(1).decode().split())
+    finally:
+        imap.logout()
+
+
+def wait_flag(user, message_id, flag):
+    wait_until(f"{flag} on {message_id}", lambda: flag in (flags(user, message_id) or ()), 10)
+
+
+def ask_disposition(world, to=None):
+    token = new_id()
+    message_id = world.romeo.write(world.mail_of("juliet"), "Hast thou read it?", token,
+                                   {"Disposition-Notification-To": to or world.romeo.address})
+    return message_id, world.juliet.wait_message(lambda m: token in (text_of(m, "c:body") or ""))
+
+
+def say_displayed(world, message):
+    world.juliet.send_message(message.get("from"), None,
+                              f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{message.get('id')}'/>")
+
+
+def is_disposition_for(message_id):
+    return lambda m: m.get_content_type() == "multipart/report" and m["In-Reply-To"] == message_id
+
+
+def test_what_juliet_has_seen_is_told_once_and_marked(make_world):
+    world = make_world({"receipts": "always"}).start()
+    message_id, message = ask_disposition(world)
+    assert message.find("{urn:xmpp:chat-markers:0}markable") is not None
+    assert message.find(EVENT + "x").find(EVENT + "displayed") is not None
+    say_displayed(world, message)
+    mail = world.romeo.wait_mail(is_disposition_for(message_id))
+    assert mail["Return-Path"].strip("<> ") == ""
+    assert mail["From"].addresses[0].addr_spec == world.mail_of("juliet")
+    fields = mail.get_payload()[1].as_string()
+    assert f"Final-Recipient: rfc822; {world.mail_of('juliet')}" in fields
+    assert f"Original-Message-ID: {message_id}" in fields
+    assert "; displayed" in fields
+    wait_flag(world.bridge, message_id, "$MDNSent")
+    say_displayed(world, message)
+    world.juliet.send_message(message.get("from"), None, "<x xmlns='jabber:x:event'><displayed/>"
+                              f"<id>{message.get('id')}</id></x>")
+    time.sleep(1.5)
+    assert len([m for m in world.romeo.mails() if is_disposition_for(message_id)(m)]) == 1
+
+
+def test_nobody_is_told_without_consent(make_world):
+    world = make_world().start()
+    message_id, message = ask_disposition(world)
+    say_displayed(world, message)
+    world.gateway.wait_log("event=displayed .*told=no")
+    time.sleep(0.5)
+    assert not [m for m in world.romeo.mails() if is_disposition_for(message_id)(m)]
+    assert "$MDNSent" not in flags(world.bridge, message_id)
+    assert "\\Seen" in flags(world.bridge, message_id)
+
+
+def test_a_disposition_for_somebody_else_is_not_offered(make_world):
+    world = make_world({"receipts": "always"}).start()
+    message_id, message = ask_disposition(world, to=world.user("benvolio").address)
+    assert message.find("{urn:xmpp:chat-markers:0}markable") is None
+    say_displayed(world, message)
+    world.gateway.wait_log("event=displayed .*told=no")
+
+
+def test_an_answered_mail_is_marked(make_world):
+    world = make_world().start()
+    message_id, message = ask_disposition(world)
+    world.gateway.wait_log(f"event=delivered id={message.get('id').partition('-')[0]}")
+    time.sleep(0.5)
+    assert "\\Answered" not in flags(world.bridge, message_id)
+    world.juliet.send_message(message.get("from"), new_id("answer"), thread=text_of(message, "c:thread"))
+    wait_flag(world.bridge, message_id, "\\Answered")
+
+
+def test_a_message_that_waits_is_told_of_after_two_seconds(make_world, relay):
+    relay.script("DATA", SILENCE)
+    world = make_world(relay=relay).start()
+    asked = world.juliet.send_message(world.contact(world.romeo.address), new_id(),
+                                      ASK_EVENTS.format("<offline/><delivered/>"))
+    silent = world.juliet.send_message(world.contact(world.romeo.address), new_id(), ASK_RECEIPT)
+    started = time.monotonic()
+    wait_notices(world.juliet, asked, {"offline"}, timeout_s=10)
+    assert time.monotonic() - started > 1
+    assert notices(world.juliet, silent) == set()
+
+
+def test_what_is_asked_survives_a_restart(make_world, relay):
+    relay.stop()
+    world = make_world(relay=relay).start()
+    world.juliet.send_message(world.contact(world.romeo.address), new_id(), ASK_EVENTS.format("<delivered/>"))
+    world.gateway.wait_log("event=accepted", "event=later")
+    world.gateway.kill9()
+    relay.start()
+    world.gateway.start()
+    mail = relay.wait_mail()
+    assert "RET=HDRS" in mail.sender_parameters
+    assert f"ENVID={mail.sender[2:].partition('.')[0]}" in mail.sender_parameters
+    assert "NOTIFY=SUCCESS,FAILURE" in str(mail.recipient_parameters)
+    assert f"ORCPT=rfc822;{world.romeo.address}" in str(mail.recipient_parameters)
+
+
+def test_a_relay_without_reports_is_out_of_sight(make_world, relay):
+    relay.script("EHLO", "250-relay.example\r\n250 8BITMIME")
+    world = make_world(relay=relay).start()
+    asked = world.juliet.send_message(world.contact(world.romeo.address), new_id(),
+                                      ASK_EVENTS.format("<offline/><delivered/>") + ASK_RECEIPT)
+    wait_notices(world.juliet, asked, {"offline"})
+    mail = relay.wait_mail()
+    assert mail.recipients == [world.romeo.address]
+
+
+AMP = ("<amp xmlns='http://jabber.org/protocol/amp'>"
+       "<rule condition='expire-at' action='{}' value='{}'/></amp>")
+
+
+def in_seconds(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+@pytest.mark.parametrize("action", ["drop", "error", "alert", "notify", None])
+def test_what_expires_in_the_queue_is_told_as_asked(make_world, action):
+    world = make_world({"smtp": {"port": free_port()}}).start()
+    extra = AMP.format(action, in_seconds(3)) if action else "<x xmlns='jabber:x:expire' seconds='3'/>"
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), new_id(), extra)
+    world.gateway.wait_log("event=expired")
+    if action is None:
+        wait_notices(world.juliet, stanza_id, {None})
+    elif action == "drop":
+        time.sleep(1)
+        assert not world.juliet.stanzas(lambda s: s.get("id") == stanza_id)
+        assert notices(world.juliet, stanza_id) == set()
+    else:
+        report = world.juliet.wait_stanza(lambda s: is_message(s) and s.get("id") == stanza_id)
+        amp = report.find("{http://jabber.org/protocol/amp}amp")
+        assert amp.get("status") == action
+        assert amp[0].get("action") == action and amp[0].get("condition") == "expire-at"
+        assert (report.get("type") == "error") == (action == "error")
+    assert world.gateway.command("queue", "--json").stdout.strip() in ("", "[]")
