@@ -21,6 +21,7 @@
 #include "bridge/waiting.h"
 #include "store/files.h"
 #include "store/links.h"
+#include "store/people.h"
 
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -36,6 +37,7 @@ enum {
     CLEAN_EVERY_TICKS = 60,
     CLEAN_COUNT = 1000,
     LINK_KEEP_S = 60 * 86400,
+    SPELLING_KEEP_S = 400 * 86400,
     PARCELS_MAX = 2000,
     PARCEL_BYTES_MAX = 16 << 20,
     WINDOW_MAX = 1000,
@@ -231,6 +233,8 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     unsigned count;
 
     if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
+        return -1;
+    if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
         return -1;
     return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
 }

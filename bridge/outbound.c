@@ -11,9 +11,11 @@
 
 #include "base/log.h"
 #include "bridge/outcome.h"
+#include "bridge/acquaint.h"
 #include "bridge/inbound.h"
 #include "bridge/policy.h"
 #include "bridge/receipt.h"
+#include "bridge/reply_all.h"
 #include "bridge/threading.h"
 #include "bridge/waiting.h"
 #include "mapping/amp.h"
@@ -25,6 +27,7 @@
 #include "mapping/stanza_write.h"
 #include "store/keys.h"
 #include "store/links.h"
+#include "store/people.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +52,7 @@ struct acceptance {
     const char *bare_jid; /* of the sender */
     int64_t now_s;
     struct link *answered;     /* the mail that this is an answer to; NULL: none is known */
+    const char *circle;        /* of the mail that a reply to all answers; then of this one */
     struct transaction *mails; /* to the recipients on the mail side; NULL: none */
     struct parcel *stanzas;    /* one for each recipient on the Jabber side */
 };
@@ -304,6 +308,21 @@ static int find_answered(struct store_txn *txn, struct acceptance *a, struct err
     return 0;
 }
 
+/* The spelling of an address is known only here. */
+static int spell_items(const struct acceptance *a, const struct transaction *t)
+{
+    struct queue_item *item = t->parcel->message.items;
+    const struct party *r;
+
+    for (r = a->letter->recipients; r; r = r->next)
+        if (takes(t, r)) {
+            item->recipient = addr_text(parcel_arena(t->parcel), &r->mail);
+            if (!item++->recipient)
+                return -1;
+        }
+    return 0;
+}
+
 static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
                     const struct context *ctx, struct err *e)
 {
@@ -311,7 +330,7 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     struct buf b;
 
     p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
-    if (!p->message.sender)
+    if (!p->message.sender || spell_items(a, t) < 0)
         return err_memory(e);
     if (a->letter->wishes.displayed || a->letter->wishes.markable)
         a->letter->wishes.disposition_to = p->message.sender;
@@ -321,6 +340,8 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
         return -1;
     }
     if (queue_put(txn, &p->message, e) < 0)
+        return -1;
+    if (*a->circle && people_put_circle(txn, p->message.id, a->circle, a->now_s, e) < 0)
         return -1;
     return link_recipients(txn, a, t, e);
 }
@@ -340,10 +361,15 @@ static int put_mails(struct store_txn *txn, struct acceptance *a, const struct c
     if (!a->letter->message_id)
         return err_memory(e);
     if (find_thread(txn, a, e) < 0 ||
-        keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0)
+        keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0 ||
+        acquaint_spell(txn, ctx, a->letter, e) < 0 ||
+        acquaint_keep_aliases(txn, ctx, a->letter, e) < 0)
         return -1;
     if (find_answered(txn, a, e) < 0)
         return -1;
+    a->circle = reply_all_circle(a->letter);
+    if (!a->circle)
+        return err_memory(e);
     for (t = a->mails; t; t = t->next)
         if (put_mail(txn, a, t, ctx, e) < 0)
             return -1;
@@ -533,6 +559,69 @@ static void submit(struct acceptance *a)
         stream_pause(g->stream, true);
 }
 
+/* A reply to all: who they are is looked up first. */
+
+static int circle_run(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct acceptance *a = (struct acceptance *)work;
+    const char *contact = jid_bare(a->letter_arena, &a->letter->recipients->jid);
+
+    if (!contact)
+        return err_memory(e);
+    return reply_all_find(txn, a->letter, a->bare_jid, contact, &a->circle, e);
+}
+
+static void circle_found(struct acceptance *a)
+{
+    struct context ctx;
+    struct err e;
+
+    settings_context(a->settings, a->now_s, &ctx);
+    if (!a->circle)
+        refuse_with(a, "item-not-found",
+                    "It is not known which mail this answers, so it was sent to nobody. Use your "
+                    "client's reply to one of its messages, or write to the person alone, without "
+                    "/all.");
+    else if (reply_all_add(&ctx, a->letter, a->circle, &e) < 0)
+        refuse_with(a, e.class == ERR_PERMANENT ? "not-acceptable" : "resource-constraint", e.text);
+    else if (admit(a)) {
+        submit(a);
+        return;
+    }
+    acceptance_free(a);
+}
+
+static void circle_done(struct store_work *work, const struct err *e)
+{
+    struct acceptance *a = (struct acceptance *)work;
+
+    left_one(a->gateway);
+    if (!e) {
+        circle_found(a);
+        return;
+    }
+    log_error("outbound", "event=not-looked-up class=%s error=\"%s\"", err_class_name(e->class),
+              e->text);
+    refuse_with(a, "resource-constraint",
+                "The gateway could not look up whom to answer. Try again later.");
+    acceptance_free(a);
+}
+
+static void look_up_circle(struct acceptance *a)
+{
+    struct gateway *g = a->gateway;
+
+    a->work.run = circle_run;
+    a->work.done = circle_done;
+    if (store_submit(g->store, &a->work) < 0) {
+        refuse_with(a, "resource-constraint", "The gateway is busy. Try again later.");
+        acceptance_free(a);
+        return;
+    }
+    if (++g->accepting >= OUTBOUND_ACCEPTING_MAX)
+        stream_pause(g->stream, true);
+}
+
 /* The sender's JID, judged; false: refused. */
 static bool admit_sender(struct acceptance *a)
 {
@@ -573,6 +662,10 @@ static void accept_stanza(struct acceptance *a)
     settings_context(a->settings, a->now_s, &ctx);
     switch (stanza_read(&ctx, a->letter_arena, a->stanza, &a->letter, &error)) {
     case STANZA_LETTER:
+        if (a->letter->is_reply_all) {
+            look_up_circle(a);
+            return;
+        }
         if (admit(a)) {
             submit(a);
             return;

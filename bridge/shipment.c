@@ -12,6 +12,9 @@
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "bridge/acquaint.h"
+#include "bridge/reply_all.h"
+#include "store/people.h"
 #include "bridge/threading.h"
 #include "mapping/attachment_read.h"
 #include "mapping/mime_read.h"
@@ -246,6 +249,21 @@ static int fill_link(struct leg *leg, struct err *e)
     return leg->link.contact && leg->link.references ? 0 : err_memory(e);
 }
 
+/* How its author spells their address, and who else a reply to all is for. */
+static int remember(struct store_txn *txn, const struct leg *leg, const struct context *ctx,
+                    struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    const char *spelling, *circle = reply_all_circle(s->letter);
+
+    if (!circle || acquaint_spelling(ctx, s->letter, &spelling) < 0)
+        return err_memory(e);
+    if (*circle && people_put_circle(txn, leg->link.id, circle, s->now_s, e) < 0)
+        return -1;
+    return *leg->link.contact ? people_put_spelling(txn, leg->link.contact, spelling, s->now_s, e)
+                              : 0;
+}
+
 /* A mail for this user. */
 static int make_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                         const struct jid *jid, struct err *e)
@@ -268,7 +286,9 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
     if (leg->fate != LEG_SEND)
         return 0;
     /* Before it is sent: an answer may come back sooner than the barrier. */
-    return fill_link(leg, e) < 0 ? -1 : links_put(txn, &leg->link, e);
+    if (fill_link(leg, e) < 0 || links_put(txn, &leg->link, e) < 0)
+        return -1;
+    return remember(txn, leg, ctx, e);
 }
 
 /* A report on a message of ours: an error with the original's id. */
@@ -374,7 +394,9 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     if (reverse_path_is_form(mail.local) &&
         strcmp(mail.domain, address_map_mail_domain(ctx->map)) == 0)
         return make_answer(txn, leg, ctx, mail.local, e);
-    if (address_map_mail_to_jid(ctx->map, s->arena, &mail, &jid, NULL, &why) < 0) {
+    if (acquaint_user(txn, ctx, s->arena, &mail, &jid, &why) < 0) {
+        if (why.class == ERR_RETRY)
+            return err_set(e, ERR_RETRY, "%s", why.text);
         fail(leg, 550, "5.1.1", "no such Jabber user here");
         return 0;
     }

@@ -118,17 +118,24 @@ int threading_correction(struct store_txn *txn, struct letter *letter, const cha
                          : answer_with_correction(letter, original, e);
 }
 
+int threading_parent(struct store_txn *txn, struct letter *letter, const char *bare_jid,
+                     const char *bare_contact, struct link **out, struct err *e)
+{
+    *out = NULL;
+    if (letter->reply_to_id && links_by_stanza_id(txn, letter->arena, bare_jid, bare_contact,
+                                                  letter->reply_to_id, out, e) < 0)
+        return -1;
+    if (*out || !letter->thread)
+        return 0;
+    return links_last_in_thread(txn, letter->arena, bare_jid, bare_contact, letter->thread, out, e);
+}
+
 int threading_to_mail(struct store_txn *txn, struct letter *letter, const char *bare_jid,
                       const char *bare_contact, struct err *e)
 {
-    struct link *parent = NULL;
+    struct link *parent;
 
-    if (letter->reply_to_id && links_by_stanza_id(txn, letter->arena, bare_jid, bare_contact,
-                                                  letter->reply_to_id, &parent, e) < 0)
-        return -1;
-    if (!parent && letter->thread &&
-        links_last_in_thread(txn, letter->arena, bare_jid, bare_contact, letter->thread, &parent,
-                             e) < 0)
+    if (threading_parent(txn, letter, bare_jid, bare_contact, &parent, e) < 0)
         return -1;
     return answer(letter, parent, e);
 }

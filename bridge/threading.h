@@ -8,6 +8,13 @@
 #include "mapping/letter.h"
 #include "store/store.h"
 
+struct link;
+
+/* The message that a letter to mail answers: the one it replies to (XEP-0461), or else the last of
+ * its thread; *out NULL: none is known. */
+int threading_parent(struct store_txn *txn, struct letter *letter, const char *bare_jid,
+                     const char *bare_contact, struct link **out, struct err *e) MUST_CHECK;
+
 /* A letter to mail: in_reply_to, references and, where it has none, the subject, from the message
  * that it replies to (XEP-0461) or else the last of its thread. */
 int threading_to_mail(struct store_txn *txn, struct letter *letter, const char *bare_jid,

@@ -43,7 +43,7 @@ struct address_map {
     size_t rule_count;
     struct box *boxes;
     size_t box_count;
-    const char *home_words, *other_words;
+    const char *home_words, *other_words, *stored_words;
 };
 
 static bool has_star(const char *text)
@@ -191,6 +191,7 @@ static int fill(struct address_map *map, const struct conf *conf, struct err *e)
     map->home_words = arena_printf(a, "gateway rule: users of %s",
                                    conf->home_count > 0 ? conf->home[0] : "no home domain");
     map->other_words = "gateway rule: users of other domains, node=domain";
+    map->stored_words = "gateway rule: stored alias, since the address would be too long";
     if (!map->gateway || !map->mail_domain || !map->home || !map->rules || !map->boxes ||
         !map->home_words)
         return err_memory(e);
@@ -352,6 +353,24 @@ bool address_map_owns_address(const struct address_map *map, const struct addr *
            box_for_mail(map, mail, &rest);
 }
 
+const char *address_map_stored_alias(const struct address_map *map, const struct addr *mail)
+{
+    const struct rule *rule = rule_for_mail(map, mail);
+    const char *text = NULL, *rest;
+    size_t len;
+
+    if (rule) {
+        text = rule->is_pattern ? star_of(&rule->local, mail->local, &len) : NULL;
+    } else if (box_for_mail(map, mail, &rest)) {
+        text = rest;
+        len = strlen(rest);
+    } else if (strcasecmp(map->mail_domain, mail->domain) == 0) {
+        text = mail->local;
+        len = strlen(text);
+    }
+    return text && alias_is_hash(text, len) ? text : NULL;
+}
+
 static void tell(const char **rule_out, const char *words)
 {
     if (rule_out)
@@ -372,8 +391,10 @@ static int rule_mail(struct arena *a, const struct rule *rule, const struct jid 
     star = star ? arena_strndup(a, star, len) : NULL;
     if (!star)
         return err_memory(e);
-    if (alias_write(a, star, NULL, &alias, e) < 0)
-        return -1;
+    if (alias_write(a, star, NULL, &alias, e) < 0 ||
+        strlen(alias) + rule->local.head_len + rule->local.tail_len > ADDR_LOCAL_MAX)
+        if (alias_hash(a, jid, &alias, e) < 0)
+            return -1;
     out->local = arena_printf(a, "%s%s%s", rule->local.head, alias, rule->local.tail);
     if (!out->local)
         return err_memory(e);
@@ -381,6 +402,13 @@ static int rule_mail(struct arena *a, const struct rule *rule, const struct jid 
         return err_set(e, ERR_PERMANENT, "%s@%s is too long for a mail address", out->local,
                        out->domain);
     return 0;
+}
+
+static int stored(const struct addr *mail, struct err *e)
+{
+    return err_set(e, ERR_PERMANENT,
+                   "%s@%s is an alias in place of a longer address, which only the store knows",
+                   mail->local, mail->domain);
 }
 
 /* The user that the rule means by an address it takes. */
@@ -394,6 +422,8 @@ static int rule_jid(struct arena *a, const struct rule *rule, const struct addr 
     if (!rule->is_pattern)
         return 0;
     star = star_of(&rule->local, mail->local, &len);
+    if (star && alias_is_hash(star, len))
+        return stored(mail, e);
     node = star ? alias_decode(a, star, len) : NULL;
     node = node ? arena_printf(a, "%s%s%s", rule->node.head, node, rule->node.tail) : NULL;
     return node ? jid_from_parts(a, node, rule->jid.domain, NULL, out, e) : err_memory(e);
@@ -416,18 +446,26 @@ static int by_gateway_rule(const struct address_map *map, struct arena *a, const
 {
     bool is_first = map->home_count > 0 && strcmp(map->home[0], jid->domain) == 0;
     const struct rule *other;
+    struct err why = {0};
 
     out->domain = map->mail_domain;
     if (is_first) {
-        if (alias_write(a, jid->node, NULL, &out->local, e) < 0)
-            return -1;
         tell(rule_out, map->home_words);
-        other = rule_for_mail(map, out);
-        if (!other || leads_to(a, other, out, jid))
-            return 0;
+        if (alias_write(a, jid->node, NULL, &out->local, &why) == 0) {
+            other = rule_for_mail(map, out);
+            if (!other || leads_to(a, other, out, jid))
+                return 0;
+        }
+        if (why.class == ERR_RETRY)
+            return err_memory(e);
     }
     tell(rule_out, map->other_words);
-    return alias_write(a, jid->node, jid->domain, &out->local, e);
+    if (alias_write(a, jid->node, jid->domain, &out->local, &why) == 0)
+        return 0;
+    if (why.class == ERR_RETRY)
+        return err_memory(e);
+    tell(rule_out, map->stored_words);
+    return alias_hash(a, jid, &out->local, e);
 }
 
 int address_map_jid_to_mail(const struct address_map *map, struct arena *a, const struct jid *jid,
@@ -455,6 +493,10 @@ static int read_alias(const struct address_map *map, struct arena *a, const char
     const char *home = map->home_count > 0 ? map->home[0] : NULL;
     struct err why;
 
+    if (alias_is_hash(local, strlen(local)))
+        return err_set(e, ERR_PERMANENT,
+                       "%s is an alias in place of a longer address, which only the store knows",
+                       local);
     if (reverse_path_is_form(local))
         return err_set(e, ERR_PERMANENT, "%s is an address for bounces, no user", local);
     if (!home && !alias_separator(local))

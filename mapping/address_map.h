@@ -35,6 +35,10 @@ bool address_map_owns(const struct address_map *map, const char *mail_domain);
  * or a sub-address box+node=domain or box+node of a mailbox whose own address is known? */
 bool address_map_owns_address(const struct address_map *map, const struct addr *mail);
 
+/* The alias (ALIAS_HASH_LEN characters of mail->local) where it stands in place of a JID that would
+ * be too long, which only the store can tell (mapping/alias.h); NULL: none. */
+const char *address_map_stored_alias(const struct address_map *map, const struct addr *mail);
+
 /* Each translation writes to *rule_out (may be NULL) the words that name the rule, for `postern
  * map`; they live as long as the map. */
 

@@ -3,10 +3,10 @@
  */
 #include "mapping/alias.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/keyed.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -47,6 +47,38 @@ static const char *wire_domain(struct arena *a, const char *domain)
     return domain;
 }
 
+static int hex_value(char c)
+{
+    const char *p = c ? strchr(hex, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+    return p ? (int)(p - hex) : -1;
+}
+
+bool alias_is_hash(const char *text, size_t n)
+{
+    size_t i;
+
+    if (n != ALIAS_HASH_LEN || (text[0] != 'h' && text[0] != 'H') || text[1] != '-')
+        return false;
+    for (i = 2; i < n; i++)
+        if (hex_value(text[i]) < 0)
+            return false;
+    return true;
+}
+
+int alias_hash(struct arena *a, const struct jid *jid, const char **out, struct err *e)
+{
+    static const struct keyed_key no_key;
+    const char *text = jid_bare(a, jid);
+    char hash[ALIAS_HASH_LEN - 1];
+
+    if (!text)
+        return err_memory(e);
+    keyed_hash_hex(&no_key, "alias", text, strlen(text), (ALIAS_HASH_LEN - 2) / 2, hash);
+    *out = *hash ? arena_printf(a, "h-%s", hash) : NULL;
+    return *out ? 0 : err_memory(e);
+}
+
 int alias_write(struct arena *a, const char *node, const char *domain, const char **out,
                 struct err *e)
 {
@@ -57,25 +89,21 @@ int alias_write(struct arena *a, const char *node, const char *domain, const cha
     *out = start = arena_alloc(a, 3 * (strlen(node) + (domain ? strlen(domain) : 0)) + 2);
     if (!start)
         return err_memory(e);
-    end = encode(start, node);
+    if (!domain && alias_is_hash(node, strlen(node))) /* a user of such a name */
+        end = encode(stpcpy(start, "~68"), node + 1);
+    else
+        end = encode(start, node);
     if (domain) {
         *end++ = '=';
         end = encode(end, domain);
     }
     if (end - start > ADDR_LOCAL_MAX)
-        return err_set(
-            e, ERR_PERMANENT,
-            "the mail address of %s%s%s would have %zu octets before the @, where %d is the most; "
-            "a map rule can give it a shorter one (there are no aliases for long ones yet)",
-            node, domain ? "@" : "", domain ? domain : "", (size_t)(end - start), ADDR_LOCAL_MAX);
+        return err_set(e, ERR_PERMANENT,
+                       "the mail address of %s%s%s would have %zu octets before the @, where %d is "
+                       "the most",
+                       node, domain ? "@" : "", domain ? domain : "", (size_t)(end - start),
+                       ADDR_LOCAL_MAX);
     return 0;
-}
-
-static int hex_value(char c)
-{
-    const char *p = c ? strchr(hex, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-
-    return p ? (int)(p - hex) : -1;
 }
 
 /* NULL: memory. A NUL among the bytes is left encoded: no JID has one. */

@@ -10,9 +10,20 @@
 #ifndef MAPPING_ALIAS_H
 #define MAPPING_ALIAS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/jid.h"
+
+enum { ALIAS_HASH_LEN = 26 };
+
+/* A user whose alias would be too long: h- and 24 hex digits, which the store knows (no key: it is
+ * the same whoever makes it, and leads to nobody without the store). */
+int alias_hash(struct arena *a, const struct jid *jid, const char **out, struct err *e) MUST_CHECK;
+/* Do these n characters have that form, in any case?  alias_write never makes it of a user. */
+bool alias_is_hash(const char *text, size_t n);
 
 /* domain NULL: the node alone.  ERR_PERMANENT when it is longer than ADDR_LOCAL_MAX. */
 int alias_write(struct arena *a, const char *node, const char *domain, const char **out,

@@ -168,6 +168,15 @@ int envelope_address(const struct context *ctx, struct arena *a, const char *tex
     return mail_party(ctx, a, text, out, e);
 }
 
+int envelope_mail(const struct context *ctx, struct arena *a, const char *text, struct party *out,
+                  struct err *e)
+{
+    memset(&out->mail, 0, sizeof out->mail);
+    memset(&out->jid, 0, sizeof out->jid);
+    out->is_jabber = false;
+    return mail_party_by(addr_parse, ctx, a, text, out, e);
+}
+
 /* ---- reading ---- */
 
 struct envelope {

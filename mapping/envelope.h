@@ -26,6 +26,10 @@ enum {
 int envelope_address(const struct context *ctx, struct arena *a, const char *text,
                      struct party *out, struct err *e) MUST_CHECK;
 
+/* The same for a text that is a mail address and nothing else. */
+int envelope_mail(const struct context *ctx, struct arena *a, const char *text, struct party *out,
+                  struct err *e) MUST_CHECK;
+
 /* Reads x into letter (whose from is known): parties, from.name, claimed_from, resent.
  * STANZA_LETTER: go on. */
 enum stanza_verdict envelope_read(const struct context *ctx, struct letter *letter,

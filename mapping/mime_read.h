@@ -22,7 +22,8 @@ struct mail_envelope {
 
 /* A best reading is made of a bad mail; ERR_PERMANENT only for what cannot be read at all (over the
  * limits of mime_check).  letter->recipients may come out empty: then nobody here was addressed.
- * Recipients that are reverse-paths (b+...) are in the list with jid.domain NULL. */
+ * Recipients that are reverse-paths (b+...) or stored aliases (h-...) are in the list with
+ * jid.domain NULL. */
 int mime_read(const struct context *ctx, struct arena *a, const char *mail, size_t len,
               const struct mail_envelope *envelope, struct letter **out, struct err *e) MUST_CHECK;
 

@@ -295,7 +295,7 @@ static int read_resent(struct people *p)
 /* ---- recipients ---- */
 
 /* Adds the Jabber user behind an address, once; others are not ours to deliver to.  A reverse-path
- * of ours has no user: it is kept for whoever reads the bounce. */
+ * of ours has no user, and one behind a stored alias is not known yet: both are kept. */
 static int add_recipient(struct people *p, const struct addr *mail, const char *name)
 {
     struct party party = {0}, *other;
@@ -306,7 +306,8 @@ static int add_recipient(struct people *p, const struct addr *mail, const char *
         return -1;
     if (!party.is_jabber)
         return 0;
-    if (!party.jid.domain && !reverse_path_is_form(mail->local))
+    if (!party.jid.domain && !reverse_path_is_form(mail->local) &&
+        !address_map_stored_alias(p->ctx->map, mail))
         return 0;
     if (reverse_path_is_form(mail->local))
         memset(&party.jid, 0, sizeof party.jid);

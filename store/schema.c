@@ -73,6 +73,15 @@ static const char *const steps[] = {
     "ALTER TABLE link ADD COLUMN origin TEXT;"
     "ALTER TABLE link ADD COLUMN uidvalidity INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE link ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;",
+
+    /* What is remembered of people: the spelling of their mail address, the JID behind an alias
+     * that does not spell it out, and whom a message was addressed to. */
+    "CREATE TABLE spelling(contact TEXT PRIMARY KEY, mail TEXT NOT NULL, seen INTEGER NOT NULL)"
+    "  WITHOUT ROWID;"
+    "CREATE INDEX spelling_seen ON spelling(seen);"
+    "CREATE TABLE alias(local TEXT PRIMARY KEY, jid TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE circle(id INTEGER PRIMARY KEY, people TEXT NOT NULL, created INTEGER NOT NULL);"
+    "CREATE INDEX circle_created ON circle(created);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

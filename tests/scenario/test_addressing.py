@@ -1,5 +1,6 @@
 """Who a message goes to: XEP-0033, blind copies, replies to all, the map, and addresses of every kind."""
 
+import signal
 import time
 from email.utils import parseaddr
 
@@ -119,3 +120,109 @@ def test_a_domain_beyond_ascii_goes_both_ways(make_world, relay):
                      world.mail_of("juliet"), sender=world.romeo.address)
     message = world.juliet.wait_message(has(token))
     assert message.get("from").partition("/")[0] == world.contact("romeo@bücher.example"), "the same contact"
+
+
+def answer_all(world, client, message, body, thread=None):
+    """What a client without XEP-0033 sends to the resource "all" of the contact."""
+    return client.send_message(message.get("from").partition("/")[0] + "/all", body,
+                               thread=thread or text_of(message, "c:thread"))
+
+
+def test_a_reply_to_all_goes_to_everybody_but_oneself(world):
+    token = new_id("council")
+    benvolio, mercutio = world.user("benvolio"), world.user("mercutio")
+    nurse = world.jabber_side.client("nurse")
+    mail = make_mail(world.romeo.address, f"Juliet <{world.mail_of('juliet')}>, Benvolio <{benvolio.address}>",
+                     "Council", token, {"Cc": f"{mercutio.address}, {world.mail_of('nurse')}"})
+    world.romeo.send(mail, [world.mail_of("juliet"), world.mail_of("nurse")])
+    message = world.juliet.wait_message(has(token))
+    nurse.wait_message(has(token))
+
+    reply = new_id("all")
+    answer_all(world, world.juliet, message, reply)
+    for user in (world.romeo, benvolio, mercutio):
+        got = user.wait_body(reply)
+        assert [a.addr_spec for a in got["To"].addresses] == [world.romeo.address, benvolio.address]
+        assert [a.addr_spec for a in got["Cc"].addresses] == [mercutio.address, world.mail_of("nurse")]
+        assert got["In-Reply-To"] == mail["Message-ID"]
+    assert nurse.wait_message(has(reply)).get("from") == w.GATEWAY
+    assert not [s for s in world.juliet.stanzas() if has(reply)(s)]
+
+    again = new_id("again")  # the last mail of the thread is one's own now
+    answer_all(world, world.juliet, message, again)
+    for user in (world.romeo, benvolio, mercutio):
+        assert [a.addr_spec for a in user.wait_body(again)["To"].addresses] == [
+            world.romeo.address, benvolio.address]
+
+
+def test_a_reply_to_all_of_nothing_known_is_refused_with_advice(prosody_world):
+    world = prosody_world
+    sent = world.juliet.send_message(world.contact(world.romeo.address) + "/all", "Whom?", thread="never seen")
+    code, condition, _, text = error_of(world.juliet.wait_error(sent))
+    assert (code, condition) == ("404", "item-not-found")
+    assert "/all" in text
+
+
+def test_the_case_of_a_local_part_is_remembered(make_world, relay):
+    world = make_world(relay=relay).start()
+    token, first, second = new_id("case"), new_id("before"), new_id("after")
+    contact = world.contact("friar.john@cell.example")
+    world.juliet.send_message(contact, first)
+    assert relay.wait_mail(lambda m: first.encode() in m.data).recipients == ["friar.john@cell.example"]
+    world.romeo.send(make_mail("Friar <Friar.John@CELL.example>", world.mail_of("juliet"), "Case", token),
+                     world.mail_of("juliet"), sender=world.romeo.address)
+    assert world.juliet.wait_message(has(token)).get("from").partition("/")[0] == contact
+    world.juliet.send_message(contact, second)
+    mail = relay.wait_mail(lambda m: second.encode() in m.data)
+    assert mail.recipients == ["Friar.John@cell.example"]
+    assert b"To: Friar.John@cell.example\r\n" in mail.data
+
+
+LONG = "a-nurse-with-a-name-that-is-much-too-long-to-stand-before-the-at-of-a-mail-address"
+
+
+def test_a_user_whose_address_would_be_too_long_has_an_alias(make_world, relay):
+    world = make_world(relay=relay).start()
+    asked = world.gateway.command("map", f"{LONG}@{w.JABBER_DOMAIN}")
+    alias = asked.stdout.split(" -> ")[1].split()[0]
+    assert alias.startswith("h-") and len(alias.partition("@")[0]) <= 64 and "stored alias" in asked.stdout
+    assert "nobody has" in world.gateway.command("map", alias).stdout
+
+    token = new_id("long")  # the alias stands in a header, and from then on it is known
+    world.juliet.send_message(world.contact(world.romeo.address), token, extra=addresses(
+        ("replyto", f"{LONG}@{w.JABBER_DOMAIN}")))
+    mail = relay.wait_mail(lambda m: token.encode() in m.data)
+    assert f"Reply-To: {alias}".encode() in mail.data
+    told = world.gateway.command("map", alias.upper())
+    assert f"-> {LONG}@{w.JABBER_DOMAIN}" in told.stdout and "stored alias" in told.stdout
+
+    world.romeo.write(alias, "To the long one", new_id())
+    world.gateway.wait_log(rf"to={LONG}@{w.JABBER_DOMAIN}")
+    world.romeo.write("h-0123456789abcdef01234567@" + w.GATEWAY, "To nobody", new_id())
+    world.gateway.wait_log(r"event=failed .*no such Jabber user")
+
+
+def test_the_map_has_patterns_and_a_file_that_is_read_again(make_world, relay):
+    world = make_world({"map_file": "people"}, relay=relay)
+    people = world.gateway.folder / "people"
+    people.write_text(f"# who is who\njul*@{w.JABBER_DOMAIN}  {w.MAIL_DOMAIN[:8]}-*@shop.example\n")
+    world.start()
+    asked = world.gateway.command("map", f"juliet@{w.JABBER_DOMAIN}").stdout
+    assert "montague-iet@shop.example" in asked and "people:2" in asked
+    token = new_id("map")
+    world.juliet.send_message(world.contact(world.romeo.address), token)
+    assert b"From: montague-iet@shop.example\r\n" in relay.wait_mail(lambda m: token.encode() in m.data).data
+
+    people.write_text(f"juliet@{w.JABBER_DOMAIN}\n")
+    world.gateway.process.popen.send_signal(signal.SIGHUP)
+    world.gateway.wait_log(r"event=reload-refused .*people:1: the mail address is missing")
+    token = new_id("map")
+    world.juliet.send_message(world.contact(world.romeo.address), token)
+    assert b"From: montague-iet@shop.example\r\n" in relay.wait_mail(lambda m: token.encode() in m.data).data
+
+    people.write_text(f"juliet@{w.JABBER_DOMAIN} j@shop.example # now\n")
+    world.gateway.process.popen.send_signal(signal.SIGHUP)
+    world.gateway.wait_log(r"event=reloaded")
+    token = new_id("map")
+    world.juliet.send_message(world.contact(world.romeo.address), token)
+    assert b"From: j@shop.example\r\n" in relay.wait_mail(lambda m: token.encode() in m.data).data
