@@ -43,9 +43,11 @@ static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
 int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int64_t until_s,
                      struct queue_message *m, struct err *e)
 {
+    /* The + keeps SQLite from holding the bound against the condition of item_due, for which it
+     * would prepare the statement again each time. */
     sqlite3_stmt *s = txn_statement(txn,
                                     "SELECT n, recipient, attempts, next, error, notify FROM item"
-                                    " WHERE message = ?1 AND next BETWEEN ?2 AND ?3 ORDER BY n",
+                                    " WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
                                     e);
     size_t cap = 0;
     int r;
