@@ -3,10 +3,12 @@
  *
  * Logged once, where the decision is made, with the queue id; never a body, a subject or a secret.
  * Control characters in what is logged are replaced, so nothing a stranger sends can forge a line.
- * Any thread.  The level is the program's only mutable global beside the signal flags.
+ * Any thread.  Beside the signal flags, the log's state is the program's only that is global.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -16,6 +18,12 @@ void log_set_level(enum log_level level);
 
 /* With systemd's <N> priorities in front of each line instead of the level's name. */
 void log_set_journal(int on);
+
+/* This thread's lines of level info are held back until log_release (a few kB of them at most), so
+ * that what is decided in one turn of the loop is one write.  Anything worse goes out at once, and
+ * what was held before it. */
+void log_hold(bool on);
+void log_release(void);
 
 /* area: the part of the program, such as "stream".  fmt: `key=value` pairs, a value with spaces in
  * "". */

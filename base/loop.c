@@ -165,7 +165,15 @@ void loop_free(struct loop *loop)
 
 int loop_run(struct loop *loop, struct err *e)
 {
-    if (event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+    int r;
+
+    log_hold(true);
+    do {
+        r = event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+        log_release();
+    } while (r >= 0 && !event_base_got_break(loop->base));
+    log_hold(false);
+    if (r < 0)
         return err_set(e, ERR_RETRY, "the event loop failed: %s", strerror(errno));
     return 0;
 }
