@@ -342,6 +342,11 @@ static int read_attachments(struct conf *conf, const struct conf_values *v)
     return v->section ? read_flag(v, "external_body", &conf->attachments.external_body) : 0;
 }
 
+static int read_openpgp(struct conf *conf, const struct conf_values *v)
+{
+    return v->section ? read_flag(v, "mime_inline", &conf->openpgp.mime_inline) : 0;
+}
+
 static int add_admin(const struct conf_values *v, const struct conf_setting *s, void *arg)
 {
     struct conf *conf = arg;
@@ -452,10 +457,11 @@ static int read_all(struct conf *conf, struct conf_values *v)
         const char *section;
         int (*read)(struct conf *conf, const struct conf_values *v);
     } parts[] = {
-        {"", read_home},         {"", read_log_level},  {"", read_receipts},
-        {"jabber", read_jabber}, {"smtp", read_smtp},   {"lmtp", read_lmtp},
-        {"web", read_web},       {"admin", read_admin}, {"store", read_store},
-        {"queue", read_queue},   {"limit", read_limit}, {"attachments", read_attachments},
+        {"", read_home},           {"", read_log_level},  {"", read_receipts},
+        {"jabber", read_jabber},   {"smtp", read_smtp},   {"lmtp", read_lmtp},
+        {"web", read_web},         {"admin", read_admin}, {"store", read_store},
+        {"queue", read_queue},     {"limit", read_limit}, {"attachments", read_attachments},
+        {"openpgp", read_openpgp},
     };
     size_t i;
 

@@ -93,6 +93,9 @@ struct conf {
     struct {
         bool external_body; /* message/external-body parts for links; default false */
     } attachments;
+    struct {
+        bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
+    } openpgp;
     enum conf_receipts receipts;
     const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */

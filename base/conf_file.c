@@ -51,6 +51,7 @@ static const struct known {
     {"queue", 0, {"retry_first", "retry_max", "lifetime"}},
     {"map", TITLED | MANY, {"mail", "direction"}},
     {"limit", 0, {"mail_size", "stanza_size"}},
+    {"openpgp", 0, {"mime_inline"}},
     {"attachments", 0, {"external_body"}},
 };
 

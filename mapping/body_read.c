@@ -12,6 +12,7 @@
 #include "mapping/attachment_read.h"
 #include "mapping/charset.h"
 #include "mapping/contacts.h"
+#include "mapping/openpgp.h"
 #include "mapping/openpgp_mail.h"
 #include "mapping/people_read.h"
 #include "mapping/text_cut.h"
@@ -83,14 +84,17 @@ static int add_file(struct body *b, const struct part *p)
     return attachment_read(b->letter, p) < 0 ? -1 : contacts_read_mail(b->ctx, b->letter, p);
 }
 
-/* Text without the armor of a signature. */
+/* Text without the armor of a signature.  Armor longer than what is looked at of a text is a file:
+ * half of it is worth nothing. */
 static const char *read_words(struct body *b, const struct part *p)
 {
     const char *text = text_read(b->arena, p);
 
-    if (text && b->letter && openpgp_mail_read_signed(b->letter, p, &text) < 0)
-        return NULL;
-    return text;
+    if (!text || !b->letter)
+        return text;
+    if (p->body_len > TEXT_READ_MAX && openpgp_is_armor(text))
+        return add_file(b, p) < 0 ? NULL : "";
+    return openpgp_mail_read_signed(b->letter, p, &text) < 0 ? NULL : text;
 }
 
 /* The text of a branch of an alternative: its first text part of that type. */
@@ -147,15 +151,22 @@ static bool is_encrypted(const struct part *p)
 
 static int read_encrypted(struct body *b, const struct part *p)
 {
-    const struct part *child;
+    const struct part *content = p->children->next, *child;
+    bool is_done = false;
 
-    b->is_encrypted = true;
-    for (child = p->children->next; child; child = child->next) {
+    if (b->letter && b->ctx->pgp_mime_inline &&
+        openpgp_mail_read_inline(b->letter, content, &is_done) < 0)
+        return -1;
+    if (!is_done) {
+        b->is_encrypted = true;
+        if (read_part(b, content, TAKE_FILES) < 0)
+            return -1;
+        if (b->letter && !content->children)
+            openpgp_mail_name(b->letter, content);
+    }
+    for (child = content->next; child; child = child->next)
         if (read_part(b, child, TAKE_FILES) < 0)
             return -1;
-        if (b->letter && child == p->children->next && !child->children)
-            openpgp_mail_name(b->letter, child);
-    }
     return 0;
 }
 

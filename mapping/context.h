@@ -18,6 +18,7 @@ struct context {
     bool lead_with_subject;      /* a new conversation's subject leads the body (default true) */
     bool cut_quotes;             /* cut quoted text and signature (default true) */
     bool external_body;          /* links to files as message/external-body, too (default false) */
+    bool pgp_mime_inline;        /* PGP/MIME as jabber:x:encrypted (default false) */
 };
 
 enum { REVERSE_PATH_DAYS = 30 };

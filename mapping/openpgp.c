@@ -173,6 +173,11 @@ int openpgp_read_message(struct arena *a, const char *text, const char **out)
     return 0;
 }
 
+bool openpgp_is_armor(const char *text)
+{
+    return strncmp(skip_blank(text), "-----BEGIN PGP ", 15) == 0;
+}
+
 void openpgp_write_armor(struct buf *out, const char *kind, const char *data)
 {
     buf_printf(out, "-----BEGIN PGP %s-----\n\n", kind);

@@ -35,6 +35,9 @@ int openpgp_read_message(struct arena *a, const char *text, const char **out) MU
  * its end is missing.  -1 as above. */
 int openpgp_read_cleartext(struct arena *a, const char *text, const char **out) MUST_CHECK;
 
+/* Does the text begin like armor of any kind? */
+bool openpgp_is_armor(const char *text);
+
 /* Armor round the data, \n line ends.  kind: "MESSAGE", "SIGNATURE". */
 void openpgp_write_armor(struct buf *out, const char *kind, const char *data);
 

@@ -71,6 +71,24 @@ void openpgp_mail_name(struct letter *l, const struct part *p)
         last->filename = "encrypted.asc";
 }
 
+int openpgp_mail_read_inline(struct letter *l, const struct part *p, bool *done_out)
+{
+    const char *content, *data;
+    size_t len;
+
+    *done_out = false;
+    if (l->encrypted || p->children)
+        return 0;
+    content = part_content(l->arena, p, 2 * OPENPGP_DATA_MAX, &len);
+    if (!content || openpgp_read_message(l->arena, content, &data) < 0)
+        return -1;
+    if (data && strlen(data) <= OPENPGP_DATA_MAX) {
+        l->encrypted = data;
+        *done_out = true;
+    }
+    return 0;
+}
+
 int openpgp_mail_read_signed(struct letter *l, const struct part *p, const char **text)
 {
     const char *clear, *whole;
@@ -91,6 +109,8 @@ int openpgp_mail_read_encrypted(struct letter *l, const char **text)
 {
     const char *data, *copy;
 
+    if (l->encrypted) /* another part of the mail: one message holds one */
+        return 0;
     if (openpgp_read_message(l->arena, *text, &data) < 0)
         return -1;
     if (!data)

@@ -21,6 +21,10 @@ int openpgp_mail_add_signed(struct letter *l, const struct part *p) MUST_CHECK;
  * it had none. */
 void openpgp_mail_name(struct letter *l, const struct part *p);
 
+/* The encrypted part of a PGP/MIME mail as l->encrypted, when it can be: armored, not too large,
+ * and the only one; *done_out tells. */
+int openpgp_mail_read_inline(struct letter *l, const struct part *p, bool *done_out) MUST_CHECK;
+
 /* Text of the part that begins with a cleartext signature: *text becomes what people read, and the
  * part as it came is added as signed.txt.asc. */
 int openpgp_mail_read_signed(struct letter *l, const struct part *p, const char **text) MUST_CHECK;

@@ -229,6 +229,39 @@ static void ciphers(void **state)
                "namespace='eu.siacs.conversations.axolotl'/></message>");
 }
 
+/* XEP-0027: the apology beside an encrypted message is not the message. */
+static void encrypted(void **state)
+{
+    struct letter *l = read_letter(
+        *state,
+        "<message" FROM_TO "><body>This is encrypted.</body><body xml:lang='de'>Chiffre</body>"
+        "<html xmlns='http://jabber.org/protocol/xhtml-im'><body "
+        "xmlns='http://www.w3.org/1999/xhtml'><p>This is encrypted.</p></body></html>"
+        "<encryption xmlns='urn:xmpp:eme:0' namespace='jabber:x:encrypted'/>"
+        "<x xmlns='jabber:x:encrypted'>\nhQEM\r\n=abcd\n</x>"
+        "<x xmlns='jabber:x:signed'>iQEz</x></message>");
+
+    assert_string_equal(l->encrypted, "hQEM\n=abcd");
+    assert_null(l->text);
+    assert_null(l->html);
+    assert_null(l->variants);
+    assert_null(l->signature);
+}
+
+static void signed_text(void **state)
+{
+    struct letter *l =
+        read_letter(*state, "<message" FROM_TO "><x xmlns='jabber:x:signed'>iQEz\n=abcd</x>"
+                            "<body> two \n\nlines \n</body></message>");
+
+    assert_string_equal(l->signature, "iQEz\n=abcd");
+    assert_string_equal(l->signed_text, " two \n\nlines \n");
+    l = read_letter(*state, "<message" FROM_TO "><x xmlns='jabber:x:signed'>not base64!</x>"
+                            "<body>text</body></message>");
+    assert_null(l->signature);
+    assert_string_equal(l->text, "text");
+}
+
 static void links(void **state)
 {
     struct fixture *f = *state;
@@ -591,6 +624,8 @@ int main(void)
         TEST(addressees),
         TEST(nothing_to_send),
         TEST(ciphers),
+        TEST(encrypted),
+        TEST(signed_text),
         TEST(links),
         TEST(too_many_links),
         TEST(expiry),

@@ -58,6 +58,34 @@ static void check_body(struct fixture *f, const struct letter *l, const char *wa
 
 #define START "<message from='romeo\\40montague.example@mail.example.org' to='juliet@example.org' "
 
+/* To another Jabber user the signed text goes as it was, without anything round it. */
+static void signed_to_the_byte(void **state)
+{
+    struct fixture *f = *state;
+    struct letter *l = new_letter(f);
+
+    l->subject = "Vows";
+    l->signature = "iQEz\n=abcd";
+    l->signed_text = " I take thee \n";
+    check_body(f, l, " I take thee \n");
+    assert_non_null(
+        strstr(text_of(f, write_node(f, l)), "<x xmlns='jabber:x:signed'>iQEz\n=abcd</x>"));
+}
+
+static void encrypted(void **state)
+{
+    struct fixture *f = *state;
+    struct letter *l = new_letter(f);
+
+    l->text = NULL;
+    l->encrypted = "hQEM\n=abcd";
+    check_body(f, l, "[This message is encrypted with OpenPGP.]");
+    assert_non_null(strstr(text_of(f, write_node(f, l)),
+                           "<x xmlns='jabber:x:encrypted'>hQEM\n=abcd</x>"
+                           "<encryption xmlns='urn:xmpp:eme:0' namespace='jabber:x:encrypted' "
+                           "name='Legacy OpenPGP'/>"));
+}
+
 static void the_whole(void **state)
 {
     struct fixture *f = *state;
@@ -309,6 +337,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_whole),
+        TEST(signed_to_the_byte),
+        TEST(encrypted),
         TEST(only_the_gateway_speaks),
         TEST(subjects_lead),
         TEST(envelopes),
