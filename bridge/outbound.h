@@ -15,6 +15,6 @@
 void outbound_message(struct gateway *g, struct xml_node *stanza, struct arena *arena);
 
 /* Accepts more again after a pause of the stream, when enough has reached the disk. */
-enum { OUTBOUND_ACCEPTING_MAX = 2000 };
+enum { OUTBOUND_ACCEPTING_MAX = 500 };
 
 #endif
