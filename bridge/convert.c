@@ -19,6 +19,7 @@
 #include "mapping/contacts.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
+#include "mapping/page_write.h"
 #include "mapping/receipts.h"
 #include "mapping/report_write.h"
 #include "mapping/reverse_path.h"
@@ -361,7 +362,41 @@ static int name_attachments(struct conversion *c, struct letter *letter)
         if (!at->url)
             return -1;
     }
+    if (letter->whole && conf->web_url) {
+        char token[KEYED_TOKEN_SIZE];
+
+        keyed_token(c->ctx.key, "file", id, c->ctx.now_s + conf->web_keep_s, token);
+        letter->whole_url = arena_printf(c->arena, "%s/f/%s/mail.html", conf->web_url, token);
+        if (!letter->whole_url)
+            return -1;
+    }
     return 0;
+}
+
+/* The page with the whole mail, as it would be served. */
+static int to_page(struct conversion *c)
+{
+    const struct mail_envelope envelope = {.reverse_path = c->sender};
+    int status = EX_OK;
+    struct letter *letter;
+    struct buf page;
+    struct err e;
+
+    if (mime_read(&c->ctx, c->arena, c->input.data, c->input.len, &envelope, &letter, &e) < 0)
+        return command_fail(&e, EX_DATAERR);
+    if (!letter->whole) {
+        fputs("postern: the message says all that is in this mail: it gets no page\n", stderr);
+        return EX_DATAERR;
+    }
+    if (name_attachments(c, letter) < 0)
+        return EX_TEMPFAIL;
+    buf_init(&page, PAGE_MAX);
+    if (page_write(letter, &page, &e) < 0)
+        status = command_fail(&e, EX_DATAERR);
+    else
+        fwrite(page.data, 1, page.len, stdout);
+    buf_clear(&page);
+    return status;
 }
 
 /* The user a report is for, and the id of the stanza, as far as the report itself tells. */
@@ -568,11 +603,12 @@ static int parse_arguments(const struct command_line *line, struct conversion *c
             return command_usage("convert: %s is unknown, lacks its value, or is one too many",
                                  arg);
     }
-    if (!*to_out || (strcmp(*to_out, "mail") != 0 && strcmp(*to_out, "jabber") != 0))
-        return command_usage("convert needs --to mail or --to jabber");
-    if (strcmp(*to_out, "mail") == 0 && (c->sender || c->recipient_count > 0))
+    if (!*to_out || (strcmp(*to_out, "mail") != 0 && strcmp(*to_out, "jabber") != 0 &&
+                     strcmp(*to_out, "page") != 0))
+        return command_usage("convert needs --to mail, --to jabber or --to page");
+    if (strcmp(*to_out, "jabber") != 0 && (c->sender || c->recipient_count > 0))
         return command_usage("--sender and --recipient go with --to jabber");
-    if (strcmp(*to_out, "jabber") == 0 && c->has_envelope)
+    if (strcmp(*to_out, "mail") != 0 && c->has_envelope)
         return command_usage("--envelope goes with --to mail");
     return EX_OK;
 }
@@ -631,7 +667,9 @@ int command_convert(const struct command_line *line)
     } else if (prepare(&c, &conf, &e) < 0) {
         status = command_fail(&e, EX_CONFIG);
     } else {
-        status = strcmp(to, "mail") == 0 ? to_mail(&c) : to_jabber(&c);
+        status = strcmp(to, "mail") == 0   ? to_mail(&c)
+                 : strcmp(to, "page") == 0 ? to_page(&c)
+                                           : to_jabber(&c);
     }
     fflush(stdout);
     settings_drop(c.settings);

@@ -19,16 +19,19 @@
 #include "mapping/attachment_read.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
+#include "mapping/page_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
 #include "store/files.h"
 #include "web/url.h"
+#include "web/web.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    PAGE_PART = 1 << 20, /* among the parts of a mail: behind all attachments */
     ARENA_EXTRA = 16 << 20,
     TEXT_MAX = 64 << 10,  /* a longer text is served as a file */
     TEXT_SHOWN = 16 << 10 /* and begins like this in the message */
@@ -137,6 +140,31 @@ static int shorten(struct shipment *s, struct err *e)
     return l->text ? 0 : err_memory(e);
 }
 
+/* The page with the whole mail, where the message shows less.  One that gets too large is none. */
+static int store_page(struct shipment *s, struct err *e)
+{
+    int64_t id = file_id(s->settings, s->parcel->message.id, PAGE_PART);
+    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
+    char token[KEYED_TOKEN_SIZE];
+    struct err ignored;
+    struct buf page;
+    int rc = 0;
+
+    if (!s->letter->whole || !s->settings->conf->web_url)
+        return 0;
+    buf_init(&page, PAGE_MAX);
+    if (page_write(s->letter, &page, &ignored) == 0) {
+        s->page_size = page.len;
+        keyed_token(&s->settings->key, "file", id, expires, token);
+        s->letter->whole_url =
+            arena_printf(s->arena, "%s/f/%s/mail.html", s->settings->conf->web_url, token);
+        rc = s->letter->whole_url ? files_write(s->gateway->store, id, page.data, page.len, e)
+                                  : err_memory(e);
+    }
+    buf_clear(&page);
+    return rc;
+}
+
 static int read_mail(struct shipment *s, struct err *e)
 {
     const struct queue_message *m = &s->parcel->message;
@@ -159,7 +187,7 @@ static int read_mail(struct shipment *s, struct err *e)
     for (at = s->letter->attachments; at; at = at->next)
         if (store_attachment(s, at, part++, e) < 0)
             return -1;
-    return 0;
+    return store_page(s, e);
 }
 
 static void read_run(struct work_job *job)
@@ -410,26 +438,43 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     return link ? make_error(leg, link, e) : make_message(txn, leg, ctx, &jid, e);
 }
 
+static int put_file(struct store_txn *txn, struct shipment *s, unsigned part,
+                    const struct stored_file *what, struct err *e)
+{
+    struct stored_file file = *what;
+
+    file.id = file_id(s->settings, s->parcel->message.id, part);
+    file.expires_s = s->now_s + s->settings->conf->web_keep_s;
+    file.message_id = s->parcel->message.id;
+    file.part = part;
+    return files_put(txn, &file, e);
+}
+
+/* What a mail calls its file, unless that is our own name for our own pages. */
+static const char *type_of(const struct attachment *at)
+{
+    return at->media_type && strcmp(at->media_type, WEB_PAGE) != 0 ? at->media_type
+                                                                   : "application/octet-stream";
+}
+
 static int put_files(struct store_txn *txn, struct shipment *s, struct err *e)
 {
+    const struct stored_file page = {
+        .name = "mail.html", .media_type = WEB_PAGE, .size = s->page_size};
     const struct attachment *at;
     unsigned part = 0;
 
+    if (!s->settings->conf->web_url)
+        return 0;
     for (at = s->letter->attachments; at; at = at->next, part++) {
-        struct stored_file file = {
-            .id = file_id(s->settings, s->parcel->message.id, part),
-            .name = at->filename ? at->filename : "attachment",
-            .media_type = at->media_type ? at->media_type : "application/octet-stream",
-            .size = at->size,
-            .expires_s = s->now_s + s->settings->conf->web_keep_s,
-            .message_id = s->parcel->message.id,
-            .part = part,
-        };
+        const struct stored_file file = {.name = at->filename ? at->filename : "attachment",
+                                         .media_type = type_of(at),
+                                         .size = at->size};
 
-        if (at->content && s->settings->conf->web_url && files_put(txn, &file, e) < 0)
+        if (at->content && put_file(txn, s, part, &file, e) < 0)
             return -1;
     }
-    return 0;
+    return s->page_size > 0 ? put_file(txn, s, PAGE_PART, &page, e) : 0;
 }
 
 static int prepare_run(struct store_txn *txn, struct store_work *work, struct err *e)

@@ -52,6 +52,7 @@ struct shipment {
     struct err err;
     struct leg *legs; /* one for each item of the parcel */
     size_t under_way;
+    size_t page_size; /* bytes of the page with the whole mail; 0: none was made */
     int64_t now_s;
     void (*ready)(struct shipment *s, const struct err *e); /* on the loop, after preparing */
 };

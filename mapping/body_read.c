@@ -14,10 +14,13 @@
 #include "mapping/contacts.h"
 #include "mapping/openpgp.h"
 #include "mapping/openpgp_mail.h"
+#include "mapping/page_html.h"
 #include "mapping/people_read.h"
 #include "mapping/text_cut.h"
 #include "mapping/text_read.h"
 #include "mapping/text_words.h"
+
+enum { SEEN_MAX = 50 };
 
 struct body {
     const struct context *ctx;
@@ -26,8 +29,11 @@ struct body {
     struct buf text;
     size_t files, files_left_out;
     bool is_report;
-    bool is_encrypted;        /* PGP/MIME */
-    const struct part *named; /* the first text that has a file name */
+    bool is_encrypted;                 /* PGP/MIME */
+    const struct part *named;          /* the first text that has a file name */
+    const struct part *seen[SEEN_MAX]; /* the texts in their fullest form */
+    size_t seen_count;
+    bool is_simplified; /* some of the text was HTML that says more than its words */
 };
 
 enum take { TAKE_ALL, TAKE_FILES };
@@ -70,6 +76,26 @@ static int add_text(struct body *b, const char *text)
     buf_adds(&b->text, text);
     b->text.failed = false; /* over the maximum: the rest is left out */
     return 0;
+}
+
+static void see(struct body *b, const struct part *p)
+{
+    if (b->seen_count < SEEN_MAX)
+        b->seen[b->seen_count++] = p;
+}
+
+/* Text that is made of this part alone. */
+static int add_words(struct body *b, const struct part *p, const char *text)
+{
+    const char *raw;
+
+    if (b->letter && part_is(p, "text/html") && !b->is_simplified) {
+        raw = text_read_raw(b->arena, p);
+        if (!raw)
+            return -1;
+        b->is_simplified = page_html_is_rich(raw);
+    }
+    return add_text(b, text);
 }
 
 static int add_file(struct body *b, const struct part *p)
@@ -132,7 +158,9 @@ static int read_alternative(struct body *b, const struct part *p, enum take take
         if (!text || !text_read_is_real(text, other))
             text = other;
     }
-    if (text && add_text(b, text) < 0)
+    if (text)
+        see(b, html ? html : plain);
+    if (text && add_words(b, text == other ? html : plain, text) < 0)
         return -1;
     for (child = p->children; child; child = child->next)
         if (read_part(b, child, TAKE_FILES) < 0)
@@ -204,9 +232,12 @@ static int read_part(struct body *b, const struct part *p, enum take take)
                                                    : read_children(b, p, take);
     if (is_noise(b, p))
         return 0;
-    if (is_text(p))
-        return take == TAKE_FILES || b->text.len >= TEXT_READ_MAX ? 0
-                                                                  : add_text(b, read_words(b, p));
+    if (is_text(p)) {
+        if (take == TAKE_FILES || b->text.len >= TEXT_READ_MAX)
+            return 0;
+        see(b, p);
+        return add_words(b, p, read_words(b, p));
+    }
     if (!b->named && part_is(p, "text/plain") && !is_attached(p))
         b->named = p;
     return add_file(b, p);
@@ -223,12 +254,34 @@ static bool is_lone_text(const struct part *root)
 static int read_root(struct body *b, const struct part *root)
 {
     buf_init(&b->text, TEXT_READ_MAX * 2);
-    if (is_lone_text(root))
-        return add_text(b, read_words(b, root));
+    if (is_lone_text(root)) {
+        see(b, root);
+        return add_words(b, root, read_words(b, root));
+    }
     if (read_part(b, root, TAKE_ALL) < 0)
         return -1;
     /* Some programs give the only text there is a name. */
     return b->text.len == 0 && b->named ? add_text(b, text_read(b->arena, b->named)) : 0;
+}
+
+/* The texts as they came, for the page that shows the whole mail. */
+static int keep_whole(struct body *b)
+{
+    struct passage **end = &b->letter->whole;
+    size_t i;
+
+    for (i = 0; i < b->seen_count; i++) {
+        *end = arena_alloc(b->arena, sizeof **end);
+        if (!*end)
+            return -1;
+        (*end)->is_html = part_is(b->seen[i], "text/html");
+        (*end)->text =
+            (*end)->is_html ? text_read_raw(b->arena, b->seen[i]) : text_read(b->arena, b->seen[i]);
+        if (!(*end)->text)
+            return -1;
+        end = &(*end)->next;
+    }
+    return 0;
 }
 
 /* A text too long for a message becomes a file, and its beginning the text. */
@@ -289,6 +342,8 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
     buf_clear(&b.text);
     if (result == 0 && l->text)
         result = clip(l);
+    if (result == 0 && (l->is_cut || b.is_simplified) && !in->is_report && !l->encrypted)
+        result = keep_whole(&b);
     if (result == 0 && b.is_encrypted)
         result = people_add_notice(
             l, "This mail is encrypted with OpenPGP; what it says is in the attached file.");

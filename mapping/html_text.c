@@ -112,16 +112,17 @@ static bool has_style(const char *style, const char *property, const char *value
 
 /* Preview texts and tracking words are hidden in many ways; what the eye would not see is left out.
  */
-static bool is_hidden(const xmlNode *n)
+bool html_hides(const char *style)
 {
-    const char *style = attr(n, "style");
-
-    if (attr(n, "hidden"))
-        return true;
     return style &&
            (has_style(style, "display", "none") || has_style(style, "visibility", "hidden") ||
             has_style(style, "font-size", "0") || has_style(style, "max-height", "0") ||
             has_style(style, "opacity", "0") || has_style(style, "mso-hide", "all"));
+}
+
+static bool is_hidden(const xmlNode *n)
+{
+    return attr(n, "hidden") || html_hides(attr(n, "style"));
 }
 
 static void put_marks(struct writer *w)

@@ -6,6 +6,7 @@
 #ifndef MAPPING_HTML_TEXT_H
 #define MAPPING_HTML_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -25,6 +26,9 @@ enum { HTML_TEXT_MAX = 1 << 20 }; /* bytes of text at most; the rest is cut */
 
 /* html: UTF-8.  NULL when memory is out or the arena exhausted. */
 const char *html_text(struct arena *a, const char *html, size_t len) MUST_CHECK;
+
+/* Does an element with this style (NULL: none) stay unseen? */
+bool html_hides(const char *style);
 
 /* The charset that the HTML names in a meta element; NULL: none. */
 const char *html_charset(struct arena *a, const char *html, size_t len);

@@ -56,6 +56,14 @@ struct attachment {
     struct attachment *next;
 };
 
+/* One text of the mail as it came, for the page that shows the whole (page_write).  HTML is a
+ * stranger's here: it goes nowhere else. */
+struct passage {
+    const char *text; /* UTF-8 */
+    bool is_html;
+    struct passage *next;
+};
+
 struct reference { /* of References, oldest first, without <> */
     const char *message_id;
     struct reference *next;
@@ -197,7 +205,9 @@ struct letter {
     /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL:
      * none. */
     const char *notice;
-    bool is_cut; /* quoted text or a signature was cut from the text */
+    bool is_cut;           /* quoted text or a signature was cut from the text */
+    struct passage *whole; /* where the text shows less than the mail; NULL: it shows all */
+    const char *whole_url; /* the page that does; NULL until it is served */
 };
 
 /* A letter in an arena of its own choosing; NULL when the arena is exhausted. */

@@ -258,6 +258,10 @@ static int write_body(struct writing *w)
     }
     add_links(w, &body);
     add_notices(&body, l);
+    if (l->whole_url) {
+        add_gap(&body);
+        buf_printf(&body, "Whole mail: %s", l->whole_url);
+    }
     while (body.len > 0 && body.data[body.len - 1] == '\n')
         buf_truncate(&body, body.len - 1);
     if (buf_failed(&body))

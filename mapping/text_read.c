@@ -13,7 +13,7 @@
 #include "mapping/html_text.h"
 
 /* CRLF, and CR alone (old Macs, some web mailers), become LF; in place. */
-static size_t fix_line_ends(char *s)
+static void fix_line_ends(char *s)
 {
     char *o = s;
     const char *p;
@@ -25,7 +25,6 @@ static size_t fix_line_ends(char *s)
             *o++ = '\n';
     }
     *o = '\0';
-    return (size_t)(o - s);
 }
 
 static const char *unflow(struct arena *a, const struct part *p, const char *text, size_t len)
@@ -43,24 +42,32 @@ static const char *unflow(struct arena *a, const struct part *p, const char *tex
     return result;
 }
 
-const char *text_read(struct arena *a, const struct part *p)
+const char *text_read_raw(struct arena *a, const struct part *p)
 {
     const char *label = param_get(&p->type, "charset"), *content, *text;
-    bool is_html = part_is(p, "text/html");
     char *copy;
     size_t len;
 
     content = part_content(a, p, TEXT_READ_MAX, &len);
     if (!content)
         return NULL;
-    if (!label && is_html)
+    if (!label && part_is(p, "text/html"))
         label = html_charset(a, content, len);
     text = charset_read(a, label, content, len);
     copy = arena_strdup(a, text);
-    if (!copy)
+    if (copy)
+        fix_line_ends(copy);
+    return copy;
+}
+
+const char *text_read(struct arena *a, const struct part *p)
+{
+    const char *raw = text_read_raw(a, p);
+
+    if (!raw)
         return NULL;
-    len = fix_line_ends(copy);
-    return is_html ? html_text(a, copy, len) : unflow(a, p, copy, len);
+    return part_is(p, "text/html") ? html_text(a, raw, strlen(raw))
+                                   : unflow(a, p, raw, strlen(raw));
 }
 
 size_t text_read_weight(const char *text)

@@ -17,6 +17,9 @@ enum { TEXT_READ_MAX = 1 << 20 }; /* bytes of a part that are looked at */
  * NULL when memory is out or the arena exhausted. */
 const char *text_read(struct arena *a, const struct part *p) MUST_CHECK;
 
+/* The part as it came, in UTF-8 with \n line ends: HTML stays HTML.  NULL as above. */
+const char *text_read_raw(struct arena *a, const struct part *p) MUST_CHECK;
+
 /* Characters that are no blanks. */
 size_t text_read_weight(const char *text);
 

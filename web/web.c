@@ -64,10 +64,19 @@ static void set_header(struct evhttp_request *request, const char *name, const c
     evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
 }
 
-static void set_common_headers(struct evhttp_request *request, const char *caching)
+static const char file_policy[] = "sandbox; default-src 'none'";
+/* Its own style, pictures inside it, and nothing from anywhere; links open as pages of their own.
+ */
+static const char page_policy[] =
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
+    "style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'";
+
+static void set_common_headers(struct evhttp_request *request, const char *policy,
+                               const char *caching)
 {
     set_header(request, "X-Content-Type-Options", "nosniff");
-    set_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
+    set_header(request, "Content-Security-Policy", policy);
     set_header(request, "Referrer-Policy", "no-referrer");
     set_header(request, "Cache-Control", caching);
     set_header(request, "X-Robots-Tag", "noindex");
@@ -85,7 +94,7 @@ static void reply_text(struct evhttp_request *request, int code, const char *rea
     struct evbuffer *body = evbuffer_new();
     char len[24];
 
-    set_common_headers(request, "private, no-store");
+    set_common_headers(request, file_policy, "private, no-store");
     set_header(request, "Content-Type", "text/plain; charset=utf-8");
     snprintf(len, sizeof len, "%zu", body ? strlen(text) : 0);
     set_header(request, "Content-Length", len);
@@ -217,7 +226,14 @@ static void set_file_headers(struct evhttp_request *request, const struct web_fi
             is_shown = safe_types[i].is_shown;
         }
     }
-    set_common_headers(request, "private, max-age=3600");
+    if (strcmp(file->media_type, WEB_PAGE) == 0) {
+        set_common_headers(request, page_policy, "private, max-age=3600");
+        set_header(request, "Content-Type", "text/html; charset=utf-8");
+        set_header(request, "Accept-Ranges", "bytes");
+        set_disposition(request, true, file->name);
+        return;
+    }
+    set_common_headers(request, file_policy, "private, max-age=3600");
     set_header(request, "Content-Type",
                strcmp(type, "text/plain") == 0 ? "text/plain; charset=utf-8" : type);
     set_header(request, "Accept-Ranges", "bytes");

@@ -17,6 +17,10 @@
 #include "base/keyed.h"
 #include "base/loop.h"
 
+/* The stored type of a page that the gateway made itself: the only HTML that a browser is let show.
+ * No media type, so that no stranger's file can have it. */
+#define WEB_PAGE "own page"
+
 struct web_file {
     const char *path; /* of the bytes */
     const char *name;

@@ -34,6 +34,7 @@ enum {
     HELD_ID = 6,
     LOST_ID = 7,
     NONE_ID = 8,
+    OWN_PAGE_ID = 9,
     LARGE_SIZE = 32 << 20
 };
 
@@ -45,6 +46,7 @@ static const struct {
     {PICTURE_ID, "a.png", "image/png", "PNG"},
     {PAGE_ID, "a.html", "text/html", "<script>alert(1)</script>"},
     {EMPTY_ID, "nothing", "application/pdf", ""},
+    {OWN_PAGE_ID, "mail.html", WEB_PAGE, "<p>x"},
 };
 
 struct scene {
@@ -286,6 +288,21 @@ static void the_file_comes_in_safe_headers(void **state)
         assert_string_equal(body_of(answer), stored[i].content);
         free(answer);
     }
+}
+
+/* HTML of strangers is only bytes; the gateway's own page is shown, and may do nothing. */
+static void own_pages_are_shown(void **state)
+{
+    struct scene *s = *state;
+    char *answer = ask(s, "GET", path_for(s, OWN_PAGE_ID, "/x"), "");
+
+    assert_true(has(answer, "Content-Type: text/html; charset=utf-8\r\n"));
+    assert_true(has(answer, "Content-Security-Policy: sandbox allow-popups "
+                            "allow-popups-to-escape-sandbox; default-src 'none'; "));
+    assert_false(has(answer, "script"));
+    assert_true(has(answer, "X-Content-Type-Options: nosniff\r\n"));
+    assert_true(has(answer, "Content-Disposition: inline"));
+    free(answer);
 }
 
 static void ranges_are_answered(void **state)
@@ -655,6 +672,7 @@ int main(void)
 #define SCENE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         SCENE(the_file_comes_in_safe_headers),
+        SCENE(own_pages_are_shown),
         SCENE(ranges_are_answered),
         SCENE(head_has_headers_alone),
         SCENE(all_else_is_missing_in_the_same_words),
