@@ -240,6 +240,45 @@ static int read_own_address(const struct conf_values *v, const char **out)
     return *out ? 0 : err_memory(v->e);
 }
 
+/* A bounce address behind the + takes SUB_TOKEN_MAX octets of the 64 before the @. */
+static int read_sub_addresses(struct conf_mailbox *m, const struct conf_values *v)
+{
+    enum { SUB_TOKEN_MAX = 43 };
+    static const char *const words[] = {"no", "yes", NULL};
+    const struct conf_setting *s = conf_value_find(v, "sub_addresses");
+    size_t local = strcspn(m->address, "@");
+    unsigned word = 0;
+
+    if (conf_value_word(v, "sub_addresses", words, &word) < 0)
+        return -1;
+    m->sub_addresses = word == 1;
+    if (!m->sub_addresses)
+        return 0;
+    if (!*m->address)
+        return conf_file_error(v->file, v->section, NULL, "address", v->e,
+                               "is missing beside sub_addresses; expected the mailbox's address");
+    if (local > ADDR_LOCAL_MAX - SUB_TOKEN_MAX || memchr(m->address, '+', local) ||
+        *m->address == '"')
+        return FAIL(v, s,
+                    "\"%s\" cannot have them; expected at most %d plain characters before "
+                    "the @, and no +",
+                    m->address, ADDR_LOCAL_MAX - SUB_TOKEN_MAX);
+    return 0;
+}
+
+/* Every user has one address, so one mailbox gives them. */
+static int check_sub_addresses(const struct conf *conf, const struct conf_values *v)
+{
+    size_t i, count = 0;
+
+    for (i = 0; i < conf->mailbox_count; i++)
+        count += conf->mailboxes[i].sub_addresses;
+    if (count < 2)
+        return 0;
+    return conf_file_error(v->file, NULL, NULL, "mailbox", v->e,
+                           "sub_addresses stands in %zu mailboxes; expected it in one", count);
+}
+
 static int read_mailbox(struct conf_mailbox *m, const struct conf_values *v)
 {
     static const unsigned ports[3] = {143, 143, 993};
@@ -252,7 +291,7 @@ static int read_mailbox(struct conf_mailbox *m, const struct conf_values *v)
     if (conf_value_need(v, "user", "the name to log in with") < 0 ||
         read_server(&m->server, ports, v) < 0 || conf_value_text(v, "folder", &m->folder) < 0 ||
         conf_value_text(v, "done", &m->done) < 0 || read_own_address(v, &m->address) < 0 ||
-        conf_value_number(v, "poll", 1, DAY_S, &m->poll_s) < 0)
+        conf_value_number(v, "poll", 1, DAY_S, &m->poll_s) < 0 || read_sub_addresses(m, v) < 0)
         return -1;
     if (!*m->folder)
         m->folder = "INBOX";
@@ -473,7 +512,9 @@ static int read_all(struct conf *conf, struct conf_values *v)
         if (parts[i].read(conf, v) < 0)
             return -1;
     }
-    return read_mailboxes(conf, v) < 0 || read_map(conf, v) < 0 ? -1 : 0;
+    if (read_mailboxes(conf, v) < 0 || check_sub_addresses(conf, v) < 0)
+        return -1;
+    return read_map(conf, v);
 }
 
 static struct conf *conf_new(struct err *e)

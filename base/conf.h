@@ -39,6 +39,7 @@ struct conf_mailbox {
     const char *address; /* own address of the mailbox; "" when not given */
     const char *done;    /* what becomes of a mail that is safe in the queue: "seen" (default),
                             "delete", or a folder to move to */
+    bool sub_addresses;  /* users' mail addresses are sub-addresses of this one (box+user=domain) */
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
 };
 

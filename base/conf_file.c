@@ -43,7 +43,7 @@ static const struct known {
     {"mailbox",
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",
-      "done", "poll"}},
+      "done", "poll", "sub_addresses"}},
     {"lmtp", 0, {"listen"}},
     {"web", 0, {"listen", "url", "keep"}},
     {"admin", 0, {"listen", "jids*"}},

@@ -439,10 +439,10 @@ static void fill_link(struct conversion *c, const struct letter *letter, const s
 {
     if (to && to->jid.domain)
         link->jid = jid_bare(c->arena, &to->jid);
-    if (to && reverse_path_is_form(to->mail.local)) {
-        size_t n = strcspn(to->mail.local + 2, ".");
+    if (to && address_map_reverse(c->ctx.map, &to->mail)) {
+        const char *token = address_map_reverse(c->ctx.map, &to->mail) + 2;
 
-        link->stanza_id = arena_strndup(c->arena, to->mail.local + 2, n);
+        link->stanza_id = arena_strndup(c->arena, token, strcspn(token, "."));
     }
     fill_original(c, letter, link);
 }
@@ -565,7 +565,7 @@ static int to_jabber(struct conversion *c)
         return EX_TEMPFAIL;
     is_bounce = bounce_is_failure(letter) &&
                 (letter->report || (letter->recipients && !letter->recipients->jid.domain &&
-                                    reverse_path_is_form(letter->recipients->mail.local)));
+                                    address_map_reverse(c->ctx.map, &letter->recipients->mail)));
     if (is_bounce)
         return write_errors(c, letter, letter->recipients);
     if (letter->report)

@@ -50,9 +50,14 @@ void shipment_free(struct shipment *s)
 /* Ids are made on the loop, before it is known whether they are needed. */
 static int make_answer_ids(struct leg *leg)
 {
+    struct arena *a = leg->shipment->arena;
+    struct addr mail;
+    struct err e;
     size_t i;
 
-    if (!reverse_path_is_form(leg->item->recipient))
+    if (addr_parse(a, leg->item->recipient, &mail, &e) < 0)
+        return e.class == ERR_RETRY ? -1 : 0;
+    if (!address_map_reverse(leg->shipment->settings->map, &mail))
         return 0;
     leg->answer_ids = arena_alloc(leg->shipment->arena, ANSWERS_MAX * sizeof *leg->answer_ids);
     for (i = 0; leg->answer_ids && i < ANSWERS_MAX; i++)
@@ -419,9 +424,8 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
         fail(leg, 553, "5.1.3", "the address is none");
         return 0;
     }
-    if (reverse_path_is_form(mail.local) &&
-        strcmp(mail.domain, address_map_mail_domain(ctx->map)) == 0)
-        return make_answer(txn, leg, ctx, mail.local, e);
+    if (address_map_reverse(ctx->map, &mail))
+        return make_answer(txn, leg, ctx, address_map_reverse(ctx->map, &mail), e);
     if (acquaint_user(txn, ctx, s->arena, &mail, &jid, &why) < 0) {
         if (why.class == ERR_RETRY)
             return err_set(e, ERR_RETRY, "%s", why.text);

@@ -42,6 +42,7 @@ struct address_map {
     struct rule *rules;
     size_t rule_count;
     struct box *boxes;
+    const struct box *own; /* the one whose sub-addresses users have; NULL: they are at md */
     size_t box_count;
     const char *home_words, *other_words, *stored_words;
 };
@@ -162,6 +163,8 @@ static int add_boxes(struct address_map *map, const struct conf *conf, struct er
             arena_printf(map->arena, "sub-address of mailbox \"%s\"", conf->mailboxes[i].name);
         if (!box->words)
             return err_memory(e);
+        if (conf->mailboxes[i].sub_addresses)
+            map->own = box;
         map->box_count++;
     }
     return 0;
@@ -353,6 +356,24 @@ bool address_map_owns_address(const struct address_map *map, const struct addr *
            box_for_mail(map, mail, &rest);
 }
 
+const char *address_map_reverse(const struct address_map *map, const struct addr *mail)
+{
+    const char *rest;
+
+    if (strcasecmp(map->mail_domain, mail->domain) == 0 && reverse_path_is_form(mail->local))
+        return mail->local;
+    return box_for_mail(map, mail, &rest) && reverse_path_is_form(rest) ? rest : NULL;
+}
+
+const char *address_map_reverse_make(const struct address_map *map, struct arena *a,
+                                     const char *token)
+{
+    const struct addr *box = map->own ? &map->own->address : NULL;
+
+    return arena_printf(a, "%s%sb+%s@%s", box ? box->local : "", box ? "+" : "", token,
+                        box ? box->domain : map->mail_domain);
+}
+
 const char *address_map_stored_alias(const struct address_map *map, const struct addr *mail)
 {
     const struct rule *rule = rule_for_mail(map, mail);
@@ -439,6 +460,27 @@ static bool leads_to(struct arena *a, const struct rule *rule, const struct addr
     return rule_jid(a, rule, mail, &other, &ignored) == 0 && jid_is_same_bare(&other, jid);
 }
 
+/* box+node=domain, for whom owns a mailbox and no domain. */
+static int by_sub_address(const struct address_map *map, struct arena *a, const struct jid *jid,
+                          struct addr *out, const char **rule_out, struct err *e)
+{
+    const struct addr *box = &map->own->address;
+    const char *alias;
+    struct err why = {0};
+
+    tell(rule_out, map->own->words);
+    if (alias_write(a, jid->node, jid->domain, &alias, &why) < 0 && why.class == ERR_RETRY)
+        return err_memory(e);
+    if (why.class != ERR_NONE || strlen(box->local) + 1 + strlen(alias) > ADDR_LOCAL_MAX) {
+        tell(rule_out, map->stored_words);
+        if (alias_hash(a, jid, &alias, e) < 0)
+            return -1;
+    }
+    out->domain = box->domain;
+    out->local = arena_printf(a, "%s+%s", box->local, alias);
+    return out->local ? 0 : err_memory(e);
+}
+
 /* The gateway's own rule: users of the first home are node@md.  Where an administrator's rule gives
  * that address to somebody else, the long form remains: an answer must not reach the other one. */
 static int by_gateway_rule(const struct address_map *map, struct arena *a, const struct jid *jid,
@@ -480,6 +522,8 @@ int address_map_jid_to_mail(const struct address_map *map, struct arena *a, cons
     if (!jid->node)
         return err_set(e, ERR_PERMANENT, "%s is a server, which has no mail address", jid->domain);
     rule = rule_for_jid(map, jid);
+    if (!rule && map->own)
+        return by_sub_address(map, a, jid, out, rule_out, e);
     if (!rule)
         return by_gateway_rule(map, a, jid, out, rule_out, e);
     tell(rule_out, rule->words);

@@ -35,6 +35,13 @@ bool address_map_owns(const struct address_map *map, const char *mail_domain);
  * or a sub-address box+node=domain or box+node of a mailbox whose own address is known? */
 bool address_map_owns_address(const struct address_map *map, const struct addr *mail);
 
+/* The address that bounces come to, b+<token>@md, or box+b+<token> where users' addresses are
+ * sub-addresses of a mailbox; NULL: memory. */
+const char *address_map_reverse_make(const struct address_map *map, struct arena *a,
+                                     const char *token);
+/* Its b+<token> where mail has that form, whatever the token says; NULL: it has not. */
+const char *address_map_reverse(const struct address_map *map, const struct addr *mail);
+
 /* The alias (ALIAS_HASH_LEN characters of mail->local) where it stands in place of a JID that would
  * be too long, which only the store can tell (mapping/alias.h); NULL: none. */
 const char *address_map_stored_alias(const struct address_map *map, const struct addr *mail);

@@ -306,10 +306,10 @@ static int add_recipient(struct people *p, const struct addr *mail, const char *
         return -1;
     if (!party.is_jabber)
         return 0;
-    if (!party.jid.domain && !reverse_path_is_form(mail->local) &&
+    if (!party.jid.domain && !address_map_reverse(p->ctx->map, mail) &&
         !address_map_stored_alias(p->ctx->map, mail))
         return 0;
-    if (reverse_path_is_form(mail->local))
+    if (address_map_reverse(p->ctx->map, mail))
         memset(&party.jid, 0, sizeof party.jid);
     for (other = p->letter->recipients; other; other = other->next)
         if (party.jid.domain && other->jid.domain ? jid_is_same_bare(&other->jid, &party.jid)

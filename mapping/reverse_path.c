@@ -17,7 +17,7 @@ const char *reverse_path_make(const struct context *ctx, struct arena *a, int64_
     keyed_token(ctx->key, purpose, id, ctx->now_s + REVERSE_PATH_DAYS * (int64_t)DAY_S, token);
     if (!*token)
         return NULL;
-    return arena_printf(a, "b+%s@%s", token, address_map_mail_domain(ctx->map));
+    return address_map_reverse_make(ctx->map, a, token);
 }
 
 bool reverse_path_is_form(const char *local)

@@ -226,3 +226,27 @@ def test_the_map_has_patterns_and_a_file_that_is_read_again(make_world, relay):
     token = new_id("map")
     world.juliet.send_message(world.contact(world.romeo.address), token)
     assert b"From: j@shop.example\r\n" in relay.wait_mail(lambda m: token.encode() in m.data).data
+
+
+def test_a_mailbox_and_no_domain_is_enough(make_world):
+    """The gateway lives on sub-addresses of one plain mailbox: no mail domain is its own."""
+    address = f"benvolio@{w.MAIL_DOMAIN}"
+    world = make_world({"mailbox": {"bridge": {"user": "benvolio", "address": address, "sub_addresses": "yes"}}})
+    world.user("benvolio").empty()
+    world.start()
+    juliet = f"benvolio+juliet={w.JABBER_DOMAIN}@{w.MAIL_DOMAIN}"
+
+    token = new_id("sub")
+    world.juliet.send_message(world.contact(world.romeo.address), token, thread="balcony")
+    mail = world.romeo.wait_body(token)
+    assert parseaddr(mail["From"])[1] == juliet
+    assert mail["Return-Path"].startswith("<benvolio+b+")
+    answer = new_id("answer")
+    world.romeo.answer(mail, answer)
+    message = world.juliet.wait_message(has(answer))
+    assert message.get("from").partition("/")[0] == world.contact(world.romeo.address)
+    assert text_of(message, "c:thread") == "balcony"
+
+    sent = world.juliet.send_message(world.contact(f"tybalt@{w.MAIL_DOMAIN}"), "accepted and bounced")
+    code, condition, _, _ = error_of(world.juliet.wait_error(sent, timeout_s=30))
+    assert (code, condition) == ("404", "item-not-found"), "the bounce came to the mailbox"

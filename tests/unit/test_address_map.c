@@ -554,6 +554,62 @@ static void test_bad_rules(void **state)
     }
 }
 
+/* For people who own a mailbox and no domain. */
+static void test_sub_addresses(void **state)
+{
+    static struct conf_mailbox own[] = {
+        {.name = "mine", .address = "box@post.example", .sub_addresses = true}};
+    static const struct {
+        const char *jid, *mail; /* mail NULL: a stored alias */
+    } rows[] = {
+        {"juliet@example.org", "box+juliet=example.org@post.example"},
+        {"romeo@far.example", "box+romeo=far.example@post.example"},
+        {"juliet@capulet.example", "juliet.c@example.org"}, /* the map comes first */
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@example.org", NULL},
+    };
+    static const struct keyed_key key = {{1, 2, 3}};
+    struct conf conf = make_conf();
+    struct context ctx = {.now_s = 1790000000, .key = &key};
+    struct address_map *map;
+    const char *path, *rule;
+    struct jid jid, back;
+    struct addr addr;
+    struct err e;
+    int64_t id;
+    size_t i;
+
+    (void)state;
+    conf.mailboxes = own;
+    conf.mailbox_count = 1;
+    ctx.map = map = address_map_new(&conf, &e);
+    assert_non_null(map);
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        jid = jid_of(rows[i].jid);
+        assert_int_equal(address_map_jid_to_mail(map, fix.arena, &jid, &addr, &rule, &e), 0);
+        assert_null(address_map_reverse(map, &addr));
+        if (!rows[i].mail) {
+            assert_non_null(address_map_stored_alias(map, &addr));
+            assert_true(strlen(addr.local) <= ADDR_LOCAL_MAX);
+            continue;
+        }
+        assert_string_equal(addr_text(fix.arena, &addr), rows[i].mail);
+        assert_int_equal(address_map_mail_to_jid(map, fix.arena, &addr, &back, NULL, &e), 0);
+        assert_true(jid_is_same(&jid, &back));
+    }
+    path = reverse_path_make(&ctx, fix.arena, INT64_MAX);
+    assert_int_equal(strncmp(path, "box+b+", 6), 0);
+    addr = addr_of(path);
+    assert_true(strlen(addr.local) <= ADDR_LOCAL_MAX);
+    assert_ptr_equal(address_map_reverse(map, &addr), addr.local + 4);
+    assert_int_equal(reverse_path_check(&ctx, address_map_reverse(map, &addr), &id), KEYED_OK);
+    assert_true(id == INT64_MAX);
+    addr = addr_of("b+x@mail.example.org");
+    assert_ptr_equal(address_map_reverse(map, &addr), addr.local);
+    addr = addr_of("b+x@post.example");
+    assert_null(address_map_reverse(map, &addr));
+    address_map_free(map);
+}
+
 /* A rule for all of md leaves the gateway's bounces alone. */
 static void test_rule_for_md(void **state)
 {
@@ -644,8 +700,8 @@ int main(void)
         cmocka_unit_test(test_mail_to_jid_only), cmocka_unit_test(test_contact_to_mail),
         cmocka_unit_test(test_contact_refused),  cmocka_unit_test(test_mail_to_contact),
         cmocka_unit_test(test_alias_round_trip), cmocka_unit_test(test_bad_rules),
-        cmocka_unit_test(test_rule_for_md),      cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_reverse_path),
+        cmocka_unit_test(test_sub_addresses),    cmocka_unit_test(test_rule_for_md),
+        cmocka_unit_test(test_memory),           cmocka_unit_test(test_reverse_path),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

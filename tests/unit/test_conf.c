@@ -310,6 +310,41 @@ static void test_bad_map_file(void **state)
     assert_non_null(strstr(e.text, "/people: No such file"));
 }
 
+static void test_sub_addresses(void **state)
+{
+#define BOX(name, more) "mailbox " name " { user = u password = p " more " }\n"
+    static const struct {
+        const char *text, *why; /* why NULL: good */
+    } rows[] = {
+        {BOX("a", "address = 'box@example.org' sub_addresses = yes") BOX("b", ""), NULL},
+        {BOX("a", "sub_addresses = no"), NULL},
+        {BOX("a", "sub_addresses = yes"), "mailbox.address: is missing beside sub_addresses"},
+        {BOX("a", "sub_addresses = maybe address = 'a@b.example'"), "mailbox.sub_addresses: "},
+        {BOX("a", "address = 'a+b@example.org' sub_addresses = yes"), "cannot have them"},
+        {BOX("a", "address = 'abcdefghijklmnopqrstuv@example.org' sub_addresses = yes"),
+         "at most 21 plain characters"},
+        {BOX("a", "address = 'a@b.example' sub_addresses = yes")
+             BOX("b", "address = 'c@b.example' sub_addresses = yes"),
+         "sub_addresses stands in 2 mailboxes"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct err e = {ERR_NONE, ""};
+        char text[500];
+        struct conf *c;
+
+        snprintf(text, sizeof text, "jid = mail.example.org\n%s", rows[i].text);
+        c = read_text(text, CONF_OFFLINE, &e);
+        if (!c != (rows[i].why != NULL) || (rows[i].why && !strstr(e.text, rows[i].why)))
+            fail_msg("%s: %s", rows[i].text, e.text);
+        if (c)
+            assert_int_equal(c->mailboxes[0].sub_addresses, i == 0);
+        conf_free(c);
+    }
+}
+
 static void test_nothing_pending(void **state)
 {
     struct conf *c = read_good(SERVE, CONF_SERVE);
@@ -749,14 +784,23 @@ static void test_shipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_map_file),        cmocka_unit_test(test_bad_map_file),
-        cmocka_unit_test(test_nothing_pending), cmocka_unit_test(test_good),
-        cmocka_unit_test(test_syntax),          cmocka_unit_test(test_comments_and_strings),
-        cmocka_unit_test(test_values),          cmocka_unit_test(test_serve_needs),
-        cmocka_unit_test(test_secret_file),     cmocka_unit_test(test_long_secret_file),
-        cmocka_unit_test(test_file_mode),       cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_sample),          cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_map_file),
+        cmocka_unit_test(test_bad_map_file),
+        cmocka_unit_test(test_sub_addresses),
+        cmocka_unit_test(test_nothing_pending),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_comments_and_strings),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_serve_needs),
+        cmocka_unit_test(test_secret_file),
+        cmocka_unit_test(test_long_secret_file),
+        cmocka_unit_test(test_file_mode),
+        cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_shipped),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -43,6 +43,7 @@ virtual_minimum_uid = 1
 in_flow_delay = 0
 minimal_backoff_time = 5s
 queue_run_delay = 5s
+recipient_delimiter = +
 transport_maps = texthash:{folder}/config/transport
 smtpd_tls_security_level = none
 {snippet}
