@@ -22,7 +22,7 @@ enum {
     ARENA_MAX = 1 << 20,
     MDN_MAX = 1 << 20,
     AGAIN_MS = 700,
-    TRIES_MAX = 4,
+    TRIES_MAX = 12,
     UNDER_WAY_MAX = 1000
 };
 

@@ -21,6 +21,10 @@ static const struct feature features[] = {
     {"jid\\20escaping", DISCO_GATEWAY},               /* XEP-0106 */
     {"jabber:x:envelope", DISCO_GATEWAY | DISCO_CONTACT},
     {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0033 */
+    {"http://jabber.org/protocol/amp", DISCO_GATEWAY | DISCO_CONTACT},     /* XEP-0079 */
+    {"jabber:x:event", DISCO_GATEWAY | DISCO_CONTACT},                     /* XEP-0022 */
+    {"urn:xmpp:receipts", DISCO_GATEWAY | DISCO_CONTACT},                  /* XEP-0184 */
+    {"urn:xmpp:chat-markers:0", DISCO_GATEWAY | DISCO_CONTACT},            /* XEP-0333 */
     {"jabber:x:expire", DISCO_GATEWAY | DISCO_CONTACT},                    /* XEP-0023 */
     {"jabber:x:oob", DISCO_GATEWAY | DISCO_CONTACT},                       /* XEP-0066 */
 };

@@ -167,7 +167,7 @@ def test_what_juliet_has_seen_is_told_once_and_marked(make_world):
     mail = world.romeo.wait_mail(is_disposition_for(message_id))
     assert mail["Return-Path"].strip("<> ") == ""
     assert mail["From"].addresses[0].addr_spec == world.mail_of("juliet")
-    fields = mail.get_payload()[1].as_string()
+    fields = " ".join(mail.get_payload()[1].as_string().split())  # Python folds long ids
     assert f"Final-Recipient: rfc822; {world.mail_of('juliet')}" in fields
     assert f"Original-Message-ID: {message_id}" in fields
     assert "; displayed" in fields

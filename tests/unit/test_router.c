@@ -129,16 +129,22 @@ static const struct {
                   "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(INFO)
                       FEATURE(ITEMS) FEATURE("urn:xmpp:ping") FEATURE("jabber:iq:gateway") FEATURE(
                           "jabber:iq:last") FEATURE("jabber:iq:version") FEATURE("urn:xmpp:time")
-                          FEATURE("jid\\20escaping") FEATURE("jabber:x:envelope") FEATURE(
-                              "http://jabber.org/protocol/address") FEATURE("jabber:x:expire")
-                              FEATURE("jabber:x:oob") "</query></iq>"},
+                          FEATURE("jid\\20escaping") FEATURE("jabber:x:envelope")
+                              FEATURE("http://jabber.org/protocol/address") FEATURE(
+                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
+                                  FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
+                                      FEATURE("jabber:x:expire")
+                                          FEATURE("jabber:x:oob") "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node=''/></iq>",
      IQ_ANN("result") "><query xmlns='" INFO "'>"
                       "<identity category='account' type='registered' "
                       "name='ann@example.org'/>" FEATURE(INFO) FEATURE(ITEMS)
-                          FEATURE("urn:xmpp:ping") FEATURE("jabber:x:envelope") FEATURE(
-                              "http://jabber.org/protocol/address") FEATURE("jabber:x:expire")
-                              FEATURE("jabber:x:oob") "</query></iq>"},
+                          FEATURE("urn:xmpp:ping") FEATURE("jabber:x:envelope")
+                              FEATURE("http://jabber.org/protocol/address") FEATURE(
+                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
+                                  FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
+                                      FEATURE("jabber:x:expire")
+                                          FEATURE("jabber:x:oob") "</query></iq>"},
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "' node='n'/></iq>",
      IQ("error") ">" ERROR("404", "cancel", "item-not-found",
                            "There is no such node here.") "</iq>"},
