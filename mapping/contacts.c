@@ -230,13 +230,14 @@ int contacts_read_mail(const struct context *ctx, struct letter *l, const struct
 
 /* ---- to mail ---- */
 
-static void write_line(struct buf *out, const struct contact *c, const char *address)
+static void write_line(struct buf *out, const struct contact *c, const char *scheme,
+                       const char *address)
 {
     size_t i;
 
     if (c->name)
         buf_printf(out, "%s: ", c->name);
-    buf_adds(out, address);
+    buf_printf(out, "%s%s", scheme, address);
     for (i = 0; i < c->group_count; i++)
         buf_printf(out, "%s%s", i == 0 ? " (" : ", ", c->groups[i]);
     buf_adds(out, c->group_count > 0 ? ")\n" : "\n");
@@ -249,8 +250,8 @@ void contacts_write_text(struct buf *out, const struct letter *l)
     if (!l->contacts)
         return;
     buf_adds(out, l->contacts->next ? "Contacts:\n" : "Contact:\n");
-    for (c = l->contacts; c; c = c->next)
-        write_line(out, c, c->mail ? c->mail : c->jid);
+    for (c = l->contacts; c; c = c->next) /* a JID looks like an address and is none */
+        write_line(out, c, c->mail ? "" : "xmpp:", c->mail ? c->mail : c->jid);
 }
 
 void contacts_write_part(struct buf *out, const struct letter *l)
@@ -336,7 +337,7 @@ static int write_words(struct arena *a, struct xml_node *stanza, const struct le
     buf_init(&body, WORDS_MAX);
     buf_adds(&body, l->contacts->next ? "Contacts:\n" : "Contact:\n");
     for (c = l->contacts; c != end; c = c->next)
-        write_line(&body, c, c->mail ? c->mail : c->jid);
+        write_line(&body, c, "", c->mail ? c->mail : c->jid);
     if (end)
         buf_adds(&body, "[There are more contacts than can be shown here.]\n");
     if (!buf_failed(&body)) {

@@ -23,7 +23,7 @@ def test_contacts_of_a_message_come_as_vcards(prosody_world):
         f"<item jid='{world.contact('friar@cell.example')}' name='Lorenzo'/></x>"))
     mail = world.romeo.wait_body(token)
 
-    assert f"Angelica, of course: nurse@{w.JABBER_DOMAIN} (Home)" in body_of(mail)
+    assert f"Angelica, of course: xmpp:nurse@{w.JABBER_DOMAIN} (Home)" in body_of(mail)
     assert "Lorenzo: friar@cell.example" in body_of(mail)
     card, = [p for p in mail.iter_attachments() if p.get_content_type() == "text/vcard"]
     lines = card.get_content().splitlines()
