@@ -153,3 +153,17 @@ void host_normalise(struct xml_node *stanza, const char *jid)
     rename_from_client(stanza);
     turn_bounce(stanza, jid);
 }
+
+struct xml_node *host_outline(struct arena *a, const struct xml_node *top, const char *jid)
+{
+    static const char *const names[] = {"type", "id", "from", "to"};
+    struct xml_node *outline = xml_new(a, top->ns, top->name);
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (xml_get(top, names[i]))
+            outline = xml_set(a, outline, names[i], xml_get(top, names[i]));
+    if (outline)
+        host_normalise(outline, jid);
+    return outline;
+}

@@ -20,4 +20,8 @@ enum stream_loss host_error(const struct xml_node *error, const struct stream_se
  * is ours. */
 void host_normalise(struct xml_node *stanza, const char *jid);
 
+/* The stanza's element in the usual form with type, id, from and to, and nothing in it; NULL when
+ * the arena is exhausted. */
+struct xml_node *host_outline(struct arena *a, const struct xml_node *top, const char *jid);
+
 #endif

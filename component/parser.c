@@ -29,7 +29,9 @@ enum { ARENA_FACTOR = 32, ARENA_BASE = 64 * 1024 };
 extern XML_Bool XML_SetReparseDeferralEnabled(XML_Parser expat, XML_Bool enabled) // NOLINT
     __attribute__((weak));
 
-#define TOO_LARGE "a stanza is larger than the limit"
+#define TOO_LARGE           "a stanza is larger than the limit"
+#define TOO_MANY_ATTRIBUTES "an element has too many attributes"
+#define TOO_MUCH_MEMORY     "a stanza takes more memory than there is for it"
 
 struct parser {
     XML_Parser expat;
@@ -39,9 +41,11 @@ struct parser {
 
     struct arena *arena; /* of the element being read; NULL between stanzas */
     struct xml_node *node;
-    struct buf text;   /* of the run of text being read: expat gives it in pieces */
-    unsigned level;    /* open elements, the root included */
-    unsigned declared; /* namespaces declared by the tag being read */
+    struct xml_node *top; /* of the stanza being read */
+    const char *skipped;  /* why nothing more of that stanza is kept; NULL: it is */
+    struct buf text;      /* of the run of text being read: expat gives it in pieces */
+    unsigned level;       /* open elements, the root included */
+    unsigned declared;    /* namespaces declared by the tag being read */
 
     uint64_t fed;  /* bytes in all */
     uint64_t mark; /* where the last thing that is done with ended */
@@ -69,15 +73,31 @@ static bool is_over(const struct parser *p)
     return p->failed || p->freed;
 }
 
+/* The stanza being read is over a limit: it is passed over where somebody wants to know of it, and
+ * the end of the stream where not.  The root cannot be passed over. */
+static void skip(struct parser *p, const char *condition, const char *why)
+{
+    if (!p->handler.skipped || p->level == 0)
+        refuse(p, condition, why);
+    else if (!p->skipped)
+        p->skipped = why;
+    buf_reset(&p->text);
+}
+
 static void out_of_memory(struct parser *p)
 {
-    refuse(p, "resource-constraint", "a stanza takes more memory than there is for it");
+    skip(p, "resource-constraint", TOO_MUCH_MEMORY);
+}
+
+static uint64_t end_of_tag(const struct parser *p)
+{
+    return (uint64_t)XML_GetCurrentByteIndex(p->expat) +
+           (uint64_t)XML_GetCurrentByteCount(p->expat);
 }
 
 static void set_mark(struct parser *p)
 {
-    p->mark =
-        (uint64_t)XML_GetCurrentByteIndex(p->expat) + (uint64_t)XML_GetCurrentByteCount(p->expat);
+    p->mark = end_of_tag(p);
 }
 
 /* "ns SEPARATOR name" or "name"; *ns_len is 0 for none. */
@@ -131,7 +151,7 @@ static int add_attrs(struct parser *p, struct xml_node *node, const char **atts)
 
     for (; *atts; atts += 2) {
         if (++count > p->limits.attributes) {
-            refuse(p, "policy-violation", "an element has too many attributes");
+            skip(p, "policy-violation", TOO_MANY_ATTRIBUTES);
             return -1;
         }
         *end = make_attr(p->arena, atts[0], atts[1]);
@@ -144,12 +164,65 @@ static int add_attrs(struct parser *p, struct xml_node *node, const char **atts)
     return 0;
 }
 
+/* Of a stanza with too many attributes only those that tell whose it is: all, or none. */
+static void keep_addressing(struct parser *p, struct xml_node *node, const char **atts)
+{
+    static const char *const names[] = {"type", "id", "from", "to"};
+    size_t i;
+
+    node->attrs = NULL;
+    for (; *atts; atts += 2) {
+        for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+            if (strcmp(atts[0], names[i]) == 0 && !xml_set(p->arena, node, names[i], atts[1])) {
+                node->attrs = NULL;
+                return;
+            }
+        }
+    }
+}
+
 /* The run of text before a tag becomes a node. */
 static void flush_text(struct parser *p)
 {
     if (p->text.len > 0 && !xml_add_text(p->arena, p->node, p->text.data))
         out_of_memory(p);
     buf_reset(&p->text);
+}
+
+/* NULL: nothing is kept of it. */
+static struct xml_node *start_node(struct parser *p, const char *name, const char **atts)
+{
+    struct xml_node *node;
+
+    if (p->level > p->limits.depth) {
+        skip(p, "policy-violation", "elements are nested too deeply");
+        return NULL;
+    }
+    if (!p->arena)
+        p->arena = arena_new(p->limits.stanza_bytes * ARENA_FACTOR + ARENA_BASE);
+    node = p->arena ? make_node(p->arena, p->node, name) : NULL;
+    if (!node) {
+        out_of_memory(p);
+        return NULL;
+    }
+    if (p->level == 1)
+        p->top = node;
+    if (p->declared > p->limits.attributes)
+        skip(p, "policy-violation", TOO_MANY_ATTRIBUTES);
+    else if (add_attrs(p, node, atts) == 0)
+        return node;
+    if (p->level == 1)
+        keep_addressing(p, node, atts);
+    return NULL;
+}
+
+static void start_stream(struct parser *p, struct xml_node *root)
+{
+    set_mark(p);
+    if (p->handler.opened)
+        p->handler.opened(root, p->arg);
+    arena_free(p->arena);
+    p->arena = NULL;
 }
 
 static void on_start(void *arg, const XML_Char *name, const XML_Char **atts)
@@ -159,48 +232,48 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **atts)
 
     if (is_over(p))
         return;
-    if (p->level > p->limits.depth) {
-        refuse(p, "policy-violation", "elements are nested too deeply");
-        return;
-    }
-    if (!p->arena)
-        p->arena = arena_new(p->limits.stanza_bytes * ARENA_FACTOR + ARENA_BASE);
-    node = p->arena ? make_node(p->arena, p->node, name) : NULL;
-    if (!node) {
-        out_of_memory(p);
-        return;
-    }
-    if (add_attrs(p, node, atts) < 0)
-        return;
+    node = p->skipped ? NULL : start_node(p, name, atts);
     p->declared = 0;
+    if (is_over(p))
+        return;
     p->level++;
-    if (p->level > 1) {
-        if (p->node) {
-            flush_text(p);
-            xml_append(p->node, node);
-        }
-        p->node = node;
+    if (p->level == 1) {
+        start_stream(p, node);
         return;
     }
+    if (!node)
+        return;
+    if (p->node) {
+        flush_text(p);
+        xml_append(p->node, node);
+    }
+    p->node = node;
+}
+
+static void end_skipped(struct parser *p)
+{
+    struct arena *arena = p->arena;
+    const struct xml_node *top = p->top;
+    const char *why = p->skipped;
+
     set_mark(p);
-    if (p->handler.opened)
-        p->handler.opened(node, p->arg);
-    arena_free(p->arena);
+    p->node = p->top = NULL;
     p->arena = NULL;
+    p->skipped = NULL;
+    p->declared = 0;
+    buf_reset(&p->text);
+    if (top)
+        p->handler.skipped(top, why, p->arg);
+    arena_free(arena);
 }
 
 static void end_stanza(struct parser *p)
 {
     struct xml_node *stanza = p->node;
     struct arena *arena = p->arena;
-    uint64_t start = p->mark;
 
     set_mark(p);
-    if (p->mark - start > p->limits.stanza_bytes) {
-        refuse(p, "policy-violation", TOO_LARGE);
-        return;
-    }
-    p->node = NULL;
+    p->node = p->top = NULL;
     p->arena = NULL;
     if (p->handler.stanza)
         p->handler.stanza(stanza, arena, p->arg);
@@ -215,19 +288,24 @@ static void on_end(void *arg, const XML_Char *name)
     (void)name;
     if (is_over(p))
         return;
+    if (p->level > 1 && !p->skipped)
+        flush_text(p);
+    if (p->level == 2 && !p->skipped && end_of_tag(p) - p->mark > p->limits.stanza_bytes)
+        skip(p, "policy-violation", TOO_LARGE);
+    if (is_over(p))
+        return;
     p->level--;
     if (p->level == 0) {
         if (p->handler.closed)
             p->handler.closed(p->arg);
-        return;
-    }
-    flush_text(p);
-    if (is_over(p))
-        return;
-    if (p->level > 1)
-        p->node = p->node->parent;
-    else
+    } else if (p->level > 1) {
+        if (!p->skipped)
+            p->node = p->node->parent;
+    } else if (p->skipped) {
+        end_skipped(p);
+    } else {
         end_stanza(p);
+    }
 }
 
 static bool is_space(const char *s, size_t len)
@@ -247,7 +325,9 @@ static void on_text(void *arg, const XML_Char *s, int len)
     if (is_over(p))
         return;
     if (p->level > 1) {
-        if (buf_add(&p->text, s, (size_t)len) < 0)
+        if (!p->skipped && p->text.len + (size_t)len > p->limits.stanza_bytes)
+            skip(p, "policy-violation", TOO_LARGE);
+        else if (!p->skipped && buf_add(&p->text, s, (size_t)len) < 0)
             out_of_memory(p);
         return;
     }
@@ -263,8 +343,8 @@ static void on_namespace(void *arg, const XML_Char *prefix, const XML_Char *uri)
 
     (void)prefix;
     (void)uri;
-    if (!is_over(p) && ++p->declared > p->limits.attributes)
-        refuse(p, "policy-violation", "an element has too many attributes");
+    if (!is_over(p))
+        p->declared++; /* they come before their tag, which is refused for them */
 }
 
 static void on_doctype(void *arg, const XML_Char *name, const XML_Char *sysid,
@@ -368,6 +448,20 @@ static void note_failure(struct parser *p)
             (unsigned long)XML_GetCurrentLineNumber(p->expat), XML_ErrorString(code));
 }
 
+/* After a piece: is what is read already larger than it may be? */
+static void check_size(struct parser *p)
+{
+    uint64_t size = p->fed - p->mark;
+
+    if (size <= p->limits.stanza_bytes || is_over(p))
+        return;
+    if (!p->handler.skipped || size / PARSER_SKIP_FACTOR > p->limits.stanza_bytes)
+        refuse(p, "policy-violation", TOO_LARGE);
+    else if (p->level > 1)
+        skip(p, "policy-violation", TOO_LARGE);
+    /* Else a tag that has not ended: its size is seen when it has. */
+}
+
 /* parser_feed, but for freeing. */
 static int feed(struct parser *p, const char *data, size_t len, const char **e_condition_out,
                 struct err *e)
@@ -382,8 +476,8 @@ static int feed(struct parser *p, const char *data, size_t len, const char **e_c
         status = XML_Parse(p->expat, data, n, XML_FALSE);
         data += n;
         len -= (size_t)n;
-        if (status == XML_STATUS_OK && p->fed - p->mark > p->limits.stanza_bytes)
-            refuse(p, "policy-violation", TOO_LARGE);
+        if (status == XML_STATUS_OK)
+            check_size(p);
     }
     if (status != XML_STATUS_OK && !p->freed)
         note_failure(p);

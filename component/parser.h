@@ -5,6 +5,9 @@
  * are refused (RFC 6120 §11.1), and bytes per stanza, depth, and attributes per element are
  * bounded.  One parser reads one stream; after an error it takes nothing more.  Not shared between
  * threads.
+ *
+ * Anybody may have sent what the host only hands on, so a stanza over a limit is no reason to end
+ * the stream for all: with a handler for it such a stanza is passed over.
  */
 #ifndef COMPONENT_PARSER_H
 #define COMPONENT_PARSER_H
@@ -27,7 +30,14 @@ struct parser_handler {
     /* A child of the root. The arena holds it and is the callee's from here on. */
     void (*stanza)(struct xml_node *stanza, struct arena *arena, void *arg);
     void (*closed)(void *arg); /* the stream's closing tag */
+    /* A stanza was over a limit and has been passed over; why is a sentence for its sender.  top,
+     * valid during the call, has its name and the attributes type, id, from and to, perhaps others.
+     * NULL here: the limit is an error of the stream, as it always is for a stanza of more than
+     * PARSER_SKIP_FACTOR times the bytes allowed. */
+    void (*skipped)(const struct xml_node *top, const char *why, void *arg);
 };
+
+enum { PARSER_SKIP_FACTOR = 4 };
 
 struct parser;
 

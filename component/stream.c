@@ -21,6 +21,7 @@
 #include "component/host.h"
 #include "component/parser.h"
 #include "component/pings.h"
+#include "component/reply.h"
 
 #define STREAMS_NS "http://etherx.jabber.org/streams"
 
@@ -376,6 +377,41 @@ static void on_stanza(struct xml_node *stanza, struct arena *arena, void *arg)
         arena_free(arena);
 }
 
+static bool is_answerable(const struct xml_node *stanza, const char *type)
+{
+    if (!xml_get(stanza, "from") || !xml_get(stanza, "to"))
+        return false;
+    if (strcmp(stanza->name, "iq") == 0)
+        return type && (strcmp(type, "get") == 0 || strcmp(type, "set") == 0);
+    return strcmp(stanza->name, "message") == 0;
+}
+
+/* What anybody may send must not cost all others the stream: its sender is told.  An error counts
+ * without what is in it: a bounce may hold the whole original. */
+static void on_skipped(const struct xml_node *top, const char *why, void *arg)
+{
+    enum { OUTLINE_MAX = 64 << 10 };
+    struct stream *s = arg;
+    struct xml_node *outline, *reply = NULL;
+    struct arena *a;
+    const char *type;
+
+    log_warning("stream", "event=stanza-passed-over name=%.20s reason=\"%s\"", top->name, why);
+    if ((s->state != STATE_WARMING && s->state != STATE_UP) || !(a = arena_new(OUTLINE_MAX)))
+        return;
+    outline = host_outline(a, top, s->settings->jid);
+    type = outline ? xml_get(outline, "type") : NULL;
+    if (type && strcmp(type, "error") == 0 && s->handler.stanza) {
+        s->handler.stanza(outline, a, s->arg);
+        return;
+    }
+    if (outline && is_answerable(outline, type))
+        reply = reply_error(a, outline, REPLY_NOT_ACCEPTABLE, why);
+    if (reply && stream_send_node(s, reply) < 0)
+        log_debug("stream", "event=refusal-not-sent");
+    arena_free(a);
+}
+
 /* XEP-0114 §3: SHA-1 over the id as it was parsed, then the secret. */
 static void send_handshake(struct stream *s, const char *id)
 {
@@ -507,7 +543,7 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
 
 static void connect_now(struct stream *s)
 {
-    static const struct parser_handler handler = {on_opened, on_stanza, on_closed};
+    static const struct parser_handler handler = {on_opened, on_stanza, on_closed, on_skipped};
     const struct parser_limits limits = {.stanza_bytes = s->stanza_size_max};
     struct err e = {ERR_NONE, ""};
 

@@ -58,7 +58,7 @@ static void on_closed(void *arg)
     called(s);
 }
 
-static const struct parser_handler handler = {on_opened, on_stanza, on_closed};
+static const struct parser_handler handler = {on_opened, on_stanza, on_closed, NULL};
 
 static void seen_open(struct seen *s, const struct parser_limits *limits)
 {
@@ -281,6 +281,74 @@ static void test_attributes_limited(void **state)
     }
 }
 
+static void on_skipped(const struct xml_node *top, const char *why, void *arg)
+{
+    struct seen *s = arg;
+
+    assert_true(strlen(why) > 0);
+    buf_printf(&s->text, "(%s %s)", top->name, xml_get(top, "id") ? xml_get(top, "id") : "-");
+    called(s);
+}
+
+static const struct parser_handler skipping = {on_opened, on_stanza, on_closed, on_skipped};
+
+/* With a handler for it, a stanza over a limit is passed over and the next is read. */
+static void test_over_limits_passed_over(void **state)
+{
+    static const struct {
+        const char *head, *piece, *tail;
+        unsigned times;
+        const char *out; /* NULL: the stream ends */
+    } rows[] = {
+        {"<a id='1' b='' c='' d='' e='' f=''/>", "", "<z/>", 0, "(a 1)<z/>"},
+        {"<a id='1'><b a='' b='' c='' d='' e='' f=''><c/>x</b>y</a>", "", "<z/>", 0, "(a 1)<z/>"},
+        {"<a id='1' xmlns:b='b' xmlns:c='c' xmlns:d='d' xmlns:e='e' xmlns:f='f' xmlns:g='g'/>", "",
+         "<z/>", 0, "(a 1)<z/>"},
+        {"<a id='1'>", "<b>", "</b></b></b></b></b></b></b></b></b></b></a><z/>", 10, "(a 1)<z/>"},
+        {"<a id='1'>", "x", "</a><z/>", 3000, "(a 1)<z/>"},
+        {"<a id='1'>", "<b/>", "</a><z/>", 700, "(a 1)<z/>"},
+        {"<a id='1' x='", "y", "'/><z/>", 3000, "(a 1)<z/>"},
+        {"<a id='1'/><b id='2'><c x='", "y", "'/></b><z/>", 3000, "<a id='1'/>(b 2)<z/>"},
+        {"<a id='1'>", "x", "", 5000, NULL},
+        {"<a x='", "y", "", 5000, NULL},
+    };
+    const struct parser_limits limits = {.stanza_bytes = 1000, .depth = 10, .attributes = 5};
+    size_t i, way;
+    unsigned n;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (way = 0; way < 4; way++) {
+            const char *condition = "";
+            struct seen s = {.free_at = way >= 2 ? 3 : 0};
+            struct err e;
+            struct buf in;
+            int r;
+
+            buf_init(&s.text, 1 << 20);
+            s.parser = parser_new(&limits, &skipping, &s);
+            assert_non_null(s.parser);
+            buf_init(&in, 1 << 20);
+            buf_printf(&in, "<r xmlns='jabber:component:accept'>%s", rows[i].head);
+            for (n = 0; n < rows[i].times; n++)
+                buf_adds(&in, rows[i].piece);
+            buf_adds(&in, rows[i].tail);
+            assert_false(buf_failed(&in));
+            if (way == 1)
+                r = feed_split(&s, in.data, in.len, 0, &condition, &e);
+            else
+                r = parser_feed(s.parser, in.data, in.len, &condition, &e);
+            assert_int_equal(r, rows[i].out ? 0 : -1);
+            if (rows[i].out && way < 2)
+                assert_string_equal(s.text.data + strlen("[r -]"), rows[i].out);
+            if (!rows[i].out)
+                assert_string_equal(condition, "policy-violation");
+            buf_clear(&in);
+            seen_close(&s);
+        }
+    }
+}
+
 static void test_defaults(void **state)
 {
     const char *condition = "";
@@ -397,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_bad_split_anywhere),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_attributes_limited),
+        cmocka_unit_test(test_over_limits_passed_over),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_freed_by_a_handler),
         cmocka_unit_test(test_read_one),

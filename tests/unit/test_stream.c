@@ -530,7 +530,62 @@ static void test_lost_and_back(void **state)
     }
 }
 
-static void test_oversized_from_the_host(void **state)
+/* A stanza over a limit costs its sender an answer, and nobody the stream. */
+static void test_over_limits_from_the_host(void **state)
+{
+    static const struct {
+        const char *head, *tail;
+        const char *answer; /* what is said to the sender; NULL: nothing */
+        const char *trace;
+    } rows[] = {
+        {"<message id='q' from='u@home.test/r' to='c@gw.test'><body>", "</body></message>",
+         "<message type='error' id='q' from='c@gw.test' to='u@home.test/r'><error code='406' "
+         "type='modify'><not-acceptable",
+         "up <next/>"},
+        {"<iq type='set' id='q' from='u@home.test/r' to='gw.test'><a>", "</a></iq>",
+         "<iq type='error' id='q' from='gw.test' to='u@home.test/r'><error code='406'",
+         "up <next/>"},
+        {"<iq type='result' id='q' from='u@home.test/r' to='gw.test'><a>", "</a></iq>", NULL,
+         "up <next/>"},
+        {"<presence from='u@home.test/r' to='c@gw.test'><a>", "</a></presence>", NULL,
+         "up <next/>"},
+        {"<message id='q' to='c@gw.test'><body>", "</body></message>", NULL, "up <next/>"},
+        {"<message type='error' id='q' from='u@home.test' to='c@gw.test'><body>",
+         "</body></message>", NULL,
+         "up <message type='error' id='q' from='u@home.test' to='c@gw.test'/> <next/>"},
+    };
+    struct world w;
+    struct buf b;
+    size_t i, n;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        world_open(&w, &good);
+        w.settings.stanza_size_max = 1000;
+        world_start(&w);
+        world_run(&w, "up", 5000);
+        buf_init(&b, 10000);
+        buf_adds(&b, rows[i].head);
+        for (n = 0; n < 1000; n++)
+            buf_addc(&b, 'x');
+        buf_adds(&b, rows[i].tail);
+        buf_adds(&b, "<next/>");
+        host_say(&w, b.data);
+        buf_clear(&b);
+        world_run(&w, "<next/>", 5000);
+        assert_string_equal(w.trace, rows[i].trace);
+        assert_int_equal(w.accepted, 1);
+        assert_int_equal(stream_barrier(w.stream, on_barrier, &w), 0);
+        world_run(&w, "answered", 5000);
+        if (rows[i].answer)
+            assert_non_null(strstr(w.in.data, rows[i].answer));
+        else
+            assert_null(strstr(w.in.data, "not-acceptable"));
+        world_close(&w);
+    }
+}
+
+static void test_endless_from_the_host(void **state)
 {
     struct world w;
     struct buf b;
@@ -543,7 +598,7 @@ static void test_oversized_from_the_host(void **state)
     world_run(&w, "up", 5000);
     buf_init(&b, 10000);
     buf_adds(&b, "<message><body>");
-    for (i = 0; i < 1000; i++)
+    for (i = 0; i < 5000; i++)
         buf_addc(&b, 'x');
     host_say(&w, b.data);
     buf_clear(&b);
@@ -999,7 +1054,8 @@ int main(void)
         cmocka_unit_test(test_openings),
         cmocka_unit_test(test_probe_sends_messages_back),
         cmocka_unit_test(test_lost_and_back),
-        cmocka_unit_test(test_oversized_from_the_host),
+        cmocka_unit_test(test_over_limits_from_the_host),
+        cmocka_unit_test(test_endless_from_the_host),
         cmocka_unit_test(test_back_off),
         cmocka_unit_test(test_back_off_starts_anew),
         cmocka_unit_test(test_keep_alive),
