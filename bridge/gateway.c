@@ -16,6 +16,7 @@
 #include "bridge/notify.h"
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
+#include "bridge/reload.h"
 #include "bridge/presence.h"
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
@@ -278,31 +279,6 @@ static void ticked(void *arg)
 
 /* Reloading. */
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return (!a && !b) || (a && b && strcmp(a, b) == 0);
-}
-
-static bool needs_restart(const struct conf *a, const struct conf *b)
-{
-    size_t i;
-
-    if (!is_same_text(a->jid, b->jid) || !is_same_text(a->jabber.host, b->jabber.host) ||
-        a->jabber.port != b->jabber.port || !is_same_text(a->jabber.secret, b->jabber.secret) ||
-        !is_same_text(a->smtp.host, b->smtp.host) || a->smtp.port != b->smtp.port ||
-        a->smtp_connections != b->smtp_connections || !is_same_text(a->store_url, b->store_url) ||
-        !is_same_text(a->web.text, b->web.text) || a->mailbox_count != b->mailbox_count)
-        return true;
-    for (i = 0; i < a->mailbox_count; i++)
-        if (!is_same_text(a->mailboxes[i].name, b->mailboxes[i].name) ||
-            !is_same_text(a->mailboxes[i].server.host, b->mailboxes[i].server.host) ||
-            a->mailboxes[i].server.port != b->mailboxes[i].server.port ||
-            !is_same_text(a->mailboxes[i].server.user, b->mailboxes[i].server.user) ||
-            !is_same_text(a->mailboxes[i].server.password, b->mailboxes[i].server.password))
-            return true;
-    return false;
-}
-
 static enum log_level level_of(const char *name)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
@@ -324,16 +300,19 @@ static void reload(int signo, void *arg)
 
     (void)signo;
     conf = conf_read(life->conf_path, CONF_SERVE, &e);
-    next = conf ? settings_new(&conf, &g->settings->key, &e) : NULL;
+    next = conf && reload_check(g->started->conf, conf, &e) == 0
+               ? settings_new(&conf, &g->settings->key, &e)
+               : NULL;
+    conf_free(conf); /* when it was not handed over */
     if (!next) {
         log_error("gateway",
                   "event=reload-refused error=\"%s\" next=\"the old configuration stays\"", e.text);
         return;
     }
-    if (needs_restart(g->started->conf, next->conf))
+    if (reload_is_partial(g->started->conf, next->conf))
         log_warning("gateway",
-                    "event=reload-partial reason=\"changes of jid, jabber, smtp, mailbox, "
-                    "store and web take effect after a restart\"");
+                    "event=reload-partial reason=\"changes of jabber, smtp, mailbox, store, "
+                    "web.listen and limit take effect after a restart\"");
     settings_drop(g->settings);
     g->settings = next;
     log_set_level(level_of(next->conf->log_level));
