@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "mapping/bounce_names.h"
 #include "mapping/bounce_words.h"
 #include "mapping/header_addr.h"
 #include "mapping/report_read.h"
@@ -105,15 +106,32 @@ static bool is_domain_char(char c)
     return isalnum((unsigned char)c) || c == '-' || c == '.' || (unsigned char)c >= 0x80;
 }
 
+/* Scripts without blanks put words and marks of their own right before an address: what ends before
+ * from is such a one when it is a mark, or a character from U+2000 on beside an ASCII one. */
+static bool is_edge(const char *line, const char *from, const char *p)
+{
+    const unsigned char *u = (const unsigned char *)from;
+
+    if (u[-1] < 0x80)
+        return false;
+    if (from - line >= 2 && u[-2] == 0xc2) /* no-break space, quotation marks */
+        return true;
+    if (from - line < 3 || u[-3] < 0xe2 || u[-3] > 0xef)
+        return false;
+    return u[-3] == 0xe2 || (u[-3] == 0xe3 && u[-2] == 0x80) || (u[-3] == 0xef && u[-2] == 0xbc) ||
+           (from < p && *u < 0x80);
+}
+
 /* The address round the @ at p; false when it is none. */
 static bool address_at(const struct search *s, const char *line, const char *p,
                        struct candidate *out)
 {
     const char *from = p, *to = p + 1, *eq;
 
-    while (from > line && is_local_char(from[-1]))
+    while (from > line && is_local_char(from[-1]) && !is_edge(line, from, p))
         from--;
-    while (to < s->end && is_domain_char(*to))
+    while (to < s->end && is_domain_char(*to) &&
+           !((unsigned char)*to >= 0xe2 && isalnum((unsigned char)to[-1])))
         to++;
     while (to > p + 1 && (to[-1] == '.' || to[-1] == '-'))
         to--;
@@ -135,7 +153,7 @@ static bool is_same_text(const char *a, const char *s, size_t n)
     return a && strlen(a) == n && strncasecmp(a, s, n) == 0;
 }
 
-static bool is_mail_of(const struct addr *addr, const char *s, size_t n)
+bool bounce_text_is_mail(const struct addr *addr, const char *s, size_t n)
 {
     size_t local = addr->local ? strlen(addr->local) : 0;
 
@@ -157,9 +175,9 @@ static bool is_excluded(const struct search *s, const struct candidate *c)
         if (starts_with(c->s, c->n, roles[i]))
             return true;
     for (party = l->parties; party; party = party->next)
-        if (is_mail_of(&party->mail, c->s, c->n))
+        if (bounce_text_is_mail(&party->mail, c->s, c->n))
             return true;
-    return is_mail_of(&l->from.mail, c->s, c->n);
+    return bounce_text_is_mail(&l->from.mail, c->s, c->n);
 }
 
 static bool has_code(const char *s, size_t n)
@@ -296,6 +314,34 @@ static void find_candidates(struct search *s)
     }
 }
 
+bool bounce_text_lists(const char *text)
+{
+    struct search s = {.text = text, .end = text + strnlen(text, LOOK_MAX)};
+    const char *line = text;
+
+    while (line < s.end) {
+        const char *nl = memchr(line, '\n', (size_t)(s.end - line)), *stop = nl ? nl : s.end;
+        const char *at = stop, *before, *p;
+        struct candidate c;
+        size_t n = 0;
+
+        while (at > line && *at != '@')
+            at--;
+        if (at > line && address_at(&s, line, at, &c)) {
+            for (p = c.s + c.n; p < stop && strchr(" \t\r>'\"", *p); p++)
+                ;
+            before = line_before(&s, line, &n);
+            c.line = line;
+            c.line_len = (size_t)(stop - line);
+            if (p == stop && (leads_line(&c) || *line == '"') &&
+                bounce_words_has(BOUNCE_WORDS_FAILURE, before, n))
+                return true;
+        }
+        line = nl ? nl + 1 : s.end;
+    }
+    return false;
+}
+
 /* ---- status ---- */
 
 /* "5.1.1" at p: its length, or 0. */
@@ -385,8 +431,8 @@ static bool is_known(const struct report *report, const char *s, size_t n)
     return false;
 }
 
-static struct report_recipient *add(struct arena *a, struct report *report, const char *s, size_t n,
-                                    enum report_action action)
+struct report_recipient *bounce_text_add(struct arena *a, struct report *report, const char *s,
+                                         size_t n, enum report_action action)
 {
     struct report_recipient **end = &report->recipients, *r = arena_alloc(a, sizeof *r);
     size_t count = 0;
@@ -435,35 +481,6 @@ static enum report_action action_of(const struct bounce_hints *in, const char *t
                                                                      : REPORT_FAILED;
 }
 
-/* "screenname" below a line that announces it, at a provider that writes no domains. */
-static int add_bare_name(struct arena *a, const struct search *s, struct report *report,
-                         enum report_action action)
-{
-    const char *line = s->text, *domain = s->in->letter->from.mail.domain;
-
-    while (domain && line < s->end) {
-        const char *nl = memchr(line, '\n', (size_t)(s->end - line)), *stop = nl ? nl : s->end,
-                   *p = line, *before, *name;
-        size_t n = 0;
-
-        while (p < stop && (*p == ' ' || *p == '\t'))
-            p++;
-        before = line_before(s, line, &n);
-        if (p > line && p < stop && n > 0 && before[n - 1] == ':' &&
-            bounce_words_has(BOUNCE_WORDS_REASON, before, n)) {
-            for (name = p; p < stop && (isalnum((unsigned char)*p) || strchr("._-", *p)); p++)
-                ;
-            if (p - name > 1 && p == stop) {
-                const char *full = arena_printf(a, "%.*s@%s", (int)(p - name), name, domain);
-
-                return full && add(a, report, full, strlen(full), action) ? 0 : -1;
-            }
-        }
-        line = nl ? nl + 1 : s->end;
-    }
-    return 0;
-}
-
 static int add_sure(struct arena *a, const struct bounce_hints *in, const struct search *s,
                     struct report *report, enum report_action action)
 {
@@ -478,7 +495,7 @@ static int add_sure(struct arena *a, const struct bounce_hints *in, const struct
 
         if (!m->addr.domain)
             continue;
-        r = text ? add(a, report, text, strlen(text), action) : NULL;
+        r = text ? bounce_text_add(a, report, text, strlen(text), action) : NULL;
         if (!r)
             return -1;
         for (i = 0; i < s->count; i++)
@@ -491,12 +508,28 @@ static int add_sure(struct arena *a, const struct bounce_hints *in, const struct
     return 0;
 }
 
+/* A bounce that names nobody, of a message that was for one person. */
+static int add_only_addressee(struct arena *a, const struct search *s, struct report *report,
+                              enum report_action action)
+{
+    const struct mailbox *m = s->in->addressees;
+    struct report_recipient *r;
+    const char *full;
+
+    if (!m || m->next || !bounce_text_is_bounce(s->text))
+        return 0;
+    full = addr_text(a, &m->addr);
+    r = full ? bounce_text_add(a, report, full, strlen(full), action) : NULL;
+    return r && bounce_text_status(a, s->text, (size_t)(s->end - s->text), &r->status) == 0 ? 0
+                                                                                            : -1;
+}
+
 int bounce_text_read(struct arena *a, const struct bounce_hints *in, struct report *report)
 {
     size_t n = bounce_text_end(in->text), i;
     struct search s = {.in = in, .text = in->text};
     enum report_action action;
-    int least = 1;
+    int least = 1, named;
 
     n = n < LOOK_MAX ? n : LOOK_MAX;
     s.end = in->text + n;
@@ -507,8 +540,11 @@ int bounce_text_read(struct arena *a, const struct bounce_hints *in, struct repo
     find_candidates(&s);
     if (in->sure)
         return add_sure(a, in, &s, report, action);
+    named = bounce_names_read(a, in->addressees, NULL, in->text, n, action, report);
+    if (named < 0)
+        return -1;
     for (i = 0; i < s.count; i++)
-        if (s.found[i].score >= SCORE_ENOUGH)
+        if (s.found[i].score >= SCORE_ENOUGH || named > 0)
             least = SCORE_ENOUGH;
     for (i = 0; i < s.count; i++) {
         const struct candidate *c = &s.found[i];
@@ -516,9 +552,12 @@ int bounce_text_read(struct arena *a, const struct bounce_hints *in, struct repo
 
         if (c->score < least || is_known(report, c->s, c->n))
             continue;
-        r = add(a, report, c->s, c->n, action);
+        r = bounce_text_add(a, report, c->s, c->n, action);
         if (!r || bounce_text_status(a, c->line, reason_length(&s, i, least), &r->status) < 0)
             return -1;
     }
-    return report->recipients ? 0 : add_bare_name(a, &s, report, action);
+    if (!report->recipients && bounce_names_read(a, in->addressees, in->letter->from.mail.domain,
+                                                 in->text, n, action, report) < 0)
+        return -1;
+    return report->recipients ? 0 : add_only_addressee(a, &s, report, action);
 }

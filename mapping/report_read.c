@@ -11,9 +11,11 @@
 #include <strings.h>
 
 #include "mapping/body_read.h"
+#include "mapping/bounce_names.h"
 #include "mapping/bounce_text.h"
 #include "mapping/header_addr.h"
 #include "mapping/mdn_read.h"
+#include "mapping/text_words.h"
 
 enum { FIELD_MAX = 500, ORIGINAL_MAX = 256 << 10 };
 
@@ -162,16 +164,36 @@ static int read_delivery_status(struct letter *l, const struct part *p, struct r
     return 0;
 }
 
+/* A single recipient with a status that says nothing: the words for people may say more. */
+static int read_vague(struct letter *l, const char *text, struct report *report)
+{
+    struct report_recipient *r = report->recipients;
+    struct smtp_status said = {0};
+
+    if (!r || r->next || r->action != REPORT_FAILED || r->status.text || !r->status.enhanced ||
+        strcmp(r->status.enhanced, "5.0.0") != 0)
+        return 0;
+    if (bounce_text_status(l->arena, text, bounce_text_end(text), &said) < 0)
+        return -1;
+    if (said.enhanced && *said.enhanced == '5')
+        r->status.enhanced = said.enhanced;
+    if (said.code >= 500)
+        r->status.code = said.code;
+    return 0;
+}
+
 /* ---- the returned message ---- */
 
-static int read_original(struct letter *l, const char *text, size_t len, struct report *report)
+static int read_original(struct letter *l, const char *text, size_t len, struct report *report,
+                         struct mailbox **addressees)
 {
     const char *id, *from;
     struct mailbox *m;
     struct mail_header h;
     size_t at = 0;
 
-    if (header_read(l->arena, text, len, &h) < 0)
+    if (header_read(l->arena, text, len, &h) < 0 ||
+        bounce_names_addressees(l->arena, &h, addressees) < 0)
         return -1;
     id = header_read_get(&h, "Message-ID");
     from = header_read_get(&h, "From");
@@ -187,7 +209,7 @@ static int read_original(struct letter *l, const char *text, size_t len, struct 
 }
 
 static int read_returned(struct letter *l, const struct part_tree *tree, const char *text,
-                         struct report *report)
+                         struct report *report, struct mailbox **addressees)
 {
     static const char *const types[] = {"message/rfc822",         "text/rfc822-headers",
                                         "message/global",         "message/global-headers",
@@ -201,14 +223,14 @@ static int read_returned(struct letter *l, const struct part_tree *tree, const c
         if (!content)
             return -1;
         len = len < ORIGINAL_MAX ? len : ORIGINAL_MAX;
-        return read_original(l, content, len, report);
+        return read_original(l, content, len, report, addressees);
     }
     /* In the text itself: from the first field on. */
     for (at = bounce_text_end(text); text[at];) {
         size_t n = strcspn(text + at, "\n");
 
         if (header_read_end(text + at, strlen(text + at)) > 2 * n && memchr(text + at, ':', n))
-            return read_original(l, text + at, strlen(text + at), report);
+            return read_original(l, text + at, strlen(text + at), report, addressees);
         at += n + (text[at + n] == '\n');
     }
     return 0;
@@ -216,32 +238,81 @@ static int read_returned(struct letter *l, const struct part_tree *tree, const c
 
 /* ---- is it one? ---- */
 
+static bool is_feedback(const struct part_tree *tree)
+{
+    static const char *const types[] = {"message/feedback-report", NULL};
+
+    return find_part(tree->root, types) != NULL;
+}
+
 static bool is_from_system(const struct letter *l)
 {
-    static const char *const names[] = {"mailer-daemon", "postmaster", "mailerdaemon",
-                                        "mail-daemon",   "mdaemon",    "mail.daemon",
-                                        "maildaemon",    "daemon"};
+    static const char *const names[] = {"mailer-daemon",        "postmaster", "mailerdaemon",
+                                        "mail-daemon",          "mdaemon",    "mail.daemon",
+                                        "maildaemon",           "daemon",     "mail-system",
+                                        "system administrator", "mailsystem", "mailer_daemon"};
+    static const char *const shown[] = {"Mail Delivery Subsystem", "Mail Delivery System",
+                                        "Mailer-Daemon", "Mail Delivery Service"};
+    static const char exchange[] = "microsoftexchange";
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof *names; i++)
         if (l->from.mail.local && strcasecmp(l->from.mail.local, names[i]) == 0)
             return true;
-    return l->from.name && (strcasecmp(l->from.name, "Mail Delivery Subsystem") == 0 ||
-                            strcasecmp(l->from.name, "Mail Delivery System") == 0);
+    if (l->from.mail.local && strncasecmp(l->from.mail.local, exchange, sizeof exchange - 1) == 0)
+        return true;
+    for (i = 0; l->from.name && i < sizeof shown / sizeof *shown; i++)
+        if (strcasecmp(l->from.name, shown[i]) == 0)
+            return true;
+    return false;
 }
 
-/* People answer with the subject of what they answer, so a subject alone proves nothing. */
-static bool is_bounce(const struct letter *l, const struct mail_header *h, const char *text)
+/* Vacation programs and the like, which say so in ways of their own. */
+static bool is_automatic_answer(const struct letter *l, const struct mail_header *h)
+{
+    static const char *const fields[] = {"X-Autoreply", "X-Autorespond", "X-Autogenerated",
+                                         "X-Auto-Response-Suppress-Reply"};
+    char token[20];
+    size_t i;
+
+    for (i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (header_read_get(h, fields[i]))
+            return true;
+    header_read_token(header_read_get(h, "Auto-Submitted"), token, sizeof token);
+    return strcmp(token, "auto-replied") == 0 || l->in_reply_to;
+}
+
+static bool is_returned_to_author(const struct letter *l, const struct report *report)
+{
+    const struct party *party;
+
+    for (party = l->parties; report->original_from && party; party = party->next)
+        if (bounce_text_is_mail(&party->mail, report->original_from, strlen(report->original_from)))
+            return true;
+    return false;
+}
+
+/* People answer with the subject of what they answer, pass on what they got, and write about it; so
+ * of a sender who is no mail system more is asked than words. */
+static bool is_bounce(const struct letter *l, const struct mail_header *h, const char *text,
+                      const struct report *report)
 {
     bool null_path = l->reverse_path && !*l->reverse_path, system = is_from_system(l);
     bool subject = bounce_text_is_subject(l->subject);
 
-    if (header_read_get(h, "X-Failed-Recipients") ||
-        (system && subject && (null_path || !l->in_reply_to)))
+    if (header_read_get(h, "X-Failed-Recipients"))
+        return true;
+    if (words_is_forward(l->subject))
+        return false;
+    if (system && subject && (null_path || !l->in_reply_to))
         return true;
     if (!bounce_text_is_bounce(text))
         return false;
-    return system || null_path || (subject && !l->in_reply_to);
+    if (system)
+        return true;
+    if (is_automatic_answer(l, h))
+        return false;
+    return subject && (null_path || is_returned_to_author(l, report) || bounce_text_lists(text));
 }
 
 /* A gateway on the way may have packed a whole report into a mail of its own: the tree of what it
@@ -271,6 +342,7 @@ int report_read(struct letter *l, const struct mail_header *h, const struct part
                 struct report **out, struct err *e)
 {
     struct part_tree packed = *tree;
+    struct mailbox *addressees = NULL;
 
     static const char *const types[] = {"message/delivery-status", "message/global-delivery-status",
                                         NULL};
@@ -285,11 +357,13 @@ int report_read(struct letter *l, const struct mail_header *h, const struct part
     *out = NULL;
     if (!report || (status && read_delivery_status(l, status, report) < 0))
         return err_memory(e);
+    if (is_feedback(tree)) /* RFC 5965: somebody complains of mail that arrived */
+        return 0;
     if (!status && mdn && part_is(tree->root, "multipart/report") &&
         mdn_read(l->arena, mdn, report) < 0)
         return err_memory(e);
     if (report->disposition != DISPOSITION_NONE) {
-        if (read_returned(l, tree, "", report) < 0)
+        if (read_returned(l, tree, "", report, &addressees) < 0)
             return err_memory(e);
         *out = report;
         return 0;
@@ -306,13 +380,17 @@ int report_read(struct letter *l, const struct mail_header *h, const struct part
             return err_memory(e);
     }
     hints.text = body_read_text(l->arena, tree);
-    if (!hints.text || read_returned(l, tree, hints.text, report) < 0)
+    if (!hints.text || read_returned(l, tree, hints.text, report, &addressees) < 0)
         return err_memory(e);
-    if (!report->recipients && (status || is_bounce(l, h, hints.text))) {
+    if (!report->recipients && (status || is_bounce(l, h, hints.text, report))) {
         hints.original_from = report->original_from;
+        hints.addressees = addressees;
         if (bounce_text_read(l->arena, &hints, report) < 0)
             return err_memory(e);
     }
+    if (bounce_names_complete(l->arena, addressees, report) < 0 ||
+        read_vague(l, hints.text, report) < 0)
+        return err_memory(e);
     if (report->recipients)
         *out = report;
     return 0;

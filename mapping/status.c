@@ -87,8 +87,8 @@ static const struct {
     {5, 2, 3, 3, UNACCEPTABLE},   {5, 3, 4, 4, UNACCEPTABLE},
     {5, 6, 0, 999, UNACCEPTABLE}, {5, 5, 3, 3, UNACCEPTABLE},
     {5, 7, 3, 7, UNACCEPTABLE},   {5, 7, 1, 2, FORBIDDEN},
-    {5, 7, 20, 27, FORBIDDEN},    {5, 7, 8, 8, PROTOCOL}, /* the gateway's own credentials */
-    {5, 5, 0, 999, PROTOCOL},
+    {5, 7, 20, 27, FORBIDDEN},    {5, 7, 8, 8, PROTOCOL},   /* the gateway's own credentials */
+    {5, 7, 100, 999, FORBIDDEN},  {5, 5, 0, 999, PROTOCOL}, /* x.7.100 and up: of one maker */
 };
 
 static const struct {

@@ -309,41 +309,34 @@ static const char *const mobile_ends[] = {
 
 /* A line is only taken for a program's signature when it names a device or a program. */
 static const char *const devices[] = {
-    "iphone",
-    "ipad",
-    "ipod",
-    "android",
-    "samsung",
-    "galaxy",
-    "mobil",
-    "phone",
-    "blackberry",
-    "huawei",
-    "xiaomi",
-    "nokia",
-    "pixel",
-    "windows",
-    "outlook",
-    "mail",
-    "handy",
-    "tablet",
-    "http",
-    "proton",
-    " app",
-    "tÃ©lÃ©phone",
-    "ÑÐµÐ»ÐµÑÐ¾Ð½",
-    "ææº",
-    "ææ©",
-    NULL,
+    "iphone", "ipad",   "ipod",  "android",   "samsung", "galaxy",  "mobil", "phone", "blackberry",
+    "huawei", "xiaomi", "nokia", "pixel",     "windows", "outlook", "mail",  "handy", "tablet",
+    "http",   "proton", " app",  "téléphone", "телефон", "手机",    "手機",  NULL,
 };
+
+/* A blank of needle is any run of blanks and line ends, since text is wrapped. */
+static bool is_at(const char *s, const char *end, const char *needle)
+{
+    for (; *needle; needle++) {
+        if (s == end)
+            return false;
+        if (*needle == ' ' && isspace((unsigned char)*s)) {
+            while (s < end && isspace((unsigned char)*s))
+                s++;
+        } else if (tolower((unsigned char)*s++) != tolower((unsigned char)*needle)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 bool text_has(const char *s, size_t n, const char *needle)
 {
-    size_t m = strlen(needle), i;
     int first = tolower((unsigned char)needle[0]);
+    const char *end = s + n, *p;
 
-    for (i = 0; i + m <= n; i++)
-        if (tolower((unsigned char)s[i]) == first && strncasecmp(s + i, needle, m) == 0)
+    for (p = s; p < end; p++)
+        if (tolower((unsigned char)*p) == first && is_at(p, end, needle))
             return true;
     return false;
 }
