@@ -2,60 +2,28 @@
  * outbound: a message from Jabber is accepted for mail.
  *
  * Data: one struct acceptance per stanza, from the loop through the store's writer and back.  The
- * stanza is read and judged on the loop; looking up the thread and composing the mail run on the
- * writer inside the transaction that stores it, so a second message of a thread finds the first.  A
- * crash before the commit loses a stanza that nobody was told was taken; after it, the courier
- * finds the mail on disk.
+ * stanza is read and judged here, on the loop; outbound_store.c writes it.  A crash before the
+ * commit loses a stanza that nobody was told was taken; after it, the courier finds the mail on
+ * disk.
  */
 #include "bridge/outbound.h"
 
+#include "bridge/outbound_inside.h"
+
 #include "base/log.h"
-#include "bridge/outcome.h"
-#include "bridge/acquaint.h"
 #include "bridge/inbound.h"
 #include "bridge/policy.h"
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
-#include "bridge/threading.h"
 #include "bridge/waiting.h"
 #include "mapping/amp.h"
-#include "mapping/contacts.h"
-#include "mapping/mime_write.h"
 #include "mapping/receipts.h"
-#include "mapping/reverse_path.h"
 #include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
-#include "store/keys.h"
-#include "store/links.h"
-#include "store/people.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LETTER_ARENA_MAX = 8 << 20, MIME_MAX = 8 << 20 };
-
-/* A mail on its way to one group of recipients, in an SMTP transaction of its own. */
-struct transaction {
-    struct parcel *parcel;
-    const struct party *blind; /* the one who gets a blind copy; NULL: all who are named openly */
-    struct transaction *next;
-};
-
-struct acceptance {
-    struct store_work work;
-    struct gateway *gateway;
-    struct settings *settings;
-    struct arena *arena; /* of the stanza */
-    struct xml_node *stanza;
-    struct arena *letter_arena;
-    struct letter *letter;
-    const char *bare_jid; /* of the sender */
-    int64_t now_s;
-    struct link *answered;     /* the mail that this is an answer to; NULL: none is known */
-    const char *circle;        /* of the mail that a reply to all answers; then of this one */
-    struct transaction *mails; /* to the recipients on the mail side; NULL: none */
-    struct parcel *stanzas;    /* one for each recipient on the Jabber side */
-};
+enum { LETTER_ARENA_MAX = 8 << 20 };
 
 static void acceptance_free(struct acceptance *a)
 {
@@ -94,12 +62,6 @@ static void refuse_with(struct acceptance *a, const char *condition, const char 
     refuse(a, &error);
 }
 
-/* Does the mail of this transaction go to r? */
-static bool takes(const struct transaction *t, const struct party *r)
-{
-    return !r->is_jabber && (t->blind ? r == t->blind : r->role != PARTY_BCC);
-}
-
 static int add_item(struct acceptance *a, struct parcel *p, const struct party *r)
 {
     struct queue_message *m = &p->message;
@@ -132,7 +94,7 @@ static int fill_parcel(struct acceptance *a, struct transaction *t, size_t count
     if (!m->items)
         return -1;
     for (r = a->letter->recipients; r; r = r->next)
-        if (takes(t, r) && add_item(a, p, r) < 0)
+        if (outbound_takes(t, r) && add_item(a, p, r) < 0)
             return -1;
     return 0;
 }
@@ -148,7 +110,7 @@ static int add_transaction(struct acceptance *a, const struct party *blind)
         return -1;
     t->blind = blind;
     for (r = a->letter->recipients; r; r = r->next)
-        count += takes(t, r);
+        count += outbound_takes(t, r);
     if (count == 0)
         return 0;
     for (end = &a->mails; *end; end = &(*end)->next)
@@ -196,231 +158,6 @@ static int add_stanza(struct acceptance *a, const struct party *r)
     m->items[0].next_at_s = a->now_s;
     m->items[0].last_error = "";
     return m->items[0].recipient ? 0 : -1;
-}
-
-static const struct party *recipient_of(const struct acceptance *a, const struct parcel *p)
-{
-    struct party *r;
-
-    for (r = a->letter->recipients; r; r = r->next)
-        if (r->is_jabber) {
-            const char *bare = jid_bare(a->letter_arena, &r->jid);
-
-            if (bare && strcmp(bare, p->message.items[0].recipient) == 0)
-                return r;
-        }
-    return NULL;
-}
-
-/* On the writer. */
-
-static int set_content(struct parcel *p, struct buf *b, struct err *e)
-{
-    free(p->heap); /* of an earlier run */
-    p->heap = buf_detach(b, &p->message.content_len);
-    p->message.content = p->heap;
-    return p->heap ? 0 : err_memory(e);
-}
-
-static const char *join_references(struct letter *l)
-{
-    struct buf b;
-    const struct reference *r;
-    const char *text;
-
-    buf_init(&b, 64 << 10);
-    for (r = l->references; r; r = r->next) {
-        if (b.len > 0)
-            buf_addc(&b, ' ');
-        buf_adds(&b, r->message_id);
-    }
-    text = buf_failed(&b) ? NULL : arena_strndup(l->arena, b.data, b.len);
-    buf_clear(&b);
-    return text;
-}
-
-static int link_recipients(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
-                           struct err *e)
-{
-    struct letter *l = a->letter;
-    struct link link = {
-        .id = t->parcel->message.id,
-        .direction = LINK_TO_MAIL,
-        .jid = xml_get(a->stanza, "from"),
-        .stanza_to = xml_get(a->stanza, "to"),
-        .stanza_id = l->stanza_id,
-        .thread = l->thread,
-        .message_id = l->message_id,
-        .subject = mime_subject(l->arena, l),
-        .created_s = a->now_s,
-        .asked = outcome_asked(&l->wishes),
-    };
-    const struct party *r;
-
-    link.references = join_references(l);
-    link.alias = addr_text(l->arena, &l->from.mail);
-    if (!link.references || !link.alias)
-        return err_memory(e);
-    for (r = l->recipients; r; r = r->next) {
-        if (!takes(t, r))
-            continue;
-        link.mail = addr_text(l->arena, &r->mail);
-        link.contact = jid_bare(l->arena, &r->jid);
-        if (!link.mail || !link.contact)
-            return err_memory(e);
-        if (links_put(txn, &link, e) < 0)
-            return -1;
-        link.n++;
-    }
-    return 0;
-}
-
-/* With several recipients the first one's conversation counts. */
-static int find_thread(struct store_txn *txn, struct acceptance *a, struct err *e)
-{
-    const struct party *r = a->letter->recipients;
-    const char *contact;
-    bool is_found;
-
-    if (!r->jid.domain)
-        return 0;
-    contact = jid_bare(a->letter_arena, &r->jid);
-    if (!contact)
-        return err_memory(e);
-    if (threading_correction(txn, a->letter, a->bare_jid, contact, a->now_s, &is_found, e) < 0)
-        return -1;
-    if (is_found)
-        return 0;
-    return threading_to_mail(txn, a->letter, a->bare_jid, contact, e);
-}
-
-/* It is marked in the mailbox it came from. */
-static int find_answered(struct store_txn *txn, struct acceptance *a, struct err *e)
-{
-    a->answered = NULL; /* of an earlier run */
-    if (!a->letter->in_reply_to)
-        return 0;
-    if (links_by_message_id(txn, a->letter_arena, a->letter->in_reply_to, a->bare_jid, &a->answered,
-                            e) < 0)
-        return -1;
-    if (a->answered && a->answered->direction != LINK_TO_JABBER)
-        a->answered = NULL;
-    return 0;
-}
-
-/* The spelling of an address is known only here. */
-static int spell_items(const struct acceptance *a, const struct transaction *t)
-{
-    struct queue_item *item = t->parcel->message.items;
-    const struct party *r;
-
-    for (r = a->letter->recipients; r; r = r->next)
-        if (takes(t, r)) {
-            item->recipient = addr_text(parcel_arena(t->parcel), &r->mail);
-            if (!item++->recipient)
-                return -1;
-        }
-    return 0;
-}
-
-static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
-                    const struct context *ctx, struct err *e)
-{
-    struct parcel *p = t->parcel;
-    struct buf b;
-
-    p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
-    if (!p->message.sender || spell_items(a, t) < 0)
-        return err_memory(e);
-    if (a->letter->wishes.displayed || a->letter->wishes.markable)
-        a->letter->wishes.disposition_to = p->message.sender;
-    buf_init(&b, MIME_MAX);
-    if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(p, &b, e) < 0) {
-        buf_clear(&b);
-        return -1;
-    }
-    if (queue_put(txn, &p->message, e) < 0)
-        return -1;
-    if (*a->circle && people_put_circle(txn, p->message.id, a->circle, a->now_s, e) < 0)
-        return -1;
-    return link_recipients(txn, a, t, e);
-}
-
-/* All transactions carry one mail, under the id of the first. */
-static int put_mails(struct store_txn *txn, struct acceptance *a, const struct context *ctx,
-                     struct err *e)
-{
-    const struct transaction *t;
-    char id[ID_TEXT_SIZE];
-
-    if (!a->mails)
-        return 0;
-    a->letter->message_id =
-        arena_printf(a->letter_arena, "%s@%s", id_format(a->mails->parcel->message.id, id),
-                     address_map_mail_domain(ctx->map));
-    if (!a->letter->message_id)
-        return err_memory(e);
-    if (find_thread(txn, a, e) < 0 ||
-        keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0 ||
-        acquaint_spell(txn, ctx, a->letter, e) < 0 ||
-        acquaint_keep_aliases(txn, ctx, a->letter, e) < 0)
-        return -1;
-    if (find_answered(txn, a, e) < 0)
-        return -1;
-    a->circle = reply_all_circle(a->letter);
-    if (!a->circle)
-        return err_memory(e);
-    for (t = a->mails; t; t = t->next)
-        if (put_mail(txn, a, t, ctx, e) < 0)
-            return -1;
-    return 0;
-}
-
-static int put_stanza(struct store_txn *txn, struct acceptance *a, struct parcel *p,
-                      const struct context *ctx, struct err *e)
-{
-    const struct party *r = recipient_of(a, p);
-    struct link link = {
-        .id = p->message.id,
-        .direction = LINK_TO_MAIL,
-        .jid = xml_get(a->stanza, "from"),
-        .contact = p->message.items[0].recipient,
-        .stanza_to = xml_get(a->stanza, "to"),
-        .stanza_id = xml_get(a->stanza, "id"),
-        .mail = "",
-        .alias = "",
-        .references = "",
-        .created_s = a->now_s,
-    };
-    char id[ID_TEXT_SIZE];
-    struct xml_node *stanza;
-    struct buf b;
-
-    a->letter->stanza_id = arena_printf(a->letter_arena, "%s-0", id_format(p->message.id, id));
-    stanza = r && a->letter->stanza_id ? stanza_write(ctx, a->letter_arena, a->letter, r) : NULL;
-    a->letter->stanza_id = link.stanza_id;
-    if (!stanza || contacts_write_items(a->letter_arena, stanza, a->letter) < 0)
-        return err_memory(e);
-    buf_init(&b, MIME_MAX);
-    xml_write(&b, stanza, STREAM_NS);
-    if (set_content(p, &b, e) < 0 || queue_put(txn, &p->message, e) < 0)
-        return -1;
-    return links_put(txn, &link, e);
-}
-
-static int accept_run(struct store_txn *txn, struct store_work *work, struct err *e)
-{
-    struct acceptance *a = (struct acceptance *)work;
-    struct parcel *p;
-    struct context ctx;
-
-    settings_context(a->settings, a->now_s, &ctx);
-    if (put_mails(txn, a, &ctx, e) < 0)
-        return -1;
-    for (p = a->stanzas; p; p = p->next)
-        if (put_stanza(txn, a, p, &ctx, e) < 0)
-            return -1;
-    return 0;
 }
 
 /* Back on the loop. */
@@ -548,7 +285,7 @@ static void submit(struct acceptance *a)
 {
     struct gateway *g = a->gateway;
 
-    a->work.run = accept_run;
+    a->work.run = outbound_store;
     a->work.done = accept_done;
     if (add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {
         refuse_with(a, "resource-constraint", "The gateway is busy. Try again later.");
