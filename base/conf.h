@@ -75,8 +75,10 @@ struct conf {
     size_t mailbox_count;
     struct conf_endpoint lmtp;
     struct conf_endpoint web;
-    const char *web_url; /* without a final slash; NULL: no web section */
-    int64_t web_keep_s;  /* attachments are kept and their URLs valid so long; default 30 days */
+    const char *web_url;    /* without a final slash; NULL: no web section */
+    int64_t web_space;      /* bytes of all files that are kept; default 10 GiB */
+    int64_t web_user_space; /* bytes of files that one user gets in a day; default 1 GiB */
+    int64_t web_keep_s;     /* attachments are kept and their URLs valid so long; default 30 days */
     struct conf_endpoint admin;
     const char **admin_jids;
     size_t admin_jid_count;

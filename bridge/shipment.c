@@ -12,6 +12,7 @@
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "bridge/shelf.h"
 #include "bridge/acquaint.h"
 #include "bridge/reply_all.h"
 #include "store/people.h"
@@ -31,7 +32,6 @@
 #include <string.h>
 
 enum {
-    PAGE_PART = 1 << 20, /* among the parts of a mail: behind all attachments */
     ARENA_EXTRA = 16 << 20,
     TEXT_MAX = 64 << 10,  /* a longer text is served as a file */
     TEXT_SHOWN = 16 << 10 /* and begins like this in the message */
@@ -95,34 +95,6 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
 
 /* Reading, on a worker. */
 
-/* The same for the same part of the same mail, so that a second try writes the same file. */
-static int64_t file_id(const struct settings *st, int64_t message_id, unsigned part)
-{
-    int64_t name[2] = {message_id, part};
-    char hex[17];
-
-    keyed_hash_hex(&st->key, "file id", name, sizeof name, 8, hex);
-    return (int64_t)(strtoull(hex, NULL, 16) & INT64_MAX);
-}
-
-static int store_attachment(struct shipment *s, struct attachment *at, unsigned part, struct err *e)
-{
-    int64_t id = file_id(s->settings, s->parcel->message.id, part);
-    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
-    char token[KEYED_TOKEN_SIZE];
-    const char *name;
-
-    if (!at->content || !s->settings->conf->web_url)
-        return 0;
-    if (files_write(s->gateway->store, id, at->content, at->size, e) < 0)
-        return -1;
-    keyed_token(&s->settings->key, "file", id, expires, token);
-    name = url_segment(s->arena, at->filename ? at->filename : "attachment");
-    at->url =
-        name ? arena_printf(s->arena, "%s/f/%s/%s", s->settings->conf->web_url, token, name) : NULL;
-    return at->url ? 0 : err_memory(e);
-}
-
 static size_t utf8_cut(const char *text, size_t n)
 {
     while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
@@ -145,39 +117,12 @@ static int shorten(struct shipment *s, struct err *e)
     return l->text ? 0 : err_memory(e);
 }
 
-/* The page with the whole mail, where the message shows less.  One that gets too large is none. */
-static int store_page(struct shipment *s, struct err *e)
-{
-    int64_t id = file_id(s->settings, s->parcel->message.id, PAGE_PART);
-    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
-    char token[KEYED_TOKEN_SIZE];
-    struct err ignored;
-    struct buf page;
-    int rc = 0;
-
-    if (!s->letter->whole || !s->settings->conf->web_url)
-        return 0;
-    buf_init(&page, PAGE_MAX);
-    if (page_write(s->letter, &page, &ignored) == 0) {
-        s->page_size = page.len;
-        keyed_token(&s->settings->key, "file", id, expires, token);
-        s->letter->whole_url =
-            arena_printf(s->arena, "%s/f/%s/mail.html", s->settings->conf->web_url, token);
-        rc = s->letter->whole_url ? files_write(s->gateway->store, id, page.data, page.len, e)
-                                  : err_memory(e);
-    }
-    buf_clear(&page);
-    return rc;
-}
-
 static int read_mail(struct shipment *s, struct err *e)
 {
     const struct queue_message *m = &s->parcel->message;
     const char **recipients = arena_alloc(s->arena, (m->item_count + 1) * sizeof *recipients);
     struct mail_envelope envelope = {.reverse_path = m->sender, .recipient_count = m->item_count};
-    struct attachment *at;
     struct context ctx;
-    unsigned part = 0;
     size_t i;
 
     if (!recipients)
@@ -189,10 +134,7 @@ static int read_mail(struct shipment *s, struct err *e)
     if (mime_read(&ctx, s->arena, m->content, m->content_len, &envelope, &s->letter, e) < 0 ||
         shorten(s, e) < 0)
         return -1;
-    for (at = s->letter->attachments; at; at = at->next)
-        if (store_attachment(s, at, part++, e) < 0)
-            return -1;
-    return store_page(s, e);
+    return shelf_write(s, e);
 }
 
 static void read_run(struct work_job *job)
@@ -442,45 +384,6 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     return link ? make_error(leg, link, e) : make_message(txn, leg, ctx, &jid, e);
 }
 
-static int put_file(struct store_txn *txn, struct shipment *s, unsigned part,
-                    const struct stored_file *what, struct err *e)
-{
-    struct stored_file file = *what;
-
-    file.id = file_id(s->settings, s->parcel->message.id, part);
-    file.expires_s = s->now_s + s->settings->conf->web_keep_s;
-    file.message_id = s->parcel->message.id;
-    file.part = part;
-    return files_put(txn, &file, e);
-}
-
-/* What a mail calls its file, unless that is our own name for our own pages. */
-static const char *type_of(const struct attachment *at)
-{
-    return at->media_type && strcmp(at->media_type, WEB_PAGE) != 0 ? at->media_type
-                                                                   : "application/octet-stream";
-}
-
-static int put_files(struct store_txn *txn, struct shipment *s, struct err *e)
-{
-    const struct stored_file page = {
-        .name = "mail.html", .media_type = WEB_PAGE, .size = s->page_size};
-    const struct attachment *at;
-    unsigned part = 0;
-
-    if (!s->settings->conf->web_url)
-        return 0;
-    for (at = s->letter->attachments; at; at = at->next, part++) {
-        const struct stored_file file = {.name = at->filename ? at->filename : "attachment",
-                                         .media_type = type_of(at),
-                                         .size = at->size};
-
-        if (at->content && put_file(txn, s, part, &file, e) < 0)
-            return -1;
-    }
-    return s->page_size > 0 ? put_file(txn, s, PAGE_PART, &page, e) : 0;
-}
-
 static int prepare_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct shipment *s = (struct shipment *)((char *)work - offsetof(struct shipment, prepare));
@@ -488,7 +391,7 @@ static int prepare_run(struct store_txn *txn, struct store_work *work, struct er
     size_t i;
 
     settings_context(s->settings, s->now_s, &ctx);
-    if (put_files(txn, s, e) < 0)
+    if (shelf_put(txn, s, &ctx, e) < 0)
         return -1;
     for (i = 0; i < s->parcel->message.item_count; i++)
         if (make_leg(txn, &s->legs[i], &ctx, e) < 0)

@@ -180,6 +180,11 @@ int files_by_part(struct store_txn *txn, struct arena *a, int64_t message_id, un
     return read_file(txn, a, s, out, e);
 }
 
+int files_discard(struct store_txn *txn, int64_t id, struct err *e)
+{
+    return txn_add_dead(txn, id, e);
+}
+
 static int forget(struct store_txn *txn, int64_t id, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "DELETE FROM file WHERE id = ?", e);

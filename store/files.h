@@ -28,6 +28,8 @@ int files_write(const struct store *s, int64_t id, const void *data, size_t len,
                 struct err *e) MUST_CHECK;
 /* One with the same id is replaced. */
 int files_put(struct store_txn *txn, const struct stored_file *file, struct err *e) MUST_CHECK;
+/* The bytes that were written under id are not wanted after all: they go after the commit. */
+int files_discard(struct store_txn *txn, int64_t id, struct err *e) MUST_CHECK;
 /* *out NULL when there is none. */
 int files_get(struct store_txn *txn, struct arena *a, int64_t id, struct stored_file **out,
               struct err *e) MUST_CHECK;

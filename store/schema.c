@@ -82,6 +82,12 @@ static const char *const steps[] = {
     "CREATE TABLE alias(local TEXT PRIMARY KEY, jid TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE circle(id INTEGER PRIMARY KEY, people TEXT NOT NULL, created INTEGER NOT NULL);"
     "CREATE INDEX circle_created ON circle(created);",
+
+    /* How many bytes of files each user got on a day; the index sums all without their rows. */
+    "CREATE TABLE file_use("
+    "  day INTEGER NOT NULL, user TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    "  PRIMARY KEY(day, user)) WITHOUT ROWID;"
+    "CREATE INDEX file_size ON file(size);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };
