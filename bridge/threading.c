@@ -46,9 +46,24 @@ static int answer(struct letter *letter, const struct link *parent, struct err *
     return 0;
 }
 
-/* Takes a message out of the queue; *done_out: it was there, and nobody is working on it.  What was
- * deferred is not in anybody's hands before it falls due. */
-static int take_back(struct store_txn *txn, struct arena *a, int64_t id, int64_t now_s,
+/* Is the letter for this mail address too? */
+static bool is_for(const struct letter *letter, const char *address)
+{
+    const struct party *r;
+    const char *text;
+
+    for (r = letter->recipients; r; r = r->next) {
+        text = r->is_jabber ? NULL : addr_text(letter->arena, &r->mail);
+        if (text && strcmp(text, address) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Takes a message out of the queue, which the letter replaces; *done_out: it was there, nobody is
+ * working on it, and nobody it was for goes without.  What was deferred is not in anybody's hands
+ * before it falls due. */
+static int take_back(struct store_txn *txn, struct letter *letter, int64_t id, int64_t now_s,
                      bool *done_out, struct err *e)
 {
     enum { MARGIN_S = 2 };
@@ -56,12 +71,13 @@ static int take_back(struct store_txn *txn, struct arena *a, int64_t id, int64_t
     size_t i;
 
     *done_out = false;
-    if (queue_get(txn, a, id, &m, e) < 0)
+    if (queue_get(txn, letter->arena, id, &m, e) < 0)
         return -1;
     if (!m)
         return 0;
     for (i = 0; i < m->item_count; i++)
-        if (m->items[i].attempts == 0 || m->items[i].next_at_s <= now_s + MARGIN_S)
+        if (m->items[i].attempts == 0 || m->items[i].next_at_s <= now_s + MARGIN_S ||
+            !is_for(letter, m->items[i].recipient))
             return 0;
     for (i = 0; i < m->item_count; i++)
         if (queue_remove(txn, id, m->items[i].n, e) < 0)
@@ -112,7 +128,7 @@ int threading_correction(struct store_txn *txn, struct letter *letter, const cha
     *found_out = original != NULL;
     if (!original)
         return 0;
-    if (take_back(txn, letter->arena, original->id, now_s, &is_taken_back, e) < 0)
+    if (take_back(txn, letter, original->id, now_s, &is_taken_back, e) < 0)
         return -1;
     return is_taken_back ? stand_in(letter, original, e)
                          : answer_with_correction(letter, original, e);

@@ -1,7 +1,8 @@
 """Corrections (XEP-0308): a mail that has not left is replaced, one that has is followed by another."""
 
-
+import world as w
 from jabber import new_id
+from servers.base import wait_until
 
 
 def correction_of(stanza_id):
@@ -21,6 +22,22 @@ def test_a_correction_replaces_the_mail_that_waits(make_world, relay):
     assert b"Subject: Tonight" in mail.data
     assert world.gateway.command("queue", "list").stdout == ""
     assert len(relay.mails) == 1
+
+
+def test_a_correction_for_one_of_two_takes_nothing_from_the_other(make_world, relay):
+    relay.script("RCPT", *["450 4.2.0 come back"] * 2, "250 2.1.5 welcome")
+    world = make_world({"queue": {"retry_first": 6, "retry_max": 6}}, relay=relay).start()
+    wrong, right = new_id("wrong"), new_id("right")
+    first = world.juliet.send_message(w.GATEWAY, wrong, extra=(
+        "<x xmlns='jabber:x:envelope'><to jid='romeo@montague.example'/>"
+        "<to jid='benvolio@montague.example'/></x>"))
+    world.gateway.wait_log(r"smtp event=later .*n=1")
+    world.juliet.send_message(world.contact(world.romeo.address), right,
+                              extra=correction_of(first))
+    wait_until("the mail to the other", lambda: any(
+        wrong.encode() in m.data and "benvolio@montague.example" in str(m.recipients)
+        for m in relay.mails), 20)
+    wait_until("the correction", lambda: any(right.encode() in m.data for m in relay.mails))
 
 
 def test_a_correction_of_a_sent_mail_answers_it(prosody_world):
