@@ -67,7 +67,4 @@ static inline int64_t gateway_now_s(const struct gateway *g)
     return clock_wall_s(g->clock);
 }
 
-/* Runs until SIGTERM or SIGINT; returns an exit status of sysexits.h. */
-int gateway_run(const char *conf_path);
-
 #endif

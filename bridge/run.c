@@ -1,5 +1,5 @@
 /*
- * gateway: `postern run`: puts the parts together, keeps them running, takes them apart.
+ * run: `postern run`: puts the parts together, keeps them running, takes them apart.
  *
  * Owns every part of the running program.  Loop thread.  Starting order: what may refuse the
  * configuration first, the network last.  Stopping order: mailboxes and new deliveries, then what
@@ -14,12 +14,10 @@
 #include "bridge/deliver_mail.h"
 #include "bridge/inbound.h"
 #include "bridge/notify.h"
-#include "bridge/outbound.h"
-#include "bridge/policy.h"
 #include "bridge/reload.h"
-#include "bridge/presence.h"
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
+#include "bridge/wiring.h"
 #include "store/files.h"
 #include "store/links.h"
 #include "store/people.h"
@@ -65,160 +63,6 @@ struct life {
 static struct life *life_of(struct gateway *g)
 {
     return (struct life *)g; /* its first member */
-}
-
-/* What the stream and the router say. */
-
-static void stream_came_up(void *arg)
-{
-    struct gateway *g = arg;
-
-    notify_send("STATUS=connected to the Jabber server");
-    courier_poke(g->mail_in);
-    courier_poke(g->stanza_out);
-}
-
-static void stream_went_down(enum stream_loss loss, const char *reason, void *arg)
-{
-    struct gateway *g = arg;
-
-    (void)loss;
-    (void)reason; /* the stream has logged it */
-    notify_send("STATUS=the Jabber server is away");
-    window_down(g->window);
-}
-
-static void stanza_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
-{
-    struct gateway *g = arg;
-
-    router_dispatch(g->router, stanza, arena);
-}
-
-static void stream_has_room(void *arg)
-{
-    struct gateway *g = arg;
-
-    courier_poke(g->mail_in);
-    courier_poke(g->stanza_out);
-}
-
-static void message_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
-{
-    outbound_message(arg, stanza, arena);
-}
-
-static void error_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
-{
-    deliver_jabber_error(arg, stanza, arena);
-}
-
-static void user_available(const struct xml_node *stanza, void *arg)
-{
-    presence_available(arg, stanza);
-}
-
-static void send_answer(const struct xml_node *stanza, void *arg)
-{
-    struct gateway *g = arg;
-
-    if (stream_send_node(g->stream, stanza) < 0)
-        log_debug("router", "event=answer-dropped");
-}
-
-static int find_contact(const char *text, const char **mail_out, struct arena *a, struct err *e,
-                        void *arg)
-{
-    struct gateway *g = arg;
-    struct addr mail;
-    struct jid jid;
-
-    if (jid_parse(a, text, &jid, e) < 0 ||
-        address_map_contact_to_mail(g->settings->map, a, &jid, &mail, NULL, e) < 0)
-        return -1;
-    *mail_out = addr_text(a, &mail);
-    return *mail_out ? 0 : err_memory(e);
-}
-
-static int find_prompted(const char *address, const char **jid_out, struct arena *a, struct err *e,
-                         void *arg)
-{
-    struct gateway *g = arg;
-    struct addr mail;
-    struct jid jid;
-
-    if (addr_parse(a, address, &mail, e) < 0 ||
-        address_map_mail_to_contact(g->settings->map, a, &mail, &jid, NULL, e) < 0)
-        return -1;
-    *jid_out = jid_bare(a, &jid);
-    return *jid_out ? 0 : err_memory(e);
-}
-
-static bool may_use(const char *text, void *arg)
-{
-    struct gateway *g = arg;
-    struct arena *a = arena_new(16 << 10);
-    struct jid jid;
-    bool may;
-
-    may = a && jid_parse(a, text, &jid, NULL) == 0 && policy_may_send(g->settings, &jid);
-    arena_free(a);
-    return may;
-}
-
-/* Attachments. */
-
-struct file_search {
-    struct store_work work;
-    struct web_request *request;
-    struct gateway *gateway;
-    struct arena *arena;
-    int64_t id;
-    struct stored_file *file;
-};
-
-static int find_file_run(struct store_txn *txn, struct store_work *work, struct err *e)
-{
-    struct file_search *f = (struct file_search *)work;
-
-    return files_get(txn, f->arena, f->id, &f->file, e);
-}
-
-static void find_file_done(struct store_work *work, const struct err *e)
-{
-    struct file_search *f = (struct file_search *)work;
-    struct web_file file;
-
-    if (e || !f->file) {
-        web_answer(f->request, NULL);
-    } else {
-        file.path = files_path(f->gateway->store, f->arena, f->id);
-        file.name = f->file->name;
-        file.media_type = f->file->media_type;
-        web_answer(f->request, file.path ? &file : NULL);
-    }
-    arena_free(f->arena);
-    free(f);
-}
-
-static void find_file(struct web_request *request, int64_t id, void *arg)
-{
-    struct gateway *g = arg;
-    struct file_search *f = calloc(1, sizeof *f);
-
-    if (!f || !(f->arena = arena_new(64 << 10)))
-        goto fail;
-    f->request = request;
-    f->gateway = g;
-    f->id = id;
-    f->work.run = find_file_run;
-    f->work.done = find_file_done;
-    if (store_submit(g->store, &f->work) == 0)
-        return;
-    arena_free(f->arena);
-fail:
-    free(f);
-    web_answer(request, NULL);
 }
 
 /* Housekeeping. */
@@ -403,11 +247,6 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
 
 static int open_jabber(struct life *life, struct err *e)
 {
-    static const struct stream_handler stream_handler = {stream_came_up, stream_went_down,
-                                                         stanza_arrived, stream_has_room};
-    static const struct router_handler router_handler = {
-        message_arrived, error_arrived, user_available, send_answer,
-        find_contact,    find_prompted, may_use};
     struct gateway *g = &life->g;
     const struct conf *conf = g->started->conf;
 
@@ -420,12 +259,11 @@ static int open_jabber(struct life *life, struct err *e)
         .stanza_size_max = (size_t)conf->limit.stanza_size_max,
     };
     life->router_settings = (struct router_settings){conf->jid, POSTERN_VERSION};
-    g->stream =
-        stream_new(g->loop, g->net, g->clock, &life->stream_settings, &stream_handler, g, e);
+    g->stream = stream_new(g->loop, g->net, g->clock, &life->stream_settings, &wiring_stream, g, e);
     if (!g->stream)
         return -1;
     g->window = window_new(g->loop, g->stream, WINDOW_MAX, WINDOW_BYTES_MAX);
-    g->router = router_new(g->clock, &life->router_settings, &router_handler, g);
+    g->router = router_new(g->clock, &life->router_settings, &wiring_router, g);
     return g->window && g->router ? 0 : err_memory(e);
 }
 
@@ -445,7 +283,7 @@ static int open_mail(struct life *life, struct err *e)
     if (!g->sender)
         return -1;
     if (conf->web.text) {
-        g->web = web_new(g->loop, g->clock, &conf->web, &g->started->key, find_file, g, e);
+        g->web = web_new(g->loop, g->clock, &conf->web, &g->started->key, wiring_find_file, g, e);
         if (!g->web)
             return -1;
     }
@@ -557,7 +395,7 @@ static int open_all(struct life *life, struct conf **conf, struct err *e)
     return start(life, e);
 }
 
-int gateway_run(const char *conf_path)
+static int serve(const char *conf_path)
 {
     struct life *life;
     struct conf *conf;
@@ -595,5 +433,5 @@ int command_run(const struct command_line *line)
 {
     if (line->argc > 0)
         return command_usage("run takes no arguments");
-    return gateway_run(line->conf_path);
+    return serve(line->conf_path);
 }
