@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "store/files.h"
+#include "store/quota.h"
 #include "store/queue.h"
 #include "store/keys.h"
 #include "store/store.h"
@@ -280,6 +282,43 @@ static void the_newest_key_of_a_user_counts(void **state)
     arena_free(a);
 }
 
+static int count_files(struct store_txn *txn, void *arg, struct err *e)
+{
+    const struct stored_file big = {.id = 1, .name = "a", .media_type = "a/b", .size = 700},
+                             small = {.id = 2, .name = "b", .media_type = "a/b", .size = 50};
+    int64_t bytes = -1;
+
+    (void)arg;
+    assert_int_equal(quota_total(txn, &bytes, e), 0);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(files_put(txn, &big, e), 0);
+    assert_int_equal(files_put(txn, &big, e), 0); /* the same one again */
+    assert_int_equal(files_put(txn, &small, e), 0);
+    assert_int_equal(quota_total(txn, &bytes, e), 0);
+    assert_int_equal(bytes, 750);
+    assert_int_equal(quota_add(txn, "juliet@capulet.example", 7, 30, e), 0);
+    assert_int_equal(quota_add(txn, "juliet@capulet.example", 7, 12, e), 0);
+    assert_int_equal(quota_used(txn, "juliet@capulet.example", 7, &bytes, e), 0);
+    assert_int_equal(bytes, 42);
+    assert_int_equal(quota_used(txn, "nurse@capulet.example", 7, &bytes, e), 0);
+    assert_int_equal(bytes, 0);
+    /* A new day begins for everybody. */
+    assert_int_equal(quota_add(txn, "nurse@capulet.example", 8, 1, e), 0);
+    assert_int_equal(quota_used(txn, "juliet@capulet.example", 8, &bytes, e), 0);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(quota_used(txn, "juliet@capulet.example", 7, &bytes, e), 0);
+    assert_int_equal(bytes, 0);
+    return 0;
+}
+
+static void bytes_of_files_are_counted(void **state)
+{
+    struct scene *s = *state;
+    struct err e;
+
+    assert_int_equal(store_now(s->store, count_files, NULL, &e), 0);
+}
+
 static void the_key_is_made_once(void **state)
 {
     struct scene *s = *state;
@@ -465,6 +504,7 @@ int main(void)
         SCENE(files_are_for_their_owner_alone),
         SCENE(the_key_is_made_once),
         SCENE(the_newest_key_of_a_user_counts),
+        SCENE(bytes_of_files_are_counted),
         SCENE(a_newer_database_is_left_alone),
         SCENE(sigkill_loses_nothing_that_was_told),
         cmocka_unit_test(a_bad_url_says_what_to_do),
