@@ -1,4 +1,4 @@
-# postern: see README.  Targets: all check check-san fuzz bench lint format install deps demo
+# postern: see README.  Targets: all check check-san quality fuzz bench lint format install deps demo
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= gcc
@@ -79,6 +79,14 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libfake.a $(BUILD)/libpostern.
 unit-programs: $(UNITS)
 unit: $(UNITS)
 	@tests/unit/run.sh $(UNITS)
+
+# How well mail of others is read, with the figures of doc/QUALITY.md.
+POSTERN_CORPORA ?= ../shared/corpora
+QUALITY := $(addprefix $(BUILD)/unit/,test_corpora test_report_read test_text_cut test_text_world test_html_text test_charset)
+quality: postern $(QUALITY)
+	@for t in $(QUALITY); do POSTERN_CORPORA='$(POSTERN_CORPORA)' $$t 2>&1 | \
+	    grep -E '^(bounces|replies|bounce|reply|\[ +(PASSED|FAILED)|hostile|mails)' | sed "s,^,$${t##*/}: ,"; done
+	POSTERN=$(CURDIR)/$(BUILD)/postern $(PYTHON) -m pytest -q tests/golden/test_bounces.py
 
 # Pairs of stanza and mail that people can read; UPDATE=1 writes the expected side anew.
 golden: postern
@@ -164,6 +172,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit unit-programs san-programs golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -324,7 +324,8 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
     struct body b = {.ctx = ctx, .arena = l->arena, .letter = l, .is_report = in->is_report};
     struct text_hints hints = {.is_reply =
                                    l->in_reply_to || l->references || words_is_reply(l->subject),
-                               .is_forward = words_is_forward(l->subject)};
+                               .is_forward = words_is_forward(l->subject),
+                               .is_list = l->list_id};
     int result = read_root(&b, in->tree->root);
     const char *whole = b.text.data;
 

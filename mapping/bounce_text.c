@@ -24,6 +24,7 @@
 enum {
     LOOK_MAX = 64 << 10,  /* bytes of text that are looked at */
     CANDIDATES_MAX = 300, /* addresses that are weighed */
+    LINE_LOOK = 600,      /* of a line, before and behind an address */
     STATUS_LINES = 8,     /* lines behind an address that can say why */
     WORDS_MAX = 400,
     SCORE_ENOUGH = 3
@@ -198,6 +199,8 @@ static bool leads_line(const struct candidate *c)
 {
     const char *p = c->line, *end = c->line + c->line_len, *after = c->s + c->n;
 
+    if (p > c->s) /* a very long word */
+        return false;
     while (p < c->s && strchr(" \t<>*-\"'(", *p))
         p++;
     while (after < end && strchr(">)\"'", *after))
@@ -224,6 +227,8 @@ static const char *line_before(const struct search *s, const char *line, size_t 
         while (p < end && isspace((unsigned char)*p))
             p++;
         if (p < end) {
+            if (end - p > LINE_LOOK)
+                p = end - LINE_LOOK;
             *n_out = (size_t)(end - p);
             return p;
         }
@@ -299,8 +304,8 @@ static void find_candidates(struct search *s)
         while (s->count < CANDIDATES_MAX && (p = memchr(p, '@', (size_t)(stop - p)))) {
             struct candidate *c = &s->found[s->count];
 
-            c->line = line;
-            c->line_len = (size_t)(stop - line);
+            c->line = p - line > LINE_LOOK ? p - LINE_LOOK : line;
+            c->line_len = (size_t)((stop - p > LINE_LOOK ? p + LINE_LOOK : stop) - c->line);
             if (address_at(s, line, p, c)) {
                 weigh(s, c);
                 if (s->count > 0 && is_behind(c, " from:") && c->score == SCORE_ENOUGH &&

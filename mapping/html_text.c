@@ -110,6 +110,12 @@ static bool has_style(const char *style, const char *property, const char *value
     return false;
 }
 
+static bool has_white(const char *style, const char *property)
+{
+    return has_style(style, property, "#fff") || has_style(style, property, "#ffffff") ||
+           has_style(style, property, "white");
+}
+
 /* Preview texts and tracking words are hidden in many ways; what the eye would not see is left out.
  */
 bool html_hides(const char *style)
@@ -117,7 +123,11 @@ bool html_hides(const char *style)
     return style &&
            (has_style(style, "display", "none") || has_style(style, "visibility", "hidden") ||
             has_style(style, "font-size", "0") || has_style(style, "max-height", "0") ||
-            has_style(style, "opacity", "0") || has_style(style, "mso-hide", "all"));
+            has_style(style, "opacity", "0") || has_style(style, "mso-hide", "all") ||
+            has_style(style, "text-indent", "-9999px") || has_style(style, "left", "-9999px") ||
+            (has_style(style, "height", "0") && has_style(style, "overflow", "hidden")) ||
+            (has_white(style, "color") &&
+             (has_white(style, "background") || has_white(style, "background-color"))));
 }
 
 static bool is_hidden(const xmlNode *n)
@@ -195,11 +205,27 @@ static size_t invisible(const char *s)
     return 0;
 }
 
+/* The conditions of Word ("<![if !mso]>", "<![endif]>"), which the parser takes for text; the first
+ * character of a document may have been lost. */
+static size_t condition(const char *s)
+{
+    const char *p = s + (*s == '<'), *end;
+
+    if (strncmp(p, "![if ", 5) != 0 && strncmp(p, "![endif]", 8) != 0)
+        return 0;
+    end = strstr(p, "]>");
+    return end && end - s < 80 ? (size_t)(end + 2 - s) : 0;
+}
+
 static void put_text(struct writer *w, const char *s)
 {
     size_t n;
 
     while (*s) {
+        if ((*s == '<' || *s == '!') && (n = condition(s)) > 0) {
+            s += n;
+            continue;
+        }
         if (w->pres > 0 && *s == '\n') {
             put_due(w);
             put_line_end(w);
@@ -216,7 +242,8 @@ static void put_text(struct writer *w, const char *s)
             s += 2;
         } else {
             n = 1;
-            while (s[n] && !is_space((unsigned char)s[n]) && (unsigned char)s[n] < 0x80)
+            while (s[n] && !is_space((unsigned char)s[n]) && (unsigned char)s[n] < 0x80 &&
+                   s[n] != '<')
                 n++;
             while ((unsigned char)s[n] >= 0x80 && ((unsigned char)s[n] & 0xc0) == 0x80)
                 n++;
@@ -298,12 +325,15 @@ static void put_link(struct writer *w, const xmlNode *n, size_t start)
 
 static void put_image(struct writer *w, const xmlNode *n)
 {
-    const char *alt = attr(n, "alt"), *width = attr(n, "width"), *height = attr(n, "height");
+    const char *alt = attr(n, "alt"), *width = attr(n, "width"), *height = attr(n, "height"),
+               *style = attr(n, "style");
 
     if (!alt || !alt[strspn(alt, " \t\r\n")] || strlen(alt) > 300)
         return;
     if ((width && strtol(width, NULL, 10) == 1) ||
         (height && strtol(height, NULL, 10) == 1)) /* a tracker */
+        return;
+    if (style && (has_style(style, "width", "1px") || has_style(style, "height", "1px")))
         return;
     put_text(w, alt);
 }
@@ -399,6 +429,7 @@ static void start_item(struct writer *w, const xmlNode *n)
 {
     const xmlNode *other;
     int number = 1, looked = 0;
+    const char *first;
 
     want(w, 1);
     w->bullet = "\xe2\x80\xa2 ";
@@ -406,6 +437,9 @@ static void start_item(struct writer *w, const xmlNode *n)
         return;
     for (other = n->prev; other && looked++ < 1000; other = other->prev)
         number += is_element(other, "li");
+    first = attr(n->parent, "start");
+    if (first && strlen(first) < 6)
+        number += (int)strtol(first, NULL, 10) - 1;
     snprintf(w->bullet_text, sizeof w->bullet_text, "%d. ", number);
     w->bullet = w->bullet_text;
 }

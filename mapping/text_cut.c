@@ -22,6 +22,7 @@ enum {
     ATTRIBUTION_LINES = 3, /* "On ... wrote:" over so many lines */
     ATTRIBUTION_LEN = 300, /* bytes of one of its lines */
     SIGNATURE_LINES = 12,  /* behind "--" */
+    FOOTER_LINES = 12,     /* of a mailing list */
     SIGNATURE_LONG = 40    /* behind "-- ", which nothing else looks like */
 };
 
@@ -440,8 +441,24 @@ static size_t signature_end(const struct text *t, size_t i, size_t end)
     return end;
 }
 
+static bool is_dashes(const struct line *l)
+{
+    return !l->is_quoted && l->n == 2 && memcmp(l->s, "--", 2) == 0;
+}
+
+/* Several lines of "--" without the blank part a text. */
+static bool are_parts(const struct text *t, size_t end)
+{
+    size_t i, count = 0;
+
+    for (i = 0; i < end; i++)
+        count += is_dashes(&t->lines[i]) && !t->lines[i].has_tail;
+    return count > 1;
+}
+
 static void cut_signatures(struct text *t, size_t end)
 {
+    bool parts = are_parts(t, end);
     size_t i, last;
 
     for (i = 0; i < end; i++) {
@@ -449,7 +466,7 @@ static void cut_signatures(struct text *t, size_t end)
 
         if (l->is_signature)
             t->lines[i].is_dropped = true;
-        if (l->is_dropped || l->is_quoted || l->n != 2 || memcmp(l->s, "--", 2) != 0)
+        if (l->is_dropped || !is_dashes(l) || (parts && !l->has_tail))
             continue;
         last = signature_end(t, i, end);
         if (last - i <= (l->has_tail ? SIGNATURE_LONG : SIGNATURE_LINES) && any_text(t, 0, i) &&
@@ -465,6 +482,27 @@ static void cut_signatures(struct text *t, size_t end)
         if (!l->is_quoted && l->n < 100 && words_mobile(l->s, l->n))
             t->lines[i - 1].is_dropped = true;
         break;
+    }
+}
+
+/* What list programs add below a rule, as the last lines of all. */
+static void cut_footer(struct text *t, size_t end)
+{
+    size_t i, seen = 0;
+    bool words = false, says = false;
+
+    for (i = end; i > 0 && seen < FOOTER_LINES; i--) {
+        const struct line *l = &t->lines[i - 1];
+
+        if (l->is_blank || l->is_dropped)
+            continue;
+        if ((is_rule(l, &words) && !words) || is_dashes(l)) {
+            if (says && any_text(t, 0, i - 1))
+                drop(t, i - 1, end);
+            return;
+        }
+        says = says || words_list(l->s, l->n);
+        seen++;
     }
 }
 
@@ -518,6 +556,8 @@ static void mark_cuts(struct text *t, const struct text_hints *hints)
     if (!hints->is_forward)
         cut_quotes(t, end, hints);
     cut_signatures(t, end);
+    if (hints->is_list)
+        cut_footer(t, end);
 }
 
 const char *text_cut(struct arena *a, const char *text, const struct text_hints *hints,

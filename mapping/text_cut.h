@@ -13,6 +13,7 @@
 struct text_hints {
     bool is_reply;   /* In-Reply-To, References or a subject with Re: */
     bool is_forward; /* a subject with Fwd:; what looks like a quote is what the mail is about */
+    bool is_list;    /* its header names a mailing list, whose footer may stand at the end */
 };
 
 /* text: \n line ends; marks of html_text.h may stand in it and do not come out.  Nothing is cut

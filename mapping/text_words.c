@@ -66,6 +66,9 @@ static const char *const wrote[] = {
     "\xe6\x9b\xb8\xe3\x81\x8d\xe3\x81\xbe\xe3\x81\x97\xe3\x81\x9f", /* ja: kakimashita */
     "\xe3\x81\xae\xe3\x83\xa1\xe3\x83\x83\xe3\x82\xbb\xe3\x83\xbc\xe3\x82\xb8", /* ja: no messeji */
     "\xeb\x8b\x98\xec\x9d\xb4 \xec\x9e\x91\xec\x84\xb1", /* ko: nimi jakseong */
+    "quoting",
+    "تمت كتابة",
+    "ezt írta",
     NULL,
 };
 
@@ -181,6 +184,9 @@ static const char *const from[] = {
     "\xeb\xb3\xb4\xeb\x82\xb8 \xec\x82\xac\xeb\x9e\x8c",
     "\xeb\xb0\x9c\xec\x8b\xa0",
     "t\xe1\xbb\xab",
+    "de la",
+    "Від",
+    "Изпратено от",
     NULL,
 };
 
@@ -257,6 +263,40 @@ static const char *const labels[] = {
     "\xe9\x80\x81\xe4\xbf\xa1\xe6\x97\xa5\xe6\x99\x82",
     "\xeb\xb0\x9b\xeb\x8a\x94 \xec\x82\xac\xeb\x9e\x8c",
     "\xec\xa0\x9c\xeb\xaa\xa9",
+    "enviada em",
+    "gönderildi",
+    "gönderilen",
+    "trimis",
+    "către",
+    "subiect",
+    "Надіслано",
+    "Στάλθηκε",
+    "Προς",
+    "Θέμα",
+    "寄件日期",
+    "收件者",
+    "送信日時",
+    "送信日",
+    "보낸 날짜",
+    "날짜",
+    "נשלח",
+    "אל",
+    "נושא",
+    "تم الإرسال",
+    "إلى",
+    "الموضوع",
+    "À",
+    "Ämne",
+    "Envoyé",
+    "Předmět",
+    "Tárgy",
+    "抄送",
+    "副本",
+    "参照",
+    "发送日期",
+    "日付",
+    "时间",
+    "date d'envoi",
     NULL,
 };
 
@@ -296,6 +336,11 @@ static const char *const mobile[] = {
     "\xe5\x8f\x91\xe8\x87\xaa\xe6\x88\x91\xe7\x9a\x84",
     "\xe4\xbb\x8e\xe6\x88\x91\xe7\x9a\x84",
     "\xe5\xbe\x9e\xe6\x88\x91\xe7\x9a\x84",
+    "trimis de pe ",
+    "Надіслано з ",
+    "Στάλθηκε από ",
+    "נשלח מ",
+    "發自我的",
     NULL,
 };
 static const char *const mobile_ends[] = {
@@ -309,7 +354,7 @@ static const char *const mobile_ends[] = {
 
 /* A line is only taken for a program's signature when it names a device or a program. */
 static const char *const devices[] = {
-    "iphone", "ipad",   "ipod",  "android",   "samsung", "galaxy",  "mobil", "phone", "blackberry",
+    "iphon",  "ipad",   "ipod",  "android",   "samsung", "galaxy",  "mobil", "phone", "blackberry",
     "huawei", "xiaomi", "nokia", "pixel",     "windows", "outlook", "mail",  "handy", "tablet",
     "http",   "proton", " app",  "téléphone", "телефон", "手机",    "手機",  NULL,
 };
@@ -389,12 +434,21 @@ bool words_mobile(const char *s, size_t n)
     for (i = 0; mobile[i]; i++)
         if (n >= strlen(mobile[i]) && strncasecmp(s, mobile[i], strlen(mobile[i])) == 0)
             return any(devices, s, n);
+    n -= n > 0 && s[n - 1] == '.';
     for (i = 0; mobile_ends[i]; i++) {
         m = strlen(mobile_ends[i]);
         if (n > m && memcmp(s + n - m, mobile_ends[i], m) == 0 && any(devices, s, n))
             return true;
     }
     return false;
+}
+
+bool words_list(const char *s, size_t n)
+{
+    return text_has(s, n, "mailing list") || text_has(s, n, "listinfo/") ||
+           text_has(s, n, "unsubscribe") || text_has(s, n, "you are subscribed") ||
+           text_has(s, n, "google groups") || text_has(s, n, "abbestellen") ||
+           text_has(s, n, "mailingliste") || text_has(s, n, "liste de diffusion");
 }
 
 bool words_above(const char *s, size_t n)

@@ -18,6 +18,7 @@ bool words_from(const char *s, size_t n);      /* a label: "From", "Von", ... */
 bool words_label(const char *s,
                  size_t n); /* a label of a quoted header: "Subject", "Gesendet", ... */
 bool words_mobile(const char *s, size_t n); /* "Sent from my ...", */
+bool words_list(const char *s, size_t n);   /* "mailing list", "unsubscribe" */
 bool words_above(const char *s, size_t n);  /* "Reply above this line" */
 
 /* Of a subject: Re:, AW:, SV: ...; Fwd:, WG:, TR: ... */

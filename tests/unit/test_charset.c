@@ -38,6 +38,13 @@ static void reads_every_label(void **state)
          "b\x1b[31mc\x7f",
          "ab[31mc\x7f"}, /* what XML forbids goes */
         {"utf-8", "\xc3\xa9\xc3\xa9\xc3", "\xc3\xa9\xc3\xa9\xef\xbf\xbd"}, /* cut in the middle */
+        {"windows-1252", "na\xc3\xafve", "na\xc3\xafve"},                  /* it is UTF-8 */
+        {"gb2312", "\x81\x40", "\xe4\xb8\x82"},                            /* it is GBK */
+        {"ks_c_5601-1987", "\x81\x41", "\xea\xb0\x82"},                    /* it is CP949 */
+        {"x-sjis", "\x87\x40", "\xe2\x91\xa0"},                            /* of one maker */
+        {"euc-jp", "\xc6\xfc\xcb\xdc", "\xe6\x97\xa5\xe6\x9c\xac"},
+        {"unicode-1-1-utf-7", "Hi Mom +Jjo-!", "Hi Mom \xe2\x98\xba!"},
+        {"us-ascii", "\x93x\x94", "\xe2\x80\x9cx\xe2\x80\x9d"},
         {"big5", "\xa7\x41\xff", "\xe4\xbd\xa0\xef\xbf\xbd"},
     };
     struct arena *a = arena_new(1 << 24);
