@@ -72,6 +72,11 @@ static const struct {
     {"windows-31j", "CP932"},
     {"x-euc-jp", "EUC-JP"},
     {"iso-2022-jp-1", "ISO-2022-JP-2"},
+    {"iso-2022-jp-ms", "ISO-2022-JP"},
+    {"csiso2022jp", "ISO-2022-JP"},
+    {"cp50220", "ISO-2022-JP"},
+    {"cp50221", "ISO-2022-JP"},
+    {"cp50222", "ISO-2022-JP"},
     {"ks_c_5601-1987", "CP949"},
     {"ks_c_5601", "CP949"},
     {"ksc5601", "CP949"},
@@ -262,6 +267,54 @@ static long read_iconv(struct buf *out, const char *real, const char *data, size
     return bad;
 }
 
+/* ISO-2022-JP as EUC-JP: programs put the characters of one maker and half-width kana into it,
+ * which iconv only takes there.  False when an escape of another charset stands in it. */
+static bool jp_as_euc(struct buf *out, const char *data, size_t len)
+{
+    enum { ASCII, KANJI, KANA } mode = ASCII;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)data[i];
+
+        if (c == 0x1b) {
+            if (len - i < 3) /* cut off */
+                break;
+            if (memcmp(data + i, "\x1b$B", 3) == 0 || memcmp(data + i, "\x1b$@", 3) == 0)
+                mode = KANJI;
+            else if (memcmp(data + i, "\x1b(I", 3) == 0)
+                mode = KANA;
+            else if (memcmp(data + i, "\x1b(B", 3) == 0 || memcmp(data + i, "\x1b(J", 3) == 0)
+                mode = ASCII;
+            else
+                return false;
+            i += 2;
+            continue;
+        }
+        if (c == '\n') /* RFC 1468: each line begins in ASCII */
+            mode = ASCII;
+        if (c > 0x20 && c < 0x7f && mode != ASCII) {
+            if (mode == KANA)
+                buf_addc(out, (char)0x8e);
+            c |= 0x80;
+        }
+        buf_addc(out, (char)c);
+    }
+    return !buf_failed(out);
+}
+
+/* True when it was read. */
+static bool read_japanese(struct buf *out, const char *data, size_t len)
+{
+    struct buf euc;
+    bool done;
+
+    buf_init(&euc, 2 * len + 1);
+    done = jp_as_euc(&euc, data, len) && read_iconv(out, "EUC-JP-MS", euc.data, euc.len) >= 0;
+    buf_clear(&euc);
+    return done;
+}
+
 static void read_labelled(struct buf *out, const char *real, const char *data, size_t len)
 {
     size_t many;
@@ -274,6 +327,8 @@ static void read_labelled(struct buf *out, const char *real, const char *data, s
         buf_add(out, data, len);
         return;
     }
+    if (strncasecmp(real, "iso-2022-jp", 11) == 0 && len > 0 && read_japanese(out, data, len))
+        return;
     bad = read_iconv(out, real, data, len);
     if (bad < 0 || (bad > 0 && is_utf8)) {
         buf_reset(out);

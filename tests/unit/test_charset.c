@@ -38,6 +38,10 @@ static void reads_every_label(void **state)
          "b\x1b[31mc\x7f",
          "ab[31mc\x7f"}, /* what XML forbids goes */
         {"utf-8", "\xc3\xa9\xc3\xa9\xc3", "\xc3\xa9\xc3\xa9\xef\xbf\xbd"}, /* cut in the middle */
+        {"iso-2022-jp", "\x1b$B-!\x1b(B", "\xe2\x91\xa0"},                 /* of one maker */
+        {"cp50221", "\x1b(I1\x1b(J x", "\xef\xbd\xb1 x"},                  /* half-width kana */
+        {"iso-2022-jp", "\x1b$BF|\nplain\x1b", "\xe6\x97\xa5\nplain"},     /* broken */
+        {"iso-2022-jp-2", "\x1b$A0!\x1b(B", "\xe5\x95\x8a"},               /* Chinese in it */
         {"windows-1252", "na\xc3\xafve", "na\xc3\xafve"},                  /* it is UTF-8 */
         {"gb2312", "\x81\x40", "\xe4\xb8\x82"},                            /* it is GBK */
         {"ks_c_5601-1987", "\x81\x41", "\xea\xb0\x82"},                    /* it is CP949 */
