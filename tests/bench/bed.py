@@ -43,16 +43,22 @@ def seconds(ns):
 class BenchProsody(Prosody):
     def __init__(self, *args):
         super().__init__(*args)
+        self.ports = {jid: self.component_port for jid in (LOAD, READER)}
         (self.folder / "conf.d" / "load.cfg.lua").write_text("".join(
-            f'Component "{jid}"\n    component_secret = "{SECRET}"\n' for jid in (LOAD, READER)))
+            f'Component "{jid}"\n    component_secret = "{SECRET}"\n' for jid in self.ports))
 
 
 class BenchEjabberd(Ejabberd):
+    """Each component has a listener of its own: one that names several gives all of them to every connection."""
+
     def __init__(self, *args):
         super().__init__(*args)
+        self.ports = {jid: free_port() for jid in (LOAD, READER)}
         with open(self.folder / "postern.yml", "a") as conf:
-            for jid in (LOAD, READER):
-                conf.write(f'      "{jid}":\n        password: "{SECRET}"\n')
+            for jid, port in self.ports.items():
+                conf.write(f'  -\n    port: {port}\n    ip: "127.0.0.1"\n    module: ejabberd_service\n'
+                           f'    access: all\n    shaper_rule: none\n    hosts:\n'
+                           f'      "{jid}":\n        password: "{SECRET}"\n')
 
 
 HOSTS = {"Prosody": BenchProsody, "ejabberd": BenchEjabberd}
@@ -302,10 +308,10 @@ class Bed:
         return self.hosts[name]
 
     def writer(self, host, count, size, rate, to):
-        return Load(self.host(host).component_port, LOAD, "send", count, size, rate, to)
+        return Load(self.host(host).ports[LOAD], LOAD, "send", count, size, rate, to)
 
     def reader(self, host, count, mode="count"):
-        return Load(self.host(host).component_port, READER, mode, count)
+        return Load(self.host(host).ports[READER], READER, mode, count)
 
     def sink(self):
         return Sink(self.folder)

@@ -76,12 +76,12 @@ class Run:
 
     def jabber_to_mail(self, host, size):
         # What a host server holds for a slow component is bounded: the load stays well below.
-        count = 2000 if self.quick else 30000 if size < 1000 else 8000
+        count = 2000 if self.quick else 20000 if size < 1000 else 6000
         what = f"Jabber to mail, {host}, {kb(size)}"
         ours, mail, cpu, peak = self.median(measure.jabber_to_mail, host, count, size)
         self.peaks.append(peak)
         smtp = self.median(measure.smtp_limit, count, int(mail))
-        peer = measure.peer_to_mail(self.bed, host, 500 if self.quick else 5000, size)
+        peer = measure.peer_to_mail(self.bed, host, 500 if self.quick else 3000, size)
         route = self.median(measure.route_limit, host, count, size)
         self.table.add(what, per_second(ours), f"smtp-source into the same sink: {per_second(smtp)}", ours / smtp)
         self.table.add(what, per_second(ours), f"Python component, not durable: {per_second(peer)}", ours / peer)
@@ -90,7 +90,7 @@ class Run:
 
     def part_mail_to_jabber(self):
         for size in SIZES:
-            count = 1000 if self.quick else 20000
+            count = 1000 if self.quick else 10000
             raw, ours, cpu, peak = self.median(measure.mail_to_jabber, "Prosody", count, size)
             self.peaks.append(peak)
             what = f"mail to Jabber, IMAP backlog, Prosody, {kb(size)}"
