@@ -54,6 +54,18 @@ def kb(size):
     return f"{size} bytes" if size < 1000 else f"{size // 1000} kB"
 
 
+class Column:
+    """One figure of every round."""
+
+    def __init__(self, values):
+        self.values = list(values)
+        self.median = statistics.median(self.values)
+
+    def over(self, other):
+        """The median of the rounds' ratios."""
+        return statistics.median(a / b for a, b in zip(self.values, other.values))
+
+
 class Run:
     def __init__(self, bed, quick):
         self.bed = bed
@@ -62,12 +74,11 @@ class Run:
         self.rounds = 1 if quick else 3
         self.peaks = []
 
-    def median(self, fn, *args):
-        """The median of some rounds of a measurement that gives one number or several."""
-        rounds = [fn(self.bed, *args) for _ in range(self.rounds)]
-        if not isinstance(rounds[0], tuple):
-            return statistics.median(rounds)
-        return tuple(statistics.median(column) for column in zip(*rounds))
+    def repeat(self, take):
+        """Rounds of a measurement of several numbers: the columns, each with its median.
+
+        One round takes both sides of a ratio one after the other, so that a busy machine is busy for both."""
+        return [Column(values) for values in zip(*(take() for _ in range(self.rounds)))]
 
     def part_jabber_to_mail(self):
         for host in ("Prosody",) if self.quick else b.HOSTS:
@@ -78,24 +89,32 @@ class Run:
         # What a host server holds for a slow component is bounded: the load stays well below.
         count = 2000 if self.quick else 20000 if size < 1000 else 6000
         what = f"Jabber to mail, {host}, {kb(size)}"
-        ours, mail, cpu, peak = self.median(measure.jabber_to_mail, host, count, size)
-        self.peaks.append(peak)
-        smtp = self.median(measure.smtp_limit, count, int(mail))
-        peer = measure.peer_to_mail(self.bed, host, 500 if self.quick else 3000, size)
-        route = self.median(measure.route_limit, host, count, size)
-        self.table.add(what, per_second(ours), f"smtp-source into the same sink: {per_second(smtp)}", ours / smtp)
-        self.table.add(what, per_second(ours), f"Python component, not durable: {per_second(peer)}", ours / peer)
-        self.table.add(what, per_second(ours), f"the host server alone: {per_second(route)}", ours / route)
-        self.table.add(what + ", processor time", f"{cpu * 1e6:.0f} us a message")
+        peer_count = 500 if self.quick else 3000
+
+        def take():
+            ours, mail, cpu, peak = measure.jabber_to_mail(self.bed, host, count, size)
+            return (ours, cpu, peak, measure.smtp_limit(self.bed, count, mail),
+                    measure.peer_to_mail(self.bed, host, peer_count, size),
+                    measure.route_limit(self.bed, host, count, size))
+
+        ours, cpu, peak, smtp, peer, route = self.repeat(take)
+        self.peaks += peak.values
+        for name, other in (("smtp-source into the same sink", smtp), ("Python component, not durable", peer),
+                            ("the host server alone", route)):
+            self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
+        self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a message")
 
     def part_mail_to_jabber(self):
         for size in SIZES:
             count = 1000 if self.quick else 10000
-            raw, ours, cpu, peak = self.median(measure.mail_to_jabber, "Prosody", count, size)
-            self.peaks.append(peak)
+            raw, ours, cpu, peak, route = self.repeat(lambda: (
+                *measure.mail_to_jabber(self.bed, "Prosody", count, size),
+                measure.route_limit(self.bed, "Prosody", count, size)))
+            self.peaks += peak.values
             what = f"mail to Jabber, IMAP backlog, Prosody, {kb(size)}"
-            self.table.add(what, per_second(ours), f"bare IMAP reader: {per_second(raw)}", ours / raw)
-            self.table.add(what + ", processor time", f"{cpu * 1e6:.0f} us a mail")
+            for name, other in (("bare IMAP reader", raw), ("the host server alone", route)):
+                self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
+            self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
 
     def part_latency(self):
         rate, time_s = 10, 2 if self.quick else 20
