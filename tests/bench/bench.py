@@ -121,7 +121,8 @@ class Run:
         host = measure.host_latency(self.bed, "Prosody", rate, time_s)
         ours = measure.latency_to_mail(self.bed, "Prosody", rate, time_s)
         what = "latency at 10 a second, median / 99th percentile"
-        self.table.add(f"{what}, Jabber to mail", ms(ours), f"component to component by the host: {ms(host)}", ours[0] / host[0])
+        self.table.add(f"{what}, Jabber to mail", ms(ours), f"component to component by the host: {ms(host)}",
+                       ours[0] / host[0])
         told, ours = measure.latency_to_jabber(self.bed, "Prosody", rate, time_s)
         self.table.add(f"{what}, mail to Jabber", ms(ours), f"until IDLE tells of the mail: {ms(told)}",
                        ours[0] / told[0])
