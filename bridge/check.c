@@ -16,6 +16,7 @@
 #include "mapping/address_map.h"
 #include "store/store.h"
 
+#include <limits.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,6 +143,22 @@ static void try_mailbox(const struct conf_mailbox *mailbox, struct report *r)
 
 /* Our own side. */
 
+/* Is there no such file yet, and a folder that one can be made in? */
+static bool may_be_made(const char *url)
+{
+    const char *path = strchr(url, ':'), *slash;
+    char folder[PATH_MAX] = ".";
+
+    if (!path || strncmp(url, "sqlite:", 7) != 0 || access(++path, F_OK) == 0)
+        return false;
+    slash = strrchr(path, '/');
+    if (slash && (size_t)(slash - path) >= sizeof folder)
+        return false;
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    return access(folder, W_OK | X_OK) == 0;
+}
+
 static void try_store(const struct conf *conf, struct report *r)
 {
     struct store *store;
@@ -151,11 +168,14 @@ static void try_store(const struct conf *conf, struct report *r)
         tell(r, EX_OK, "store", "%s, in use by a running gateway", conf->store_url);
         return;
     }
-    store = store_open(conf->store_url, STORE_READ_WRITE, &e);
+    /* Looked at, not made: whoever checks may not be who will run. */
+    store = store_open(conf->store_url, STORE_READ_ONLY, &e);
     if (store)
         tell(r, EX_OK, "store", "%s", conf->store_url);
+    else if (may_be_made(conf->store_url))
+        tell(r, EX_OK, "store", "%s, to be made at the first start", conf->store_url);
     else
-        tell(r, EX_CONFIG, "store", "%s", e.text);
+        tell(r, e.class == ERR_RETRY ? EX_TEMPFAIL : EX_CONFIG, "store", "%s", e.text);
     store_close(store);
 }
 

@@ -75,6 +75,19 @@ static int read_all(struct buf *b, struct err *e)
     return 0;
 }
 
+/* One line for each stanza, whatever its text has: a line end in XML text may be written as its
+ * number. */
+static void print_line(const char *xml)
+{
+    for (; *xml; xml++) {
+        if (*xml == '\n')
+            fputs("&#10;", stdout);
+        else
+            putchar(*xml);
+    }
+    putchar('\n');
+}
+
 static void print_node(const struct xml_node *node)
 {
     struct buf b;
@@ -82,7 +95,7 @@ static void print_node(const struct xml_node *node)
     buf_init(&b, (size_t)64 << 20);
     xml_write(&b, node, STREAM_NS);
     if (!buf_failed(&b))
-        puts(b.data);
+        print_line(b.data);
     buf_clear(&b);
 }
 
@@ -464,7 +477,7 @@ static int write_errors(struct conversion *c, const struct letter *letter, const
         text = outcome_error_text(c->arena, &link, &error);
         if (!text)
             return EX_TEMPFAIL;
-        puts(text);
+        print_line(text);
         for (r = r ? r->next : NULL; r && r->action != REPORT_FAILED; r = r->next)
             ;
     } while (r);

@@ -141,6 +141,26 @@ static int make_mail(struct arrival *a, const struct letter *letter, struct err 
     return 0;
 }
 
+/* Kept for the administrator to see, as far as it was fetched. */
+static int set_aside(struct arrival *a, const char *why, struct err *e)
+{
+    struct queue_message *m = &a->parcel->message;
+
+    m->id = a->id;
+    m->kind = QUEUE_MAIL_IN;
+    m->origin = a->box->origin;
+    m->created_s = a->now_s;
+    m->sender = "";
+    m->items = arena_alloc(parcel_arena(a->parcel), sizeof *m->items);
+    if (!m->items || add_item(a, "", why) < 0)
+        return err_memory(e);
+    a->parcel->heap = a->data;
+    m->content = a->data;
+    m->content_len = a->len;
+    a->data = NULL;
+    return 0;
+}
+
 /* A mail over the limit is not fetched; its sender is told. */
 static int make_report(struct arrival *a, const struct letter *letter, struct err *e)
 {
@@ -159,7 +179,7 @@ static int make_report(struct arrival *a, const struct letter *letter, struct er
     struct buf b;
 
     if (!in.to[0])
-        return 0; /* nobody to tell: no message at all */
+        return set_aside(a, "it is too large, and it names no sender to tell", e);
     if (letter->recipients)
         in.recipient = addr_text(parcel_arena(a->parcel), &letter->recipients->mail);
     m->id = a->id;

@@ -197,6 +197,17 @@ static const struct action actions[] = {
     {"drop", drop, true, false, true},
 };
 
+/* The queue, which only `run` makes: in the hands of the user it runs as. */
+static struct store *open_queue(const struct conf *conf, bool writes, struct err *e)
+{
+    struct store *store = store_open(conf->store_url, STORE_READ_ONLY, e);
+
+    if (!store || !writes)
+        return store;
+    store_close(store);
+    return store_open(conf->store_url, STORE_READ_WRITE, e);
+}
+
 static int perform(const char *conf_path, const struct action *action, struct request *r)
 {
     struct store *store = NULL;
@@ -206,8 +217,7 @@ static int perform(const char *conf_path, const struct action *action, struct re
 
     conf = conf_read(conf_path, CONF_OFFLINE, &e);
     if (conf)
-        store =
-            store_open(conf->store_url, action->writes ? STORE_READ_WRITE : STORE_READ_ONLY, &e);
+        store = open_queue(conf, action->writes, &e);
     if (!store || store_now(store, action->run, r, &e) < 0)
         status = command_fail(&e, EX_CONFIG);
     store_close(store);

@@ -188,3 +188,11 @@ def test_a_contact_cannot_become_a_command(make_world, relay, contact):
     assert world.gateway.process.is_alive()
     for mail in relay.mails:
         assert not any(c in a for a in mail.recipients for c in "\r\n<> ")
+
+
+def test_a_mail_over_the_limit_with_nobody_to_tell_is_set_aside(make_world):
+    world = make_world({"limit": {"mail_size": 100_000}}).start()
+    mail = mail_with(new_id("over"), body=b"0123456789\r\n" * 20_000)
+    world.romeo.send(mail, world.mail_of("juliet"), sender="")
+    wait_until("the mail set aside", lambda: "too large" in world.gateway.command("queue").stdout, 15)
+    flows(world)

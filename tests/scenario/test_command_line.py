@@ -228,7 +228,11 @@ def test_the_sample_configuration_is_accepted(resting):
     conf = resting.gateway.conf
     conf.write_text((ETC / "postern.conf").read_text())
     assert "ok   configuration" in resting.gateway.command("check").stdout
-    conf.write_text(uncommented((ETC / "postern.conf").read_text()))
+    rules = resting.gateway.folder / "addresses"
+    rules.write_text("nurse@example.org angelica@example.com\n")
+    sample = uncommented((ETC / "postern.conf").read_text())
+    assert '"/etc/postern/addresses"' in sample
+    conf.write_text(sample.replace("/etc/postern/addresses", str(rules)))
     told = resting.gateway.command("map", "juliet@example.org")
     assert told.returncode == OK, told.stderr
     assert "juliet.c@example.com" in told.stdout
@@ -246,3 +250,11 @@ def test_the_service_unit_is_valid_and_confined(tmp_path):
         ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
         capture_output=True, text=True)
     assert security.returncode == 0, security.stdout
+
+
+def test_convert_prints_one_stanza_a_line(resting):
+    mail = ("From: romeo@montague.example\nTo: juliet@mail.capulet.example\nSubject: x\n\n"
+            "first line\nsecond line\n")
+    printed = resting.gateway.command("convert", "--to", "jabber", stdin=mail).stdout
+    assert printed.count("\n") == 1
+    assert "first line&#10;second line" in printed

@@ -54,6 +54,7 @@ struct delivery {
     struct parcel *parcel;
     struct loop_timer *timer;
     bool is_deferred;
+    int64_t next_s; /* when it is due again */
 };
 
 static int write_outcome(struct store_txn *txn, struct store_work *work, struct err *e)
@@ -62,7 +63,7 @@ static int write_outcome(struct store_txn *txn, struct store_work *work, struct 
     const struct queue_message *m = &d->parcel->message;
 
     if (d->is_deferred)
-        return queue_defer(txn, m->id, 0, d->scene->now_ms / 1000 + 10, "later", e);
+        return queue_defer(txn, m->id, 0, d->next_s, "later", e);
     return queue_remove(txn, m->id, 0, e);
 }
 
@@ -73,7 +74,7 @@ static void outcome_written(struct store_work *work, const struct err *e)
 
     assert_null(e);
     s->under_way--;
-    courier_finish(s->courier, d->parcel, d->is_deferred ? s->now_ms / 1000 + 10 : 0);
+    courier_finish(s->courier, d->parcel, d->is_deferred ? d->next_s : 0);
     if (!d->is_deferred && ++s->finished == MESSAGES)
         loop_stop(s->loop);
     free(d);
@@ -103,6 +104,7 @@ static bool deliver(struct parcel *p, void *arg)
     d->work.run = write_outcome;
     d->work.done = outcome_written;
     d->is_deferred = s->is_deferring && p->message.items[0].attempts == 0;
+    d->next_s = s->now_ms / 1000 + 10;
     s->attempts_seen += p->message.items[0].attempts;
     if (!d->is_deferred)
         s->delivered[p->message.id]++;
