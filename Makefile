@@ -150,10 +150,10 @@ deps:
 
 # The main job on real private servers, to look at; demo-keep leaves them running to play with.
 demo: deps
-	@$(MAKE) --no-print-directory postern
+	@$(MAKE) -s --no-print-directory postern
 	@$(PYTHON) tests/demo/demo.py
 demo-keep: deps
-	@$(MAKE) --no-print-directory postern
+	@$(MAKE) -s --no-print-directory postern
 	@$(PYTHON) tests/demo/demo.py --keep
 
 install: postern

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/work.h"
 #include "component/stream.h"
@@ -239,6 +240,7 @@ int command_check(const struct command_line *line)
 
     if (line->argc > 0)
         return command_usage("check takes no arguments");
+    log_set_level(LOG_LEVEL_ERROR); /* the report says it all */
     conf = conf_read(line->conf_path, CONF_SERVE, &e);
     if (!conf) {
         tell(&r, EX_CONFIG, "configuration", "%s", e.text);
