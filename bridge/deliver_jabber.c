@@ -18,6 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Twice the host closed the stream over this stanza alone; once more would stop everybody's. */
+static void log_set_aside(const struct queue_message *m, unsigned n, const char *to,
+                          const char *reason)
+{
+    char id[ID_TEXT_SIZE];
+
+    log_error("jabber", "event=set-aside id=%s n=%u to=%s reason=\"%s\" see=\"postern queue\"",
+              id_format(m->id, id), n, to, reason);
+}
+
 /* Mails: the outcome, on the writer. */
 
 static int write_failure(struct store_txn *txn, const struct leg *leg, struct err *e)
@@ -64,6 +74,8 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
         return write_failure(txn, leg, e);
     case LEG_ANSWERED:
         return 0;
+    case LEG_POISON:
+        return queue_set_aside(txn, m->id, leg->item->n, leg->why, e);
     case LEG_SEND:
     case LEG_LOST:
         return 0; /* still in the queue and due */
@@ -91,7 +103,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 {
     struct shipment *s = of_outcome(w);
     struct gateway *g = s->gateway;
-    bool has_report = false, is_lost = false, has_answer = false;
+    bool has_report = false, has_answer = false, is_back;
+    size_t lost = 0;
     int64_t next = 0;
     size_t i;
 
@@ -104,16 +117,22 @@ static void outcome_done(struct persist_work *w, const struct err *e)
         if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
             next = leg->next_at_s;
         has_report = has_report || leg->fate == LEG_FAILED;
-        is_lost = is_lost || leg->fate == LEG_LOST;
+        lost += leg->fate == LEG_LOST;
         has_answer =
             has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) || leg->contacts_id != 0;
     }
-    courier_finish(g->mail_in, s->parcel, next);
+    is_back = lost == s->parcel->message.item_count;
+    if (is_back)
+        courier_return(g->mail_in, s->parcel); /* before what is younger, as it was */
+    else
+        courier_finish(g->mail_in, s->parcel, next);
     if (has_report)
         courier_rescan(g->mail_out);
     if (has_answer)
         courier_rescan(g->stanza_out);
-    if (is_lost)
+    if (is_back)
+        courier_poke(g->mail_in);
+    else if (lost > 0)
         courier_rescan(g->mail_in);
     shipment_free(s);
 }
@@ -121,15 +140,32 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 static void log_leg(const struct leg *leg)
 {
     static const char *const words[] = {"send",  "delivered", "answered", "dropped",
-                                        "later", "failed",    "lost"};
+                                        "later", "failed",    "lost",     "poison"};
     char id[ID_TEXT_SIZE];
 
+    if (leg->fate == LEG_POISON) {
+        log_set_aside(&leg->shipment->parcel->message, leg->item->n, leg->to, leg->why);
+        return;
+    }
     log_info("jabber", "event=%s id=%s n=%u to=%s reason=\"%s\"", words[leg->fate],
              id_format(leg->shipment->parcel->message.id, id), leg->item->n,
              leg->to ? leg->to : leg->item->recipient,
              leg->why           ? leg->why
              : leg->status.text ? leg->status.text
                                 : "");
+}
+
+/* The queue's lifetime is over.  What only found no room in the window has its turn yet. */
+static void give_up(struct leg *leg)
+{
+    if (leg->fate == LEG_LOST && !stream_is_up(leg->shipment->gateway->stream)) {
+        leg->status.code = 451;
+        leg->status.enhanced = "4.4.2";
+        leg->status.text = "the connection to the Jabber server was lost again and again";
+        leg->fate = LEG_FAILED;
+    } else if (leg->fate == LEG_LATER) {
+        leg->fate = LEG_FAILED;
+    }
 }
 
 static void write_outcome(struct shipment *s)
@@ -140,9 +176,8 @@ static void write_outcome(struct shipment *s)
     for (i = 0; i < s->parcel->message.item_count; i++) {
         struct leg *leg = &s->legs[i];
 
-        if (leg->fate == LEG_LATER &&
-            policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
-            leg->fate = LEG_FAILED;
+        if (policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
+            give_up(leg);
         if (leg->fate == LEG_LATER)
             leg->next_at_s =
                 policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
@@ -200,6 +235,12 @@ static void leg_done(struct window_entry *entry, enum window_result result,
         break;
     case WINDOW_LOST:
         leg->fate = LEG_LOST;
+        break;
+    case WINDOW_POISON:
+        leg->why = arena_strdup(s->arena, entry->reason);
+        if (!leg->why)
+            leg->why = "the Jabber server closes the stream over it";
+        leg->fate = LEG_POISON;
         break;
     }
     if (--s->under_way == 0)
@@ -268,6 +309,13 @@ static void ready(struct shipment *s, const struct err *e)
     else
         send_legs(s);
     courier_poke(s->gateway->mail_in);
+    courier_poke(s->gateway->stanza_out); /* when careful they wait for each other */
+}
+
+/* When one entry at a time is sent, what else was prepared would be given up. */
+static unsigned preparing_max(const struct gateway *g)
+{
+    return window_is_careful(g->window) ? 1 : DELIVER_PREPARING_MAX;
 }
 
 bool deliver_jabber_mail(struct parcel *p, void *arg)
@@ -276,7 +324,7 @@ bool deliver_jabber_mail(struct parcel *p, void *arg)
     struct shipment *s;
 
     /* Without room, what was prepared would have to be given up, and prepared again. */
-    if (!stream_is_up(g->stream) || g->preparing >= DELIVER_PREPARING_MAX || g->is_stopping ||
+    if (!stream_is_up(g->stream) || g->preparing >= preparing_max(g) || g->is_stopping ||
         !window_has_room(g->window))
         return false;
     s = shipment_new(g, p);
@@ -301,6 +349,7 @@ struct posting {
     struct arena *arena;
     struct jabber_error error;
     bool is_refused;
+    const char *poison; /* what the host says about it, each time; NULL: nothing */
     int64_t report_id, now_s;
     char id[ID_TEXT_SIZE + 2];
 };
@@ -320,6 +369,9 @@ static int posted_run(struct store_txn *txn, struct persist_work *w, struct err 
 {
     struct posting *p = of_posting(w);
 
+    if (p->poison)
+        return queue_set_aside(txn, p->parcel->message.id, p->parcel->message.items[0].n, p->poison,
+                               e);
     if (p->is_refused)
         return outcome_stanza_failed(txn, &p->parcel->message, &p->error, p->report_id, p->now_s,
                                      e);
@@ -348,9 +400,14 @@ static const char *last_text(struct arena *a, const struct xml_node *error)
 
 static void write_posted(struct posting *p)
 {
+    const struct queue_message *m = &p->parcel->message;
+
     p->now_s = gateway_now_s(p->gateway);
-    log_info("jabber", "event=%s id=%s to=%s", p->is_refused ? "refused" : "delivered", p->id,
-             p->entry.to);
+    if (p->poison)
+        log_set_aside(m, m->items[0].n, p->entry.to, p->poison);
+    else
+        log_info("jabber", "event=%s id=%s to=%s", p->is_refused ? "refused" : "delivered", p->id,
+                 p->entry.to);
     p->outcome.run = posted_run;
     p->outcome.done = posted_done;
     persist_submit(p->gateway->persist, &p->outcome);
@@ -368,15 +425,35 @@ static void refuse_posting(struct posting *p, const char *condition, const char 
     jabber_error_init(&p->error, condition, text);
 }
 
+/* Again as soon as the stream is back, but what a user waits for not for ever. */
+static void post_lost(struct posting *p)
+{
+    struct gateway *g = p->gateway;
+
+    if (policy_is_given_up(g->settings, &p->parcel->message, gateway_now_s(g)))
+        refuse_posting(p, "remote-server-timeout",
+                       "The connection to the Jabber server was lost again and again.");
+    if (p->is_refused) {
+        write_posted(p);
+        return;
+    }
+    courier_return(g->stanza_out, p->parcel);
+    posting_free(p);
+}
+
 static void post_done(struct window_entry *entry, enum window_result result,
                       const struct xml_node *error)
 {
     struct posting *p = (struct posting *)entry;
 
     if (result == WINDOW_LOST) {
-        courier_return(p->gateway->stanza_out, p->parcel);
-        posting_free(p);
+        post_lost(p);
         return;
+    }
+    if (result == WINDOW_POISON) {
+        p->poison = arena_strdup(p->arena, entry->reason);
+        if (!p->poison)
+            p->poison = "the Jabber server closes the stream over it";
     }
     if (result == WINDOW_ERROR)
         refuse_posting(p, outcome_condition(p->arena, error), last_text(p->arena, error));
@@ -406,7 +483,8 @@ bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
     const struct queue_message *m = &parcel->message;
     struct posting *p;
 
-    if (!stream_is_up(g->stream) || !window_has_room(g->window))
+    if (!stream_is_up(g->stream) || !window_has_room(g->window) ||
+        (window_is_careful(g->window) && g->preparing > 0))
         return false;
     p = calloc(1, sizeof *p);
     if (!p || !(p->arena = arena_new(1 << 20))) {

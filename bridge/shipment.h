@@ -18,7 +18,8 @@ enum leg_fate {
     LEG_DROPPED,  /* nothing to send or to report (expired, a forged or pointless report) */
     LEG_LATER,    /* again at next_at_s */
     LEG_FAILED,   /* to be reported to the mail's sender */
-    LEG_LOST      /* the stream went away: again as soon as it is back */
+    LEG_LOST,     /* the stream went away: again as soon as it is back */
+    LEG_POISON    /* the host closes the stream over it: set aside */
 };
 
 struct leg { /* one item */

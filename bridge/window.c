@@ -3,7 +3,7 @@
  *
  * Owns the order of entries and a table of them by id; the entries are their owners'.  Loop thread.
  * A crash forgets the window: what was in it is still in the queue and is sent again with the same
- * id.
+ * id; a suspect then has to close the stream twice anew.
  */
 #include "bridge/window.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_SIZE = 4096, SETTLE_MS = 0 };
+enum { TABLE_SIZE = 4096, SETTLE_MS = 0, SUSPECTS_MAX = 64, SUSPECT_ID_SIZE = 48 };
 
 struct window {
     struct stream *stream;
@@ -21,6 +21,11 @@ struct window {
     unsigned count, count_max;
     size_t bytes, bytes_max;
     bool has_barrier;
+
+    unsigned careful; /* so many have to arrive one by one; 0: not careful */
+    /* Were alone when the host closed the stream, once. */
+    char suspects[SUSPECTS_MAX][SUSPECT_ID_SIZE];
+    unsigned suspect_count;
 };
 
 static unsigned place(const char *id)
@@ -43,6 +48,42 @@ static void unlink_entry(struct window *w, struct window_entry *entry)
         }
     w->count--;
     w->bytes -= entry->len;
+}
+
+/* Suspects. */
+
+static char *find_suspect(struct window *w, const char *id)
+{
+    unsigned i;
+
+    for (i = 0; i < w->suspect_count; i++)
+        if (strcmp(w->suspects[i], id) == 0)
+            return w->suspects[i];
+    return NULL;
+}
+
+static void acquit(struct window *w, const char *id)
+{
+    char *at = find_suspect(w, id);
+
+    if (at) /* the others keep their order */
+        memmove(at, at + SUSPECT_ID_SIZE, (size_t)(w->suspects[--w->suspect_count] - at));
+}
+
+/* The entry was alone when the host closed the stream: true when it was so before. */
+static bool is_poison(struct window *w, const char *id)
+{
+    if (find_suspect(w, id)) {
+        acquit(w, id);
+        return true;
+    }
+    if (strlen(id) >= SUSPECT_ID_SIZE)
+        return false; /* none of ours is so long */
+    /* Full: the newest makes room, so that the others are found out one after the other. */
+    if (w->suspect_count == SUSPECTS_MAX)
+        w->suspect_count--;
+    strcpy(w->suspects[w->suspect_count++], id);
+    return false;
 }
 
 static void give_back(struct window_entry *entry, enum window_result result)
@@ -76,6 +117,19 @@ static void send_barrier(void *arg)
     w->has_barrier = true;
 }
 
+static void one_less(struct window *w)
+{
+    if (w->careful > 0)
+        w->careful--;
+}
+
+/* It is done with, and was not what the host closes the stream over. */
+static void settle(struct window *w, const struct window_entry *entry)
+{
+    one_less(w);
+    acquit(w, entry->id);
+}
+
 /* Everything up to the barrier has arrived. */
 static void answered(bool ok, void *arg)
 {
@@ -91,6 +145,7 @@ static void answered(bool ok, void *arg)
         if (!w->first)
             w->end = &w->first;
         unlink_entry(w, entry);
+        settle(w, entry);
         give_back(entry, WINDOW_TAKEN);
     }
     if (w->first)
@@ -120,7 +175,7 @@ void window_free(struct window *w)
 {
     if (!w)
         return;
-    window_down(w);
+    window_down(w, STREAM_LOSS_NETWORK, "");
     loop_timer_free(w->turn);
     free(w);
 }
@@ -130,7 +185,7 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
     unsigned at;
     int r;
 
-    if (w->count >= w->count_max)
+    if (w->count >= w->count_max || (w->careful > 0 && w->count > 0))
         return -1;
     r = stream_send(w->stream, xml, len);
     if (r < 0)
@@ -141,6 +196,7 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
     entry->next = NULL;
     entry->error = NULL;
     entry->error_arena = NULL;
+    entry->reason = NULL;
     entry->is_covered = false;
     entry->len = len;
     *w->end = entry;
@@ -154,6 +210,8 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
 
 bool window_has_room(const struct window *w)
 {
+    if (w->careful > 0)
+        return w->count == 0;
     return w->count < w->count_max - w->count_max / 4 && w->bytes < w->bytes_max;
 }
 
@@ -188,19 +246,48 @@ bool window_error(struct window *w, const struct xml_node *stanza, struct arena 
     return true;
 }
 
-void window_down(struct window *w)
+/* What has been answered by an error was read by the host, and is not at fault. */
+static unsigned count_unanswered(const struct window *w)
+{
+    const struct window_entry *entry;
+    unsigned n = 0;
+
+    for (entry = w->first; entry; entry = entry->next)
+        n += entry->error ? 0 : 1;
+    return n;
+}
+
+void window_down(struct window *w, enum stream_loss loss, const char *reason)
 {
     struct window_entry *entry = w->first, *next;
+    unsigned lost = loss == STREAM_LOSS_STANZA ? count_unanswered(w) : 0;
 
     w->first = NULL;
     w->end = &w->first;
     w->has_barrier = false;
     loop_timer_stop(w->turn);
     for (; entry; entry = next) {
+        enum window_result result = WINDOW_LOST;
+
         next = entry->next;
         unlink_entry(w, entry);
-        give_back(entry, WINDOW_LOST);
+        if (entry->error) {
+            settle(w, entry);
+        } else if (lost == 1 && is_poison(w, entry->id)) {
+            result = WINDOW_POISON;
+            entry->reason = reason;
+            lost = 0;
+            one_less(w);
+        }
+        give_back(entry, result);
     }
+    if (w->careful < lost)
+        w->careful = lost;
+}
+
+bool window_is_careful(const struct window *w)
+{
+    return w->careful > 0;
 }
 
 bool window_is_empty(const struct window *w)

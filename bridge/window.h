@@ -4,7 +4,11 @@
  * The stream has no acknowledgements, so what was sent is followed by a ping to the host: when it
  * is answered, everything before it has been taken, and errors for it have had their chance to come
  * back and are matched by stanza id.  One barrier is under way at a time; what is sent meanwhile
- * waits for the next, so batches form by themselves.  Loop thread only.
+ * waits for the next, so batches form by themselves.
+ *
+ * When the host closes the stream over something it was sent, it does not say over what.  The
+ * window is careful then: one entry at a time, until as many have arrived as were lost, so that the
+ * one at fault is alone when it happens again.  Loop thread only.
  */
 #ifndef BRIDGE_WINDOW_H
 #define BRIDGE_WINDOW_H
@@ -20,7 +24,8 @@
 enum window_result {
     WINDOW_TAKEN, /* the host has it */
     WINDOW_ERROR, /* the host or the recipient answered with an error */
-    WINDOW_LOST   /* the stream was lost first: it must be sent again, with the same id */
+    WINDOW_LOST,  /* the stream was lost first: it must be sent again, with the same id */
+    WINDOW_POISON /* twice the host closed the stream over it, alone: not to be sent again */
 };
 
 /* One stanza under way: part of its owner's structure. */
@@ -31,6 +36,7 @@ struct window_entry {
      * entry. */
     void (*done)(struct window_entry *entry, enum window_result result,
                  const struct xml_node *error);
+    const char *reason; /* for WINDOW_POISON: what the host said, valid during done */
     /* the window's */
     const struct xml_node *error;
     struct arena *error_arena;
@@ -46,8 +52,8 @@ struct window *window_new(struct loop *loop, struct stream *stream, unsigned ent
                           size_t bytes_max);
 void window_free(struct window *w); /* entries are given back as lost; takes NULL */
 
-/* -1: the stream is down or full, or too much is under way; STREAM_TOO_LARGE: it never can be sent.
- * Nothing was sent in both cases. */
+/* -1: the stream is down or full, or too much is under way (when careful, anything);
+ * STREAM_TOO_LARGE: it never can be sent. Nothing was sent in both cases. */
 int window_send(struct window *w, struct window_entry *entry, const char *xml,
                 size_t len) MUST_CHECK;
 
@@ -58,8 +64,11 @@ bool window_has_room(const struct window *w);
  * then). */
 bool window_error(struct window *w, const struct xml_node *stanza, struct arena *arena);
 
-/* The stream went down: everything under way is lost. */
-void window_down(struct window *w);
+/* The stream went down: everything under way is lost, or poison.  reason: what the stream said. */
+void window_down(struct window *w, enum stream_loss loss, const char *reason);
+
+/* One entry at a time: work that will send should begin only when no other has. */
+bool window_is_careful(const struct window *w);
 
 bool window_is_empty(const struct window *w);
 

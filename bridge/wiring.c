@@ -30,10 +30,8 @@ static void stream_went_down(enum stream_loss loss, const char *reason, void *ar
 {
     struct gateway *g = arg;
 
-    (void)loss;
-    (void)reason; /* the stream has logged it */
     notify_send("STATUS=the Jabber server is away");
-    window_down(g->window);
+    window_down(g->window, loss, reason);
 }
 
 static void stanza_arrived(struct xml_node *stanza, struct arena *arena, void *arg)

@@ -31,10 +31,12 @@ int64_t backoff_next(struct backoff *b, const struct stream_times *times, enum s
     if (loss == STREAM_LOSS_CONFIG || loss == STREAM_LOSS_CONFLICT)
         return jittered(doubled(times->mend_min, times->mend_max, b->mends++));
     b->mends = 0;
+    if (loss == STREAM_LOSS_STANZA)
+        return jittered(doubled(times->retry_min, times->retry_max, b->stanzas++ / 3));
     return jittered(doubled(times->retry_min, times->retry_max, b->failures++));
 }
 
 void backoff_reset(struct backoff *b)
 {
-    b->failures = b->mends = 0;
+    b->failures = b->mends = b->stanzas = 0;
 }

@@ -1,8 +1,10 @@
 /*
  * backoff: how long to wait before the next attempt at connecting to the host.
  *
- * Doubles with each failure in a row up to a maximum, separately for what mends itself and for what
- * an administrator has to mend.  Any thread; a struct backoff belongs to its caller.
+ * Doubles with each failure in a row up to a maximum, separately for what mends itself, for what
+ * an administrator has to mend, and for what the host closes the stream over: that is found out by
+ * trying again, so it starts short however often the host was away, and doubles with each third
+ * only.  Any thread; a struct backoff belongs to its caller.
  */
 #ifndef COMPONENT_BACKOFF_H
 #define COMPONENT_BACKOFF_H
@@ -12,7 +14,7 @@
 #include "component/stream.h"
 
 struct backoff {
-    unsigned failures, mends; /* in a row: of the ordinary kind, of those to be mended */
+    unsigned failures, mends, stanzas; /* in a row: ordinary, to be mended, over what was sent */
 };
 
 /* Milliseconds, between half of what is due and all of it.  times has its defaults filled in. */

@@ -1,0 +1,100 @@
+"""A stanza over which the host closes the stream is set aside, and the rest flows."""
+
+import json
+import re
+
+import pytest
+
+import world as w
+from fake.jabber_host import FakeHost
+from jabber import new_id
+from servers.base import wait_until
+
+POISON = "POISON"
+WATCHING = (r"inbound .*event=watching",)
+
+
+class FakeSide:
+    """The Jabber side with the fake host."""
+
+    def __init__(self, host):
+        self.server = host
+
+    def show_logs(self):
+        return self.server.show_log()
+
+
+@pytest.fixture
+def bad_host():
+    host = FakeHost(POISON)
+    yield host
+    host.stop()
+
+
+@pytest.fixture
+def poisoned(folder, mail_side, relay, bad_host):
+    """A gateway that is ready for mail while its host is not there yet."""
+    made = w.World(folder, FakeSide(bad_host), mail_side, relay=relay)
+    made.start(ready=WATCHING)
+    yield made
+    assert not made.stop()
+
+
+def queue(world):
+    return json.loads(world.gateway.command("queue", "list", "--json").stdout)
+
+
+def is_taken(host, token):
+    return sum(token in text for text in host.messages) == 1
+
+
+def set_aside(world):
+    """The queue, when all that is left was set aside."""
+    items = queue(world)
+    states = {recipient["state"] for item in items for recipient in item["recipients"]}
+    return items if states == {"set-aside"} else None
+
+
+def test_a_mail_that_closes_the_stream_is_set_aside_and_the_rest_flows(poisoned, bad_host):
+    good, bad = [new_id("good") for _ in range(2)], new_id(POISON)
+    for token in (good[0], bad, good[1]):
+        poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
+    wait_until("three mails in the queue", lambda: len(queue(poisoned)) == 3, 20)
+
+    bad_host.start()
+    wait_until("the good mails", lambda: all(is_taken(bad_host, t) for t in good), 40)
+    wait_until("the bad mail set aside", lambda: set_aside(poisoned), 30)
+    (item,) = set_aside(poisoned)
+    assert "not-well-formed" in item["recipients"][0]["last_error"]
+    assert re.search(rf'event=set-aside id={item["id"]} .*see="postern queue"',
+                     poisoned.gateway.log_text())
+
+    # Nothing closes the stream any more, and what comes later arrives.
+    closed, later = len(bad_host.closed_over), new_id("later")
+    assert closed <= 3
+    poisoned.romeo.write(poisoned.mail_of("juliet"), later, f"text {later}")
+    wait_until("the later mail", lambda: is_taken(bad_host, later), 20)
+    assert len(bad_host.closed_over) == closed
+
+    # An administrator may try again once the host can read it.
+    bad_host.poison = None
+    assert poisoned.gateway.command("queue", "retry", item["id"]).returncode == 0
+    wait_until("the mail set aside before", lambda: is_taken(bad_host, bad), 20)
+    wait_until("an empty queue", lambda: queue(poisoned) == [])
+
+
+def test_a_ready_stanza_that_closes_the_stream_is_set_aside(poisoned, bad_host, relay):
+    relay.script("RCPT", f"550 5.1.1 {POISON}", match="rosaline@")
+    bad_host.start()
+    poisoned.gateway.wait_log(r"stream .*state=up")
+    to = poisoned.contact(f"rosaline@{w.MAIL_DOMAIN}")
+    bad_host.send(f"<message from='juliet@{w.JABBER_DOMAIN}/test' to='{to}' id='m1' type='chat'>"
+                  "<body>art thou there</body></message>")
+    wait_until("the error set aside", lambda: set_aside(poisoned), 30)
+    (item,) = set_aside(poisoned)
+    assert item["kind"].startswith("stanza")
+    assert len(bad_host.closed_over) == 2
+
+    token = new_id("after")
+    poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
+    wait_until("a mail afterwards", lambda: is_taken(bad_host, token), 20)
