@@ -2,9 +2,10 @@
  * stream: the connection to the host Jabber server as an external component (XEP-0114).
  *
  * Connects, shakes hands, keeps alive by ping, and reconnects by itself: with jittered back-off
- * after a failure (1 s doubling to 60 s), with a long one (60 s to 10 min) and a clear log line
- * after what only an administrator can mend (host-unknown, not-authorized, invalid-namespace) and
- * after conflict.  Stanzas have namespace jabber:component:accept on the wire.  Loop thread only.
+ * after a failure (1 s doubling to 60 s, slower after what was lost over a stanza of ours), with a
+ * long one (60 s to 10 min) and a clear log line after what only an administrator can mend
+ * (host-unknown, not-authorized, invalid-namespace) and after conflict.  Stanzas have namespace
+ * jabber:component:accept on the wire.  Loop thread only.
  */
 #ifndef COMPONENT_STREAM_H
 #define COMPONENT_STREAM_H
