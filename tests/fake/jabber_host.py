@@ -2,7 +2,8 @@
 
 It lets one component in (XEP-0114, any secret), answers its pings, keeps the messages it took, and
 closes the stream with not-well-formed when one holds the poison word, as a host does that cannot
-read what it was sent.  It does not listen before start().
+read what it was sent.  Over the other word it hangs up without one.  It does not listen before
+start().
 
     host = FakeHost(poison="POISON").start()
     host.send("<message ...>")
@@ -26,9 +27,10 @@ CLOSING = ("<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-st
 
 
 class FakeHost:
-    def __init__(self, poison=None):
+    def __init__(self, poison=None, hang_up=None):
         self.component_port = free_port()
         self.poison = poison
+        self.hang_up = hang_up
         self.messages = []
         self.closed_over = []
         self.connections = 0
@@ -84,11 +86,10 @@ class FakeHost:
                         peer.sendall(b"</stream:stream>")
                         return
                     elif event == "end" and depth == 1 and not self._take(peer, element):
-                        peer.sendall(CLOSING.encode())
                         return
 
     def _take(self, peer, stanza):
-        """False: the stream is to be closed over it."""
+        """False: the connection ends over it."""
         name = stanza.tag.removeprefix(f"{{{NS}}}")
         if name == "handshake":
             self._peer = peer
@@ -100,6 +101,10 @@ class FakeHost:
         elif name == "message":
             text = ET.tostring(stanza, encoding="unicode")
             if self.poison and self.poison in text:
+                self.closed_over.append(text)
+                peer.sendall(CLOSING.encode())
+                return False
+            if self.hang_up and self.hang_up in text:
                 self.closed_over.append(text)
                 return False
             self.messages.append(text)

@@ -98,3 +98,16 @@ def test_a_ready_stanza_that_closes_the_stream_is_set_aside(poisoned, bad_host, 
     token = new_id("after")
     poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
     wait_until("a mail afterwards", lambda: is_taken(bad_host, token), 20)
+
+
+def test_a_mail_that_is_lost_again_and_again_is_reported_in_the_end(poisoned, bad_host, relay):
+    bad_host.hang_up = token = new_id("HANGUP")
+    poisoned.gateway.configure({"queue": {"lifetime": 2}})
+    poisoned.gateway.restart(ready=WATCHING)
+    bad_host.start()
+    poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
+    report = relay.wait_mail(timeout_s=30)
+    assert report.recipients == [poisoned.romeo.address]
+    assert b"4.4.2" in report.data and token.encode() in report.data
+    wait_until("an empty queue", lambda: queue(poisoned) == [])
+    assert len(bad_host.closed_over) >= 2
