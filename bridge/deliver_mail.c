@@ -91,8 +91,7 @@ static int write_fate(struct store_txn *txn, const struct mailing *m, size_t i, 
         return queue_defer(txn, message->id, n, fate->next_at_s,
                            fate->status.text ? fate->status.text : "", e);
     case VERDICT_FAILED:
-        return outcome_mail_failed(txn, m->settings, message, n, &fate->status, fate->report_id,
-                                   m->now_s, e);
+        return outcome_mail_failed(txn, message, n, &fate->status, fate->report_id, m->now_s, e);
     case VERDICT_EXPIRED:
         return outcome_mail_expired(txn, message, n, fate->report_id, m->now_s, e);
     }

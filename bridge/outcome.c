@@ -102,14 +102,13 @@ static int mail_failed(struct store_txn *txn, struct arena *a, const struct queu
     return queue_remove(txn, m->id, n, e);
 }
 
-int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
-                        const struct queue_message *m, unsigned n, const struct smtp_status *status,
-                        int64_t report_id, int64_t now_s, struct err *e)
+int outcome_mail_failed(struct store_txn *txn, const struct queue_message *m, unsigned n,
+                        const struct smtp_status *status, int64_t report_id, int64_t now_s,
+                        struct err *e)
 {
     struct arena *a = arena_new(ARENA_MAX);
     int r;
 
-    (void)s;
     if (!a)
         return err_memory(e);
     r = mail_failed(txn, a, m, n, status, report_id, now_s, e);

@@ -16,9 +16,9 @@
 
 /* A mail did not arrive: the item goes, an error stanza for the original message is queued under
  * report_id. */
-int outcome_mail_failed(struct store_txn *txn, const struct settings *s,
-                        const struct queue_message *m, unsigned n, const struct smtp_status *status,
-                        int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
+int outcome_mail_failed(struct store_txn *txn, const struct queue_message *m, unsigned n,
+                        const struct smtp_status *status, int64_t report_id, int64_t now_s,
+                        struct err *e) MUST_CHECK;
 
 /* The message's own deadline passed in our queue: the item goes, the sender is told as m->expiry
  * (enum expiry_action) has it: jabber:x:event cancelled (XEP-0022), a report of XEP-0079, or
