@@ -43,7 +43,7 @@ say = @echo '  $(1)'
 Q   = @
 endif
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: $(OBJ) $(FAKEOBJ) $(UNITSRC:%.c=$(BUILD)/%.o)
 
 all: postern
 
