@@ -93,11 +93,13 @@ golden: postern
 	POSTERN=$(CURDIR)/$(BUILD)/postern $(PYTHON) -m pytest -q tests/golden $(if $(UPDATE),--update)
 
 # The real program against real servers in private instances; SCENARIO narrows it: SCENARIO='-k bounce'.
+# They wait more than they compute, so more run at a time than there are cores: WORKERS, 0 for one after the other.
 # A private Postfix needs root; where sudo asks for no password, it is used, and leaves no file of root's here.
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && echo sudo -n; })
+WORKERS ?= 4
 scenario: postern
 	$(AS_ROOT) env PYTHONDONTWRITEBYTECODE=1 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' \
-	    $(PYTHON) -m pytest -q -p no:cacheprovider tests/scenario $(SCENARIO)
+	    $(PYTHON) -m pytest -q -p no:cacheprovider -n $(WORKERS) tests/scenario $(SCENARIO)
 
 # Everything a change must pass: installs what is missing, then builds and tests.
 check: deps

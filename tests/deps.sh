@@ -11,7 +11,7 @@ set -eu
 BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev libetpan-dev
        libconfuse-dev libidn-dev libidn2-dev libssl-dev libsqlite3-dev libxml2-dev"
 TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix openssl python3
-      python3-pytest python3-slixmpp gnupg"
+      python3-pytest python3-pytest-xdist python3-slixmpp gnupg"
 LINT="clang clang-format clang-tidy cppcheck mandoc"
 
 POLICY=/usr/sbin/policy-rc.d
