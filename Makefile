@@ -129,6 +129,10 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
 bench: postern $(BENCH_TOOLS)
 	POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' BENCH_TOOLS=$(CURDIR)/$(BUILD)/bench $(PYTHON) tests/bench/bench.py $(BENCH)
 
+# The program that can be told to die at each durable step (base/step.h), for tests/crash.
+crash-program:
+	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
+
 lint:
 	tests/lint/layers.sh
 	tests/lint/options.sh
@@ -174,6 +178,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit quality unit-programs san-programs golden scenario check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash-program check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -8,6 +8,7 @@
 #include "bridge/deliver_jabber.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/gateway.h"
 #include "bridge/introduction.h"
 #include "bridge/outcome.h"
@@ -96,6 +97,7 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     for (i = 0; i < s->parcel->message.item_count; i++)
         if (write_leg(txn, &s->legs[i], e) < 0)
             return -1;
+    step("outcome.mail-in");
     return 0;
 }
 
@@ -108,6 +110,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
     int64_t next = 0;
     size_t i;
 
+    step("outcome.mail-in-stored");
     if (e)
         log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
@@ -369,6 +372,7 @@ static int posted_run(struct store_txn *txn, struct persist_work *w, struct err 
 {
     struct posting *p = of_posting(w);
 
+    step("outcome.stanza");
     if (p->poison)
         return queue_set_aside(txn, p->parcel->message.id, p->parcel->message.items[0].n, p->poison,
                                e);
@@ -384,6 +388,7 @@ static void posted_done(struct persist_work *w, const struct err *e)
     struct courier *courier = p->gateway->stanza_out;
     bool is_refused = p->is_refused;
 
+    step("outcome.stanza-stored");
     if (e)
         log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
@@ -543,6 +548,7 @@ static int late_run(struct store_txn *txn, struct persist_work *w, struct err *e
     struct jid jid;
     struct err ignored;
 
+    step("late.found");
     if (links_by_id(txn, l->arena, l->id, l->n, &link, e) < 0)
         return -1;
     if (!link || link->direction != LINK_TO_JABBER ||

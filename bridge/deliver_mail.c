@@ -8,6 +8,7 @@
 #include "bridge/deliver_mail.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
@@ -106,6 +107,7 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     for (i = 0; i < m->parcel->message.item_count; i++)
         if (write_fate(txn, m, i, e) < 0)
             return -1;
+    step("outcome.mail-out");
     return 0;
 }
 
@@ -117,6 +119,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
     bool has_report = false;
     size_t i;
 
+    step("outcome.mail-out-stored");
     if (e)
         log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
@@ -196,6 +199,7 @@ static void sent(struct send_job *job)
     struct mailing *m = job->arg;
     size_t i;
 
+    step("mail.sent");
     m->gateway->sending--;
     m->now_s = gateway_now_s(m->gateway);
     for (i = 0; i < job->recipient_count; i++)
@@ -244,6 +248,7 @@ bool deliver_mail(struct parcel *p, void *arg)
     m->job.message_len = message->content_len;
     m->job.done = sent;
     m->job.arg = m;
+    step("mail.due");
     if (sender_submit(g->sender, &m->job) < 0) {
         mailing_free(m);
         return false;

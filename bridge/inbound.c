@@ -9,6 +9,7 @@
 #include "bridge/inbound.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/outcome.h"
 #include "mapping/mime_read.h"
 #include "mapping/report_write.h"
@@ -234,8 +235,11 @@ static int put_run(struct store_txn *txn, struct store_work *work, struct err *e
 
     if (a->parcel->message.item_count == 0)
         return 0;
-    return queue_put_fetched(txn, &a->parcel->message, a->box->mailbox->name, a->uidvalidity,
-                             a->uid, &a->is_new, e);
+    if (queue_put_fetched(txn, &a->parcel->message, a->box->mailbox->name, a->uidvalidity, a->uid,
+                          &a->is_new, e) < 0)
+        return -1;
+    step("mail.written");
+    return 0;
 }
 
 static void finish(struct arrival *a, const struct err *e)
@@ -243,6 +247,7 @@ static void finish(struct arrival *a, const struct err *e)
     struct inbound_box *box = a->box;
     char id[ID_TEXT_SIZE];
 
+    step("mail.stored");
     box->arrivals--;
     if (e)
         log_error("inbound", "event=not-stored mailbox=%s uid=%u class=%s error=\"%s\"",
@@ -321,6 +326,7 @@ static bool mail_arrived(const struct imap_mail *mail, void *arg)
     a->read.done = read_done;
     if (work_submit(box->gateway->readers, &a->read) < 0)
         goto refuse;
+    step("mail.fetched");
     box->arrivals++;
     return true;
 refuse:
@@ -338,13 +344,17 @@ static int cursor_run(struct store_txn *txn, struct persist_work *w, struct err 
 {
     struct cursor_work *c = (struct cursor_work *)w;
 
-    return cursors_put(txn, c->mailbox, c->cursor.uidvalidity, c->cursor.uid_next, e);
+    if (cursors_put(txn, c->mailbox, c->cursor.uidvalidity, c->cursor.uid_next, e) < 0)
+        return -1;
+    step("cursor.written");
+    return 0;
 }
 
 static void cursor_done(struct persist_work *w, const struct err *e)
 {
     if (e)
         log_warning("inbound", "event=cursor-not-stored error=\"%s\"", e->text);
+    step("cursor.stored");
     free(w);
 }
 

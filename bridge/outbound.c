@@ -11,6 +11,7 @@
 #include "bridge/outbound_inside.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/inbound.h"
 #include "bridge/policy.h"
 #include "bridge/receipt.h"
@@ -185,6 +186,7 @@ static void accept_done(struct store_work *work, const struct err *e)
     struct transaction *t;
     struct parcel *p;
 
+    step("stanza.stored");
     left_one(g);
     if (e) {
         log_error("outbound", "event=not-stored class=%s error=\"%s\"", err_class_name(e->class),
@@ -285,6 +287,7 @@ static void submit(struct acceptance *a)
 {
     struct gateway *g = a->gateway;
 
+    step("stanza.judged");
     a->work.run = outbound_store;
     a->work.done = accept_done;
     if (add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {

@@ -7,6 +7,7 @@
  */
 #include "bridge/outbound_inside.h"
 
+#include "base/step.h"
 #include "bridge/acquaint.h"
 #include "bridge/outcome.h"
 #include "bridge/reply_all.h"
@@ -249,5 +250,6 @@ int outbound_store(struct store_txn *txn, struct store_work *work, struct err *e
     for (p = a->stanzas; p; p = p->next)
         if (put_stanza(txn, a, p, &ctx, e) < 0)
             return -1;
+    step("stanza.written");
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "bridge/outcome.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "component/stream.h"
 #include "mapping/amp.h"
 #include "mapping/receipts.h"
@@ -31,7 +32,10 @@ static int put_one(struct store_txn *txn, enum queue_kind kind, int64_t id, cons
         .item_count = 1,
     };
 
-    return queue_put(txn, &m, e);
+    if (queue_put(txn, &m, e) < 0)
+        return -1;
+    step("report.queued");
+    return 0;
 }
 
 static const char *node_text(struct arena *a, const struct xml_node *node)

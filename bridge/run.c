@@ -9,6 +9,7 @@
 #include "bridge/gateway.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/command.h"
 #include "bridge/deliver_jabber.h"
 #include "bridge/deliver_mail.h"
@@ -199,6 +200,7 @@ static void drain(void *arg)
     }
     if (life->is_closing)
         return;
+    step("stop.drained");
     life->is_closing = true;
     stream_stop(g->stream, stream_has_closed, life);
 }
@@ -213,6 +215,7 @@ static void terminate(int signo, void *arg)
         return;
     g->is_stopping = true;
     log_info("gateway", "event=stopping");
+    step("stop.begun");
     notify_send("STOPPING=1");
     courier_stop(g->mail_out);
     courier_stop(g->mail_in);
@@ -336,6 +339,7 @@ static int start(struct life *life, struct err *e)
 {
     struct gateway *g = &life->g;
 
+    step("start.opened");
     if (store_start(g->store, g->loop, e) < 0)
         return -1;
     stream_start(g->stream);
@@ -361,6 +365,7 @@ static void close_all(struct life *life)
     work_pool_free(g->net);
     if (g->store)
         store_stop(g->store);
+    step("stop.written");
     inbound_close(g);
     web_free(g->web);
     window_free(g->window);

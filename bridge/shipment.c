@@ -8,6 +8,7 @@
 #include "bridge/shipment.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "bridge/answer.h"
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
@@ -143,6 +144,7 @@ static void read_run(struct work_job *job)
 
     if (read_mail(s, &s->err) < 0)
         s->letter = NULL;
+    step("mail.read");
 }
 
 /* Making the stanzas, on the writer. */
@@ -396,6 +398,7 @@ static int prepare_run(struct store_txn *txn, struct store_work *work, struct er
     for (i = 0; i < s->parcel->message.item_count; i++)
         if (make_leg(txn, &s->legs[i], &ctx, e) < 0)
             return -1;
+    step("mail.prepared");
     return 0;
 }
 

@@ -7,6 +7,8 @@
  */
 #include "bridge/window.h"
 
+#include "base/step.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +116,7 @@ static void send_barrier(void *arg)
             loop_timer_start(w->turn, 50);
         return;
     }
+    step("barrier.sent");
     w->has_barrier = true;
 }
 
@@ -136,6 +139,7 @@ static void answered(bool ok, void *arg)
     struct window *w = arg;
 
     w->has_barrier = false;
+    step("barrier.answered");
     if (!ok)
         return; /* the stream is lost: window_down follows */
     while (w->first && w->first->is_covered) {
@@ -187,9 +191,11 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
 
     if (w->count >= w->count_max || (w->careful > 0 && w->count > 0))
         return -1;
+    step("window.send");
     r = stream_send(w->stream, xml, len);
     if (r < 0)
         return r;
+    step("window.sent");
     at = place(entry->id);
     entry->chain = w->table[at];
     w->table[at] = entry;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/step.h"
 
 /* Leaving IDLE takes a round trip, so it is done only when there is something to do. */
 static int leave_idle(struct imap_turn *t)
@@ -56,7 +57,9 @@ static int mark(struct imap_turn *t)
         err_set(&t->mark_err, ERR_PERMANENT, "the folder is read-only");
         return 0;
     }
+    step("imap.mark");
     if (imap_session_mark(t->session, t->marks, t->mark_count, &t->mark_err) == 0) {
+        step("imap.marked");
         t->marks_settled = true;
         err_clear(&t->mark_err); /* it may tell of a first try */
         return 0;
@@ -88,6 +91,7 @@ static int flag(struct imap_turn *t)
             log_info("imap", "mailbox=%s uid=%u event=flag-refused error=\"%s\"", t->mailbox->name,
                      f->uid, e.text);
         }
+        step("imap.flagged");
         t->flagging_count--;
     }
     return 0;
@@ -104,7 +108,10 @@ static int fetch(struct imap_turn *t)
     if (t->do_look)
         imap_session_look(t->session);
     t->was_fetched = true;
+    step("imap.fetch");
     r = imap_session_fetch(t->session, &t->want, &t->batch, &t->e);
+    if (t->batch.count > 0)
+        step("imap.fetched");
     t->was_deaf = t->do_look && !has_news && t->batch.count > 0;
     return r;
 }

@@ -41,6 +41,7 @@
 #include <libesmtp.h> /* after stddef.h, which it forgets */
 
 #include "base/clock.h"
+#include "base/step.h"
 #include "mail/send_guard.h"
 #include "mail/smtp_connect.h"
 #include "mail/smtp_reply.h"
@@ -97,6 +98,7 @@ static const char *read_message(void **context, int *len, void *arg)
     s->active_ms = clock_mono_ms(&clock_system);
     s->is_in_data = true;
     if (!len) {
+        step("smtp.data");
         s->offset = 0;
         return NULL;
     }
@@ -187,6 +189,7 @@ static int begin(struct session *s, struct send_job *job)
     s->job = job;
     s->offset = 0;
     s->is_in_data = s->is_stalled = s->replies.saw_go_ahead = false;
+    step("smtp.begin");
     s->mails++;
     s->recipients += job->recipient_count;
     s->active_ms = clock_mono_ms(&clock_system);
@@ -412,6 +415,7 @@ static void on_message_sent(struct session *s, smtp_message_t message)
 
     if (!s->job || message != s->message)
         return;
+    step("smtp.answered");
     settle(s);
     if (data_was_refused)
         wind_up(s);

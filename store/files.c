@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/step.h"
 #include "store/store_inside.h"
 
 enum {
@@ -99,11 +100,13 @@ int files_write(const struct store *s, int64_t id, const void *data, size_t len,
         return -1;
     if (write_temporary(temporary, data, len, e) < 0)
         return -1;
+    step("file.temporary");
     if (rename(temporary, path) < 0) {
         write_error(path, e);
         unlink(temporary);
         return -1;
     }
+    step("file.named");
     return store_sync_folder(folder, e);
 }
 
@@ -237,6 +240,7 @@ void files_settle(struct store_txn *txn)
     size_t i;
 
     for (i = 0; i < txn->dead_count; i++) {
+        step("file.unwanted");
         write_path(path, txn->store->folder, txn->dead_files[i]);
         if (unlink(path) < 0 && errno != ENOENT)
             log_warning("store", "event=file-not-removed path=\"%s\" error=\"%s\"", path,

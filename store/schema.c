@@ -4,6 +4,8 @@
  */
 #include "store/store_inside.h"
 
+#include "base/step.h"
+
 #include <stdio.h>
 
 /* Step n brings version n to n + 1.  Steps are never changed once released, only added. */
@@ -113,6 +115,7 @@ static int take_step(sqlite3 *db, int version)
     snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", version + 1);
     if (sqlite3_exec(db, steps[version], NULL, NULL, NULL) != SQLITE_OK)
         return -1;
+    step("schema.step");
     return sqlite3_exec(db, pragma, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
@@ -191,12 +194,16 @@ int schema_prepare(sqlite3 *db, const char *path, enum store_mode mode, struct e
         return -1;
     if (mode == STORE_READ_ONLY)
         return check_version(db, e) < 0 ? -1 : 0;
-    if (set_wal(db, path, e) < 0 || txn_execute(db, "BEGIN IMMEDIATE", e) < 0)
+    if (set_wal(db, path, e) < 0)
+        return -1;
+    step("schema.log");
+    if (txn_execute(db, "BEGIN IMMEDIATE", e) < 0)
         return -1;
     if (migrate(db, e) < 0) {
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return -1;
     }
+    step("schema.made");
     if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
         err_set(e, ERR_RETRY, "cannot make the tables: %s", sqlite3_errmsg(db));
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

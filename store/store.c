@@ -8,6 +8,7 @@
 #include "store/store_inside.h"
 
 #include "base/log.h"
+#include "base/step.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,8 +203,12 @@ static int open_all(struct store *s, struct err *e)
 {
     if (s->is_read_only)
         return check_file(s->path, R_OK | W_OK, e) < 0 ? -1 : open_db(s, e);
-    if (make_file(s->path, e) < 0 || store_make_folder(s->folder, e) < 0)
+    if (make_file(s->path, e) < 0)
         return -1;
+    step("store.file");
+    if (store_make_folder(s->folder, e) < 0)
+        return -1;
+    step("store.folder");
     return open_db(s, e);
 }
 

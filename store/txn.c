@@ -7,6 +7,7 @@
 #include "store/store_inside.h"
 
 #include "base/log.h"
+#include "base/step.h"
 
 #include <stdlib.h>
 
@@ -141,7 +142,9 @@ void txn_rollback(struct store_txn *txn)
 
 int txn_commit(struct store_txn *txn, struct err *e)
 {
+    step("commit.before");
     if (txn_execute(txn->db, "COMMIT", e) == 0) {
+        step("commit.after");
         files_settle(txn);
         return 0;
     }

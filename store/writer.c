@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 
 #include "base/log.h"
+#include "base/step.h"
 #include "store/store_inside.h"
 
 enum {
@@ -132,7 +133,9 @@ static void checkpoint(struct store *s)
 
     if (s->log_pages < CHECKPOINT_PAGES)
         return;
+    step("checkpoint.before");
     code = sqlite3_wal_checkpoint_v2(s->txn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    step("checkpoint.after");
     if (code == SQLITE_OK) {
         s->log_pages = 0;
         s->is_checkpoint_failing = false;
