@@ -150,9 +150,10 @@ tidy:
 format:
 	@clang-format -i $(FORMATTED)
 
-# Debian's packages that building and testing need; does nothing when all are there.
+# Debian's packages that building and testing need, and two more mail servers, unpacked; does nothing when all are there.
 deps:
 	@tests/deps.sh
+	@tests/mta.sh
 
 # The main job on real private servers, to look at; demo-keep leaves them running to play with.
 demo: deps

@@ -18,7 +18,8 @@ import world as w
 from fake.smtp_relay import DROP
 from jabber import end_of_loop, has
 from mail import body_of, make_mail
-from servers.base import ROOT
+from servers import exim, opensmtpd
+from servers.base import ROOT, wait_until
 
 
 class EchoComponent:
@@ -143,3 +144,36 @@ def test_fake_relay_follows_its_script(relay):
 def test_installing_what_is_there_does_nothing():
     done = subprocess.run([ROOT / "tests" / "deps.sh"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and "installing" not in done.stdout, done.stdout + done.stderr
+
+
+def is_delivered(port, address, mailbox):
+    """Sends a mail with a token to address through port; waits until mailbox() has it."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
+        smtp.send_message(make_mail("romeo@montague.example", address, "to the bed", "by yonder"))
+    return wait_until(f"a mail for {address}", lambda: b"by yonder" in mailbox(), timeout_s=15)
+
+
+def test_unpacked_exim_delivers(folder):
+    why = exim.missing_right()
+    if why:
+        pytest.skip(why)
+    server = exim.Exim(folder, "exim.example", boxes=("juliet",), name="exim-bed")
+    try:
+        server.start()
+        assert is_delivered(server.port, "juliet@exim.example", lambda: server.mailbox("juliet"))
+    finally:
+        server.stop()
+
+
+def test_unpacked_opensmtpd_delivers_also_after_a_restart(folder):
+    why = opensmtpd.missing_right()
+    if why:
+        pytest.skip(why)
+    server = opensmtpd.OpenSmtpd(folder, "smtpd.example", name="opensmtpd-bed")
+    try:
+        server.start()
+        server.restart()
+        assert is_delivered(server.port, "juliet@smtpd.example",
+                            lambda: b"".join(server.mails("juliet")))
+    finally:
+        server.stop()
