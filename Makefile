@@ -181,4 +181,4 @@ clean:
 
 .PHONY: all syntax unit quality unit-programs san-programs golden scenario crash-program check check-san bench lint tidy format deps demo demo-keep install clean
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
