@@ -19,7 +19,7 @@ int links_put(struct store_txn *txn, const struct link *link, struct err *e)
     sqlite3_stmt *s =
         txn_statement(txn,
                       "INSERT OR REPLACE INTO link VALUES"
-                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                       e);
 
     if (!s)
@@ -45,19 +45,25 @@ int links_put(struct store_txn *txn, const struct link *link, struct err *e)
     txn_bind_text(s, 19, link->origin);
     sqlite3_bind_int64(s, 20, link->uidvalidity);
     sqlite3_bind_int64(s, 21, link->uid);
+    txn_bind_text(s, 22, link->envelope_id);
+    sqlite3_bind_int64(s, 23, link->ret);
+    txn_bind_text(s, 24, link->original);
+    sqlite3_bind_int64(s, 25, link->notify);
     return txn_step(txn, s, e);
 }
 
 #define COLUMNS                                                                                    \
     "id, n, direction, jid, contact, mail, alias, stanza_id, stanza_to, thread, subject,"          \
-    " message_id, refs, mail_header, origin, created, asked, uidvalidity, uid"
+    " message_id, refs, mail_header, origin, envelope_id, original, created, asked, uidvalidity,"  \
+    " uid, ret, notify"
 
 /* The first row as a link; none: *out stays NULL. */
 static int read_link(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, struct link **out,
                      struct err *e)
 {
+    enum { TEXTS = 14 };
     struct link *l;
-    const char **texts[12];
+    const char **texts[TEXTS];
     size_t i;
     int r = txn_row(txn, s, e);
 
@@ -72,17 +78,19 @@ static int read_link(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, st
     l->id = sqlite3_column_int64(s, 0);
     l->n = (unsigned)sqlite3_column_int64(s, 1);
     l->direction = (enum link_direction)sqlite3_column_int(s, 2);
-    l->created_s = sqlite3_column_int64(s, 15);
-    l->asked = (unsigned)sqlite3_column_int64(s, 16);
-    l->uidvalidity = (uint32_t)sqlite3_column_int64(s, 17);
-    l->uid = (uint32_t)sqlite3_column_int64(s, 18);
+    l->created_s = sqlite3_column_int64(s, 17);
+    l->asked = (unsigned)sqlite3_column_int64(s, 18);
+    l->uidvalidity = (uint32_t)sqlite3_column_int64(s, 19);
+    l->uid = (uint32_t)sqlite3_column_int64(s, 20);
+    l->ret = (unsigned)sqlite3_column_int64(s, 21);
+    l->notify = (unsigned)sqlite3_column_int64(s, 22);
     memcpy(texts,
            (const char **[]){&l->jid, &l->contact, &l->mail, &l->alias, &l->stanza_id,
                              &l->stanza_to, &l->thread, &l->subject, &l->message_id, &l->references,
-                             &l->mail_header, &l->origin},
+                             &l->mail_header, &l->origin, &l->envelope_id, &l->original},
            sizeof texts);
     r = 0;
-    for (i = 0; i < 12 && r == 0; i++)
+    for (i = 0; i < TEXTS && r == 0; i++)
         r = txn_text(txn, a, s, (int)i + 3, texts[i], e);
     sqlite3_reset(s);
     if (r == 0)

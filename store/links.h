@@ -43,6 +43,9 @@ struct link {
     unsigned asked;            /* enum link_asked, or-ed */
     const char *origin;        /* LINK_TO_JABBER: "imap:NAME" and which mail there; NULL: none */
     uint32_t uidvalidity, uid; /* 0: none */
+    /* LINK_TO_JABBER: what the mail's envelope asked, as in store/queue.h, for a late report. */
+    const char *envelope_id, *original; /* NULL: none */
+    unsigned ret, notify;               /* 0: not said */
 };
 
 /* Stores the link; one with the same id and n is replaced. */

@@ -36,7 +36,7 @@ static void bind_error(sqlite3_stmt *s, int at, const char *text)
 static int put_item(struct store_txn *txn, const struct queue_message *m,
                     const struct queue_item *item, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?)", e);
+    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
 
     if (!s)
         return -1;
@@ -48,6 +48,7 @@ static int put_item(struct store_txn *txn, const struct queue_message *m,
     sqlite3_bind_int64(s, 6, item->is_set_aside ? SET_ASIDE : item->next_at_s);
     bind_error(s, 7, item->last_error);
     sqlite3_bind_int64(s, 8, item->notify);
+    txn_bind_text(s, 9, item->original);
     return txn_step(txn, s, e);
 }
 
@@ -59,7 +60,7 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     /* Without items it would stay for ever. */
     if (m->id <= 0 || m->item_count == 0)
         return err_set(e, ERR_BUG, "a message without id or recipient for the queue");
-    s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
+    s = txn_statement(txn, "INSERT INTO message VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, m->id);
@@ -73,6 +74,8 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     sqlite3_bind_int64(s, 8, m->expiry);
     sqlite3_bind_int64(s, 9, m->uidvalidity);
     sqlite3_bind_int64(s, 10, m->uid);
+    txn_bind_text(s, 11, m->envelope_id);
+    sqlite3_bind_int64(s, 12, m->ret);
     if (txn_step(txn, s, e) < 0)
         return -1;
     for (i = 0; i < m->item_count; i++)
@@ -173,8 +176,8 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
 {
     sqlite3_stmt *s = txn_statement(
         txn,
-        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid"
-        " FROM message WHERE id = ?",
+        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid,"
+        " envelope_id, ret FROM message WHERE id = ?",
         e);
     struct queue_message *m;
     int r;
@@ -274,7 +277,7 @@ int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, v
     sqlite3_stmt *s = txn_statement(
         txn,
         "SELECT id, kind, sender, origin, created, deadline, length(content), expiry, uidvalidity,"
-        " uid FROM message"
+        " uid, envelope_id, ret FROM message"
         " ORDER BY id",
         e);
     int r;

@@ -32,7 +32,8 @@ struct queue_item {
     int64_t next_at_s;
     bool is_set_aside;
     const char *last_error; /* "" when none */
-    unsigned notify;        /* QUEUE_MAIL_OUT: NOTIFY of RFC 3461, bits of the caller's; 0: none */
+    unsigned notify;        /* of a mail: NOTIFY of RFC 3461, bits of the caller's; 0: not said */
+    const char *original;   /* QUEUE_MAIL_IN: ORCPT, "rfc822;juliet@example.org"; NULL: none */
 };
 
 struct queue_message {
@@ -44,6 +45,8 @@ struct queue_message {
     int64_t deadline_s;        /* the message's own expiry; 0: none */
     unsigned expiry;           /* what is to be done then: the caller's number */
     uint32_t uidvalidity, uid; /* QUEUE_MAIL_IN: which mail of the mailbox in origin; 0: none */
+    const char *envelope_id;   /* QUEUE_MAIL_IN: ENVID (RFC 3461 §4.4), decoded; NULL: none */
+    unsigned ret;              /* RET (§4.3), the caller's number; 0: not said */
     const char *content;
     size_t content_len;
     struct queue_item *items;

@@ -89,8 +89,8 @@ static int read_due(struct scan *s, int64_t id, struct queue_message *m, struct 
 {
     sqlite3_stmt *q = txn_statement(
         s->txn,
-        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid"
-        " FROM message WHERE id = ?",
+        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid,"
+        " envelope_id, ret FROM message WHERE id = ?",
         e);
     int r;
 

@@ -15,7 +15,9 @@ int queue_read_message(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, 
     m->expiry = (unsigned)sqlite3_column_int64(s, 7);
     m->uidvalidity = (uint32_t)sqlite3_column_int64(s, 8);
     m->uid = (uint32_t)sqlite3_column_int64(s, 9);
-    if (txn_text(txn, a, s, 2, &m->sender, e) < 0 || txn_text(txn, a, s, 3, &m->origin, e) < 0)
+    m->ret = (unsigned)sqlite3_column_int64(s, 11);
+    if (txn_text(txn, a, s, 2, &m->sender, e) < 0 || txn_text(txn, a, s, 3, &m->origin, e) < 0 ||
+        txn_text(txn, a, s, 10, &m->envelope_id, e) < 0)
         return -1;
     if (!has_content) {
         m->content_len = (size_t)sqlite3_column_int64(s, 6);
@@ -35,7 +37,8 @@ static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
     item->is_set_aside = item->next_at_s < 0;
     item->notify = (unsigned)sqlite3_column_int64(s, 5);
     if (txn_text(txn, a, s, 1, &item->recipient, e) < 0 ||
-        txn_text(txn, a, s, 4, &item->last_error, e) < 0)
+        txn_text(txn, a, s, 4, &item->last_error, e) < 0 ||
+        txn_text(txn, a, s, 6, &item->original, e) < 0)
         return -1;
     return 0;
 }
@@ -45,10 +48,11 @@ int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int
 {
     /* The + keeps SQLite from holding the bound against the condition of item_due, for which it
      * would prepare the statement again each time. */
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT n, recipient, attempts, next, error, notify FROM item"
-                                    " WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
-                                    e);
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "SELECT n, recipient, attempts, next, error, notify, original"
+                      " FROM item WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
+                      e);
     size_t cap = 0;
     int r;
 

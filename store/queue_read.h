@@ -8,7 +8,7 @@
 #include "store/store_inside.h"
 
 /* From a row of id, kind, sender, origin, created, deadline, the content or its length, expiry,
- * uidvalidity and uid. */
+ * uidvalidity, uid, envelope_id and ret. */
 int queue_read_message(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, bool has_content,
                        struct queue_message *m, struct err *e) MUST_CHECK;
 /* The items of a message that are due from from_s until until_s; all: INT64_MIN and INT64_MAX. */

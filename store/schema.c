@@ -90,6 +90,19 @@ static const char *const steps[] = {
     "  day INTEGER NOT NULL, user TEXT NOT NULL, bytes INTEGER NOT NULL,"
     "  PRIMARY KEY(day, user)) WITHOUT ROWID;"
     "CREATE INDEX file_size ON file(size);",
+
+    /* What was asked of a mail that came by LMTP (RFC 3461), for its reports, also those that come
+     * late; and which reports of success are owed, and until when somebody may still earn them. */
+    "ALTER TABLE message ADD COLUMN envelope_id TEXT;"
+    "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN original TEXT;"
+    "ALTER TABLE link ADD COLUMN envelope_id TEXT;"
+    "ALTER TABLE link ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE link ADD COLUMN original TEXT;"
+    "ALTER TABLE link ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE owed(id INTEGER NOT NULL, n INTEGER NOT NULL, due INTEGER NOT NULL,"
+    "  PRIMARY KEY(id, n)) WITHOUT ROWID;"
+    "CREATE INDEX owed_due ON owed(due);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

@@ -14,6 +14,7 @@
 #include "store/cursors.h"
 #include "store/files.h"
 #include "store/links.h"
+#include "store/owed.h"
 #include "store/queue.h"
 #include "store/store.h"
 #include "store/store_inside.h"
@@ -91,6 +92,8 @@ static void put(struct store_txn *txn, int64_t id, enum queue_kind kind, int64_t
                               .expiry = 3,
                               .uidvalidity = UINT32_MAX,
                               .uid = 12,
+                              .envelope_id = "QQ 314159",
+                              .ret = 2,
                               .content = "a\0b",
                               .content_len = 3,
                               .items = items,
@@ -101,6 +104,7 @@ static void put(struct store_txn *txn, int64_t id, enum queue_kind kind, int64_t
     for (i = 0; i < recipients; i++) {
         items[i].next_at_s = next_at_s;
         items[i].notify = (unsigned)i + 2;
+        items[i].original = i == 1 ? "rfc822;b@elsewhere.example" : NULL;
     }
     assert_int_equal(queue_put(txn, &m, &e), 0);
 }
@@ -132,6 +136,10 @@ static void put_comes_back(struct store_txn *txn, struct scene *s)
     assert_int_equal(m->uidvalidity, UINT32_MAX);
     assert_int_equal(m->uid, 12);
     assert_int_equal(m->items[1].notify, 3);
+    assert_string_equal(m->envelope_id, "QQ 314159");
+    assert_int_equal(m->ret, 2);
+    assert_null(m->items[0].original);
+    assert_string_equal(m->items[1].original, "rfc822;b@elsewhere.example");
     assert_int_equal(m->content_len, 3);
     assert_memory_equal(m->content, "a\0b", 3);
     assert_int_equal(m->item_count, 2);
@@ -297,6 +305,10 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
                         .origin = "imap:bridge",
                         .uidvalidity = UINT32_MAX,
                         .uid = 7,
+                        .envelope_id = "QQ 314159",
+                        .original = "rfc822;j@elsewhere.example",
+                        .ret = 1,
+                        .notify = 8,
                         .created_s = 100};
     struct link *found;
     unsigned count;
@@ -318,6 +330,10 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
     assert_string_equal(found->origin, "imap:bridge");
     assert_int_equal(found->uidvalidity, UINT32_MAX);
     assert_int_equal(found->uid, 7);
+    assert_string_equal(found->envelope_id, "QQ 314159");
+    assert_string_equal(found->original, "rfc822;j@elsewhere.example");
+    assert_int_equal(found->ret, 1);
+    assert_int_equal(found->notify, 8);
     assert_int_equal(links_by_id(txn, s->arena, 1, 1, &found, &e), 0);
     assert_null(found);
     assert_int_equal(
@@ -605,6 +621,33 @@ static void the_gone_are_left_in_peace(struct store_txn *txn, struct scene *s)
     assert_int_equal(e.class, ERR_BUG);
 }
 
+static void what_is_owed_falls_due_once(struct store_txn *txn, struct scene *s)
+{
+    struct owed out[2];
+    size_t count;
+    bool was;
+    struct err e;
+
+    (void)s;
+    assert_int_equal(owed_put(txn, 7, 1, 300, &e), 0);
+    assert_int_equal(owed_put(txn, 8, 0, 200, &e), 0);
+    assert_int_equal(owed_put(txn, 9, 0, 100, &e), 0);
+    assert_int_equal(owed_put(txn, 9, 0, 400, &e), 0); /* later now */
+    assert_int_equal(owed_due(txn, 199, out, 2, &count, &e), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(owed_due(txn, 300, out, 1, &count, &e), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(out[0].id, 8);
+    assert_int_equal(owed_remove(txn, 8, 0, &was, &e), 0);
+    assert_true(was);
+    assert_int_equal(owed_remove(txn, 8, 0, &was, &e), 0);
+    assert_false(was);
+    assert_int_equal(owed_due(txn, 300, out, 2, &count, &e), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(out[0].id, 7);
+    assert_int_equal(out[0].n, 1);
+}
+
 /* No statement that runs for every message may sort or read a whole table, however long the queue:
  * SQLite counts both. */
 static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
@@ -677,6 +720,7 @@ IN_TXN(many_in_flight_are_passed_over)
 IN_TXN(all_are_dropped)
 IN_TXN(set_aside_starts_anew)
 IN_TXN(the_gone_are_left_in_peace)
+IN_TXN(what_is_owed_falls_due_once)
 IN_TXN(nothing_sorts_or_scans)
 IN_TXN(cursors_remember)
 IN_TXN(files_are_kept_and_expire)
@@ -702,6 +746,7 @@ int main(void)
         SCENE(test_all_are_dropped),
         SCENE(test_set_aside_starts_anew),
         SCENE(test_the_gone_are_left_in_peace),
+        SCENE(test_what_is_owed_falls_due_once),
         SCENE(test_nothing_sorts_or_scans),
     };
 
