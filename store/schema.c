@@ -103,6 +103,18 @@ static const char *const steps[] = {
     "CREATE TABLE owed(id INTEGER NOT NULL, n INTEGER NOT NULL, due INTEGER NOT NULL,"
     "  PRIMARY KEY(id, n)) WITHOUT ROWID;"
     "CREATE INDEX owed_due ON owed(due);",
+
+    /* Four indexes were most of what a message cost.  A link whose Message-ID is ours is found by
+     * the queue id in it, and the age of a link is in its id; one index on what two people wrote to
+     * each other, newest last, tells both threads and ids of stanzas. */
+    "DROP INDEX link_message;"
+    "DROP INDEX link_stanza;"
+    "DROP INDEX link_thread;"
+    "DROP INDEX link_created;"
+    "CREATE INDEX link_message ON link(message_id, bare_jid, created)"
+    "  WHERE message_id IS NOT NULL AND direction = 2;"
+    "CREATE INDEX link_talk ON link(bare_jid, bare_contact, created, id, n, stanza_id, thread)"
+    "  WHERE stanza_id IS NOT NULL OR thread IS NOT NULL;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };
