@@ -115,6 +115,17 @@ static const char *const steps[] = {
     "  WHERE message_id IS NOT NULL AND direction = 2;"
     "CREATE INDEX link_talk ON link(bare_jid, bare_contact, created, id, n, stanza_id, thread)"
     "  WHERE stanza_id IS NOT NULL OR thread IS NOT NULL;",
+
+    /* How people call themselves: those who write mail, as their mails say, and users, as their
+     * vCard says; and what users have chosen. */
+    "CREATE TABLE face("
+    "  bare_jid TEXT NOT NULL, contact TEXT NOT NULL, name TEXT NOT NULL, seen INTEGER NOT NULL,"
+    "  PRIMARY KEY(bare_jid, contact)) WITHOUT ROWID;"
+    "CREATE INDEX face_seen ON face(seen);"
+    "CREATE TABLE user_name(bare_jid TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    "  fetched INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE choice(bare_jid TEXT PRIMARY KEY, receipts INTEGER NOT NULL,"
+    "  asked INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

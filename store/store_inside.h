@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum { STATEMENT_MAX = 64 };
+enum { STATEMENT_MAX = 96 };
 
 struct store_txn {
     struct store *store;
