@@ -253,7 +253,14 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
 {
     struct shipment *s = leg->shipment;
     struct party recipient = {.jid = *jid, .is_jabber = true, .role = PARTY_TO};
+    bool is_reported;
 
+    if (outcome_is_reported(txn, &s->parcel->message, leg->item->n, &is_reported, e) < 0)
+        return -1;
+    if (is_reported) {
+        drop(leg, "its sender has been told that it failed");
+        return 0;
+    }
     if (s->letter->expires_s != 0 && s->letter->expires_s <= s->now_s) {
         drop(leg, "expired");
         return 0;
