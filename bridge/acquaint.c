@@ -96,7 +96,7 @@ static int keep_alias(struct store_txn *txn, const struct context *ctx, struct a
         return 0;
     alias = acquaint_alias(a, alias);
     jid = jid_bare(a, &p->jid);
-    return alias && jid ? people_put_alias(txn, alias, jid, e) : err_memory(e);
+    return alias && jid ? people_put_alias(txn, alias, jid, ctx->now_s, e) : err_memory(e);
 }
 
 int acquaint_keep_aliases(struct store_txn *txn, const struct context *ctx, const struct letter *l,
@@ -129,5 +129,7 @@ int acquaint_user(struct store_txn *txn, const struct context *ctx, struct arena
         return -1;
     if (!jid)
         return err_set(e, ERR_PERMANENT, "%s is an alias that nobody has", alias);
+    if (people_put_alias(txn, alias, jid, ctx->now_s, e) < 0)
+        return -1;
     return jid_parse(a, jid, out, e);
 }

@@ -28,7 +28,7 @@ int acquaint_spelling(const struct context *ctx, const struct letter *letter,
                       const char **out) MUST_CHECK;
 
 /* Inside store work: the Jabber user behind a mail address, by the map, or where a stored alias
- * stands in it by the store.  ERR_PERMANENT: nobody. */
+ * stands in it by the store, which keeps what is used.  ERR_PERMANENT: nobody. */
 int acquaint_user(struct store_txn *txn, const struct context *ctx, struct arena *a,
                   const struct addr *mail, struct jid *out, struct err *e) MUST_CHECK;
 

@@ -12,15 +12,14 @@
 #include "base/step.h"
 #include "bridge/command.h"
 #include "bridge/deliver_jabber.h"
+#include "bridge/deliver_stanza.h"
 #include "bridge/deliver_mail.h"
 #include "bridge/inbound.h"
-#include "bridge/nickname.h"
 #include "bridge/notify.h"
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
-#include "store/faces.h"
 #include "store/files.h"
 #include "store/links.h"
 #include "store/people.h"
@@ -40,6 +39,7 @@ enum {
     CLEAN_COUNT = 1000,
     LINK_KEEP_S = 60 * 86400,
     SPELLING_KEEP_S = 400 * 86400,
+    ALIAS_KEEP_S = 5 * 365 * 86400, /* mail may come to it after years */
     PARCELS_MAX = 1000,
     PARCEL_BYTES_MAX = 16 << 20,
     WINDOW_MAX = 1000,
@@ -82,9 +82,8 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
 
     if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
         return -1;
-    if (faces_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
-        return -1;
-    if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
+    if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - ALIAS_KEEP_S,
+                      c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
         return -1;
     return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
 }
@@ -310,13 +309,11 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_new(g->loop, g->store, g->clock, QUEUE_MAIL_OUT, &limits, deliver_mail, g);
     g->mail_in =
         courier_new(g->loop, g->store, g->clock, QUEUE_MAIL_IN, &limits, deliver_jabber_mail, g);
-    g->stanza_out = courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits,
-                                deliver_jabber_stanza, g);
+    g->stanza_out =
+        courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
-    g->nicknames = nicknames_new(g);
-    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames
-               ? 0
-               : err_memory(e);
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting ? 0
+                                                                                  : err_memory(e);
 }
 
 static int open_loop(struct life *life, struct err *e)
@@ -380,7 +377,6 @@ static void close_all(struct life *life)
     stream_free(g->stream);
     receipt_close(g);
     waiting_free(g->waiting);
-    nicknames_free(g->nicknames);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);

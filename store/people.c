@@ -53,14 +53,19 @@ int people_get_spelling(struct store_txn *txn, struct arena *a, const char *cont
     return get_text(txn, a, s, out, e);
 }
 
-int people_put_alias(struct store_txn *txn, const char *alias, const char *bare_jid, struct err *e)
+int people_put_alias(struct store_txn *txn, const char *alias, const char *bare_jid, int64_t now_s,
+                     struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "INSERT OR IGNORE INTO alias VALUES(?, ?)", e);
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "INSERT INTO alias VALUES(?1, ?2, ?3) ON CONFLICT(local) DO"
+                                    " UPDATE SET seen = ?3 WHERE seen < ?3 - 86400",
+                                    e);
 
     if (!s)
         return -1;
     txn_bind_text(s, 1, alias);
     txn_bind_text(s, 2, bare_jid);
+    sqlite3_bind_int64(s, 3, now_s);
     return txn_step(txn, s, e);
 }
 
@@ -111,8 +116,8 @@ static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before_s, unsi
     return txn_step(txn, s, e);
 }
 
-int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t circle_before_s,
-                  unsigned count_max, struct err *e)
+int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t alias_before_s,
+                  int64_t circle_before_s, unsigned count_max, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn,
                                     "DELETE FROM spelling WHERE contact IN"
@@ -120,6 +125,12 @@ int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t circ
                                     e);
 
     if (expire(txn, s, spelling_before_s, count_max, e) < 0)
+        return -1;
+    s = txn_statement(txn,
+                      "DELETE FROM alias WHERE local IN"
+                      " (SELECT local FROM alias WHERE seen < ? LIMIT ?)",
+                      e);
+    if (expire(txn, s, alias_before_s, count_max, e) < 0)
         return -1;
     s = txn_statement(txn,
                       "DELETE FROM circle WHERE id IN"

@@ -20,9 +20,9 @@ int people_put_spelling(struct store_txn *txn, const char *contact, const char *
 int people_get_spelling(struct store_txn *txn, struct arena *a, const char *contact,
                         const char **out, struct err *e) MUST_CHECK;
 
-/* The user (bare JID) behind an alias that does not spell them out; kept for good, since mail may
- * come after years.  The first one stays. */
-int people_put_alias(struct store_txn *txn, const char *alias, const char *bare_jid,
+/* The user (bare JID) behind an alias that does not spell them out, from now on as young as any.
+ * The first one stays. */
+int people_put_alias(struct store_txn *txn, const char *alias, const char *bare_jid, int64_t now_s,
                      struct err *e) MUST_CHECK;
 int people_get_alias(struct store_txn *txn, struct arena *a, const char *alias, const char **out,
                      struct err *e) MUST_CHECK;
@@ -33,8 +33,9 @@ int people_put_circle(struct store_txn *txn, int64_t id, const char *circle, int
 int people_get_circle(struct store_txn *txn, struct arena *a, int64_t id, const char **out,
                       struct err *e) MUST_CHECK;
 
-/* Forgets spellings not seen and circles made before; at most count_max rows of each. */
-int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t circle_before_s,
-                  unsigned count_max, struct err *e) MUST_CHECK;
+/* Forgets spellings not seen, aliases not used and circles made before; at most count_max rows of
+ * each. */
+int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t alias_before_s,
+                  int64_t circle_before_s, unsigned count_max, struct err *e) MUST_CHECK;
 
 #endif

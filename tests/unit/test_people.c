@@ -85,7 +85,7 @@ static int keep_spellings(struct store_txn *txn, void *arg, struct err *e)
     assert_int_equal(people_put_spelling(txn, "b@gw", "B@x", 1000, e), 0);
     /* seen again the day after: it stays when the other goes */
     assert_int_equal(people_put_spelling(txn, "a@gw", "aA@x", 1001 + 86401, e), 0);
-    assert_int_equal(people_expire(txn, 2000, 0, 100, e), 0);
+    assert_int_equal(people_expire(txn, 2000, 0, 0, 100, e), 0);
     assert_string_equal(spelling(txn, s, "a@gw"), "aA@x");
     assert_null(spelling(txn, s, "b@gw"));
     assert_int_equal(people_put_spelling(txn, "a@gw", NULL, 1000, e), 0);
@@ -105,10 +105,18 @@ static int keep_aliases(struct store_txn *txn, void *arg, struct err *e)
 
     assert_int_equal(people_get_alias(txn, s->f->arena, "h-1", &text, e), 0);
     assert_null(text);
-    assert_int_equal(people_put_alias(txn, "h-1", "long@example.org", e), 0);
-    assert_int_equal(people_put_alias(txn, "h-1", "thief@example.org", e), 0);
+    assert_int_equal(people_put_alias(txn, "h-1", "long@example.org", 1000, e), 0);
+    assert_int_equal(people_put_alias(txn, "h-1", "thief@example.org", 1000, e), 0);
+    assert_int_equal(people_put_alias(txn, "h-2", "silent@example.org", 1000, e), 0);
     assert_int_equal(people_get_alias(txn, s->f->arena, "h-1", &text, e), 0);
     assert_string_equal(text, "long@example.org");
+    /* used again the day after: it stays when the other goes */
+    assert_int_equal(people_put_alias(txn, "h-1", "thief@example.org", 1001 + 86400, e), 0);
+    assert_int_equal(people_expire(txn, 0, 2000, 0, 100, e), 0);
+    assert_int_equal(people_get_alias(txn, s->f->arena, "h-1", &text, e), 0);
+    assert_string_equal(text, "long@example.org");
+    assert_int_equal(people_get_alias(txn, s->f->arena, "h-2", &text, e), 0);
+    assert_null(text);
     return 0;
 }
 
@@ -298,7 +306,7 @@ static int find(struct store_txn *txn, void *arg, struct err *e)
     l->reply_to_id = "7-0";
     assert_int_equal(reply_all_find(txn, l, "juliet@example.org", contact, &text, e), 0);
     assert_string_equal(text, "to\ta@b\t\n");
-    assert_int_equal(people_expire(txn, 0, 101, 100, e), 0);
+    assert_int_equal(people_expire(txn, 0, 0, 101, 100, e), 0);
     assert_int_equal(people_get_circle(txn, s->f->arena, 7, &text, e), 0);
     assert_null(text);
     return 0;
