@@ -1,9 +1,9 @@
 /*
- * deliver_jabber: what is in the queue for Jabber users goes to the host server.
+ * deliver_jabber: mails in the queue for Jabber users go to the host server as stanzas.
  *
- * Data: a shipment for each mail under way (bridge/shipment.h), a posting for each ready stanza.
- * Loop thread; outcomes are written as store work once the barrier behind the stanza has been
- * answered.  A crash in between sends the stanza once more with the same id.
+ * Data: a shipment for each mail under way (bridge/shipment.h).  Loop thread; outcomes are written
+ * as store work once the barrier behind the stanza has been answered.  A crash in between sends the
+ * stanza once more with the same id.
  */
 #include "bridge/deliver_jabber.h"
 
@@ -18,16 +18,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Twice the host closed the stream over this stanza alone; once more would stop everybody's. */
-static void log_set_aside(const struct queue_message *m, unsigned n, const char *to,
-                          const char *reason)
-{
-    char id[ID_TEXT_SIZE];
-
-    log_error("jabber", "event=set-aside id=%s n=%u to=%s reason=\"%s\" see=\"postern queue\"",
-              id_format(m->id, id), n, to, reason);
-}
 
 /* Mails: the outcome, on the writer. */
 
@@ -47,11 +37,8 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
     };
 
     struct link link = leg->link;
-    bool is_reported;
 
-    if (outcome_is_reported(txn, m, leg->item->n, &is_reported, e) < 0)
-        return -1;
-    if (!leg->is_answer && !is_reported &&
+    if (!leg->is_answer &&
         outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
         return -1;
     link.mail = ""; /* told once: what comes later is not told again */
@@ -150,7 +137,7 @@ static void log_leg(const struct leg *leg)
     char id[ID_TEXT_SIZE];
 
     if (leg->fate == LEG_POISON) {
-        log_set_aside(&leg->shipment->parcel->message, leg->item->n, leg->to, leg->why);
+        outcome_log_set_aside(&leg->shipment->parcel->message, leg->item->n, leg->to, leg->why);
         return;
     }
     log_info("jabber", "event=%s id=%s n=%u to=%s reason=\"%s\"", words[leg->fate],
@@ -343,170 +330,6 @@ bool deliver_jabber_mail(struct parcel *p, void *arg)
     }
     g->preparing++;
     return true;
-}
-
-/* Ready stanzas. */
-
-struct posting {
-    struct window_entry entry;
-    struct persist_work outcome;
-    struct gateway *gateway;
-    struct parcel *parcel;
-    struct arena *arena;
-    struct jabber_error error;
-    bool is_refused;
-    const char *poison; /* what the host says about it, each time; NULL: nothing */
-    int64_t report_id, now_s;
-    char id[ID_TEXT_SIZE + 2];
-};
-
-static void posting_free(struct posting *p)
-{
-    arena_free(p->arena);
-    free(p);
-}
-
-static struct posting *of_posting(struct persist_work *w)
-{
-    return (struct posting *)((char *)w - offsetof(struct posting, outcome));
-}
-
-static int posted_run(struct store_txn *txn, struct persist_work *w, struct err *e)
-{
-    struct posting *p = of_posting(w);
-
-    step("outcome.stanza");
-    if (p->poison)
-        return queue_set_aside(txn, p->parcel->message.id, p->parcel->message.items[0].n, p->poison,
-                               e);
-    if (p->is_refused)
-        return outcome_stanza_failed(txn, &p->parcel->message, &p->error, p->report_id, p->now_s,
-                                     e);
-    return queue_remove(txn, p->parcel->message.id, p->parcel->message.items[0].n, e);
-}
-
-static void posted_done(struct persist_work *w, const struct err *e)
-{
-    struct posting *p = of_posting(w);
-    struct courier *courier = p->gateway->stanza_out;
-    bool is_refused = p->is_refused;
-
-    step("outcome.stanza-stored");
-    if (e)
-        log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
-                  e->text);
-    courier_finish(courier, p->parcel, 0);
-    if (is_refused)
-        courier_rescan(courier);
-    posting_free(p);
-}
-
-static const char *last_text(struct arena *a, const struct xml_node *error)
-{
-    return xml_child_text(a, error, "urn:ietf:params:xml:ns:xmpp-stanzas", "text");
-}
-
-static void write_posted(struct posting *p)
-{
-    const struct queue_message *m = &p->parcel->message;
-
-    p->now_s = gateway_now_s(p->gateway);
-    if (p->poison)
-        log_set_aside(m, m->items[0].n, p->entry.to, p->poison);
-    else
-        log_info("jabber", "event=%s id=%s to=%s", p->is_refused ? "refused" : "delivered", p->id,
-                 p->entry.to);
-    p->outcome.run = posted_run;
-    p->outcome.done = posted_done;
-    persist_submit(p->gateway->persist, &p->outcome);
-    courier_poke(p->gateway->stanza_out);
-    courier_poke(p->gateway->mail_in);
-}
-
-/* What Jabber users wrote is answered with the error; a report that comes back is not reported. */
-static void refuse_posting(struct posting *p, const char *condition, const char *text)
-{
-    if (strcmp(p->parcel->message.origin, "jabber") != 0)
-        return;
-    p->is_refused = true;
-    p->report_id = id_next(&p->gateway->ids);
-    jabber_error_init(&p->error, condition, text);
-}
-
-/* Again as soon as the stream is back, but what a user waits for not for ever. */
-static void post_lost(struct posting *p)
-{
-    struct gateway *g = p->gateway;
-
-    if (policy_is_given_up(g->settings, &p->parcel->message, gateway_now_s(g)))
-        refuse_posting(p, "remote-server-timeout",
-                       "The connection to the Jabber server was lost again and again.");
-    if (p->is_refused) {
-        write_posted(p);
-        return;
-    }
-    courier_return(g->stanza_out, p->parcel);
-    posting_free(p);
-}
-
-static void post_done(struct window_entry *entry, enum window_result result,
-                      const struct xml_node *error)
-{
-    struct posting *p = (struct posting *)entry;
-
-    if (result == WINDOW_LOST) {
-        post_lost(p);
-        return;
-    }
-    if (result == WINDOW_POISON) {
-        p->poison = arena_strdup(p->arena, entry->reason);
-        if (!p->poison)
-            p->poison = "the Jabber server closes the stream over it";
-    }
-    if (result == WINDOW_ERROR)
-        refuse_posting(p, outcome_condition(p->arena, error), last_text(p->arena, error));
-    write_posted(p);
-}
-
-static bool send_posting(struct posting *p)
-{
-    const struct queue_message *m = &p->parcel->message;
-
-    switch (window_send(p->gateway->window, &p->entry, m->content, m->content_len)) {
-    case 0:
-        return true;
-    case STREAM_TOO_LARGE:
-        refuse_posting(p, "not-acceptable", "The message is too large for the Jabber server.");
-        write_posted(p);
-        return true;
-    default:
-        posting_free(p);
-        return false;
-    }
-}
-
-bool deliver_jabber_stanza(struct parcel *parcel, void *arg)
-{
-    struct gateway *g = arg;
-    const struct queue_message *m = &parcel->message;
-    struct posting *p;
-
-    if (!stream_is_up(g->stream) || !window_has_room(g->window) ||
-        (window_is_careful(g->window) && g->preparing > 0))
-        return false;
-    p = calloc(1, sizeof *p);
-    if (!p || !(p->arena = arena_new(1 << 20))) {
-        free(p);
-        return false;
-    }
-    p->gateway = g;
-    p->parcel = parcel;
-    id_format(m->id, p->id);
-    memcpy(p->id + ID_TEXT_SIZE - 1, "-0", sizeof "-0");
-    p->entry.id = p->id;
-    p->entry.to = m->items[0].recipient;
-    p->entry.done = post_done;
-    return send_posting(p);
 }
 
 /* Errors that come after the barrier: the recipient's server, or theirs, took its time. */

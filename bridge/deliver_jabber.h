@@ -1,5 +1,5 @@
 /*
- * deliver_jabber: what is in the queue for Jabber users goes to the host server, and what became of
+ * deliver_jabber: a mail in the queue for Jabber users goes to the host server, and what became of
  * it is written down.  Loop thread.
  */
 #ifndef BRIDGE_DELIVER_JABBER_H
@@ -11,10 +11,8 @@
 
 struct gateway;
 
-/* courier_deliver_fn for mails that become stanzas, and for stanzas that are ready; arg is the
- * gateway. */
+/* courier_deliver_fn for mails that become stanzas; arg is the gateway. */
 bool deliver_jabber_mail(struct parcel *p, void *arg);
-bool deliver_jabber_stanza(struct parcel *p, void *arg);
 
 /* A stanza of type error from the host: it belongs to something under way, or came late for
  * something delivered before.  Takes the arena over. */

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/inbound.h"
-#include "bridge/nickname.h"
 #include "bridge/policy.h"
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
@@ -152,6 +151,7 @@ static int add_stanza(struct acceptance *a, const struct party *r)
     m->sender = arena_strdup(parcel_arena(p), a->bare_jid);
     m->created_s = a->now_s;
     m->deadline_s = a->letter->expires_s;
+    m->expiry = a->letter->expiry_action;
     m->items = arena_alloc(parcel_arena(p), sizeof *m->items);
     if (!m->items || !m->sender)
         return -1;
@@ -206,8 +206,6 @@ static void accept_done(struct store_work *work, const struct err *e)
         courier_offer(g->mail_out, t->parcel);
     }
     a->mails = NULL;
-    if (a->is_name_due)
-        nicknames_want(g->nicknames, a->bare_jid);
     if (a->answered)
         inbound_flag(g, a->answered->origin, a->answered->uidvalidity, a->answered->uid,
                      IMAP_FLAG_SEEN | IMAP_FLAG_ANSWERED);

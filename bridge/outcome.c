@@ -4,6 +4,7 @@
  */
 #include "bridge/outcome.h"
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/step.h"
 #include "component/stream.h"
@@ -68,6 +69,15 @@ const char *outcome_condition(struct arena *a, const struct xml_node *error)
             strcmp(child->name, "text") != 0)
             return arena_strdup(a, child->name);
     return "undefined-condition";
+}
+
+void outcome_log_set_aside(const struct queue_message *m, unsigned n, const char *to,
+                           const char *reason)
+{
+    char id[ID_TEXT_SIZE];
+
+    log_error("jabber", "event=set-aside id=%s n=%u to=%s reason=\"%s\" see=\"postern queue\"",
+              id_format(m->id, id), n, to, reason);
 }
 
 const char *outcome_error_text(struct arena *a, const struct link *link,
@@ -295,25 +305,5 @@ int outcome_report(struct store_txn *txn, const struct settings *s, const struct
     if (r == 0)
         r = put_one(txn, QUEUE_MAIL_OUT, report_id, "", in->reverse_path, b.data, b.len, now_s, e);
     buf_clear(&b);
-    return r;
-}
-
-int outcome_is_reported(struct store_txn *txn, const struct queue_message *m, unsigned n, bool *out,
-                        struct err *e)
-{
-    struct arena *a;
-    struct link *link;
-    int r;
-
-    *out = false;
-    if (!m->sender ||
-        !*m->sender) /* nobody is told, so it says nothing that the link names nobody */
-        return 0;
-    a = arena_new(ARENA_MAX);
-    if (!a)
-        return err_memory(e);
-    r = links_by_id(txn, a, m->id, n, &link, e);
-    *out = r == 0 && link && link->direction == LINK_TO_JABBER && link->mail[0] == '\0';
-    arena_free(a);
     return r;
 }

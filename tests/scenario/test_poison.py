@@ -114,3 +114,21 @@ def test_a_mail_that_is_lost_again_and_again_is_reported_in_the_end(poisoned, ba
     assert b"4.4.2" in report.data and token.encode() in report.data
     wait_until("an empty queue", lambda: queue(poisoned) == [])
     assert len(bad_host.closed_over) >= 2
+
+
+def test_what_a_user_wrote_to_another_expires_while_the_stream_is_lost(poisoned, bad_host):
+    bad_host.hang_up = token = new_id("HANGUP")
+    bad_host.start()
+    poisoned.gateway.wait_log(r"stream .*state=up")
+    bad_host.send(f"<message from='juliet@{w.JABBER_DOMAIN}/test' to='{w.GATEWAY}' id='m7'>"
+                  f"<body>text {token}</body><x xmlns='jabber:x:expire' seconds='3'/>"
+                  f"<x xmlns='jabber:x:envelope'><to jid='nurse@{w.JABBER_DOMAIN}'/></x></message>")
+    wait_until("the sender told", lambda: [m for m in bad_host.messages if ">m7</" in m], 30)
+    (told,) = [ET.fromstring(m) for m in bad_host.messages if ">m7</" in m]
+    assert told.get("to") == f"juliet@{w.JABBER_DOMAIN}/test" and told.get("type") != "error"
+    assert told.findtext("{jabber:x:event}x/{jabber:x:event}id") == "m7"
+    left = [int(ET.fromstring(m).find("{jabber:x:expire}x").get("seconds"))
+            for m in bad_host.closed_over]
+    assert 0 < min(left) and max(left) <= 3
+    assert left == sorted(left, reverse=True) and (len(left) == 1 or left[-1] < left[0])
+    wait_until("an empty queue", lambda: queue(poisoned) == [])
