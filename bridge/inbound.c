@@ -162,6 +162,29 @@ static int set_aside(struct arrival *a, const char *why, struct err *e)
     return 0;
 }
 
+/* Who it was for: the first into in->recipient, the rest into in->also. */
+static int name_recipients(struct arrival *a, const struct letter *letter, struct report_input *in)
+{
+    struct arena *arena = parcel_arena(a->parcel);
+    const struct party *r;
+    const char **also;
+    size_t n = 0;
+
+    if (!letter->recipients)
+        return 0;
+    in->recipient = addr_text(arena, &letter->recipients->mail);
+    for (r = letter->recipients->next; r && n < REPORT_ALSO_MAX; r = r->next)
+        n++;
+    also = arena_alloc(arena, (n + 1) * sizeof *also);
+    if (!in->recipient || !also)
+        return -1;
+    in->also = also;
+    for (r = letter->recipients->next; in->also_count < n; r = r->next, in->also_count++)
+        if (!(also[in->also_count] = addr_text(arena, &r->mail)))
+            return -1;
+    return 0;
+}
+
 /* A mail over the limit is not fetched; its sender is told. */
 static int make_report(struct arrival *a, const struct letter *letter, struct err *e)
 {
@@ -181,8 +204,8 @@ static int make_report(struct arrival *a, const struct letter *letter, struct er
 
     if (!in.to[0])
         return set_aside(a, "it is too large, and it names no sender to tell", e);
-    if (letter->recipients)
-        in.recipient = addr_text(parcel_arena(a->parcel), &letter->recipients->mail);
+    if (name_recipients(a, letter, &in) < 0)
+        return err_memory(e);
     m->id = a->id;
     m->kind = QUEUE_MAIL_OUT;
     m->origin = "report";

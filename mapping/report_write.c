@@ -19,7 +19,8 @@
 
 enum {
     ORIGINAL_MAX = 65536, /* bytes of the failed mail's header that go back */
-    WORDS_MAX = 500       /* of a reason */
+    WORDS_MAX = 500,      /* of a reason */
+    TEXT_MAX = 262144     /* of one part, with REPORT_ALSO_MAX addresses in it */
 };
 
 struct action {
@@ -106,8 +107,9 @@ static void write_words(struct buf *out, const struct report_input *in)
 {
     const struct action *action = action_of(in->action);
     struct buf text;
+    size_t i;
 
-    buf_init(&text, 16384);
+    buf_init(&text, TEXT_MAX);
     buf_printf(&text, "%s\n\n    ", action->words);
     add_line(&text, in->recipient, WORDS_MAX);
     if (in->recipient_jid) {
@@ -116,6 +118,11 @@ static void write_words(struct buf *out, const struct report_input *in)
         buf_adds(&text, ")");
     }
     buf_adds(&text, "\n");
+    for (i = 0; i < in->also_count; i++) {
+        buf_adds(&text, "    ");
+        add_line(&text, in->also[i], WORDS_MAX);
+        buf_adds(&text, "\n");
+    }
     if (in->status.text && *in->status.text != '\0') {
         buf_adds(&text, "\nThe reason given:\n\n    ");
         add_line(&text, in->status.text, WORDS_MAX);
@@ -185,27 +192,37 @@ static bool is_enhanced(const char *s)
            strspn(s, "0123456789.") == strlen(s) && strlen(s) <= 9;
 }
 
+/* §2.3: the fields of one recipient. */
+static void write_group(struct buf *out, const struct report_input *in, const char *recipient)
+{
+    const struct action *action = action_of(in->action);
+    bool is_temporary = in->action == REPORT_FAILED && in->status.code / 100 == 4;
+
+    buf_adds(out, "\n");
+    write_recipient(out, recipient);
+    buf_printf(out, "Action: %s\nStatus: %s\n", action->name,
+               is_enhanced(in->status.enhanced) ? in->status.enhanced
+               : is_temporary                   ? "4.0.0"
+                                                : action->status);
+    write_diagnostic(out, in);
+}
+
 static void write_status(struct buf *out, const struct context *ctx, const struct report_input *in)
 {
     const char *md = address_map_mail_domain(ctx->map);
-    const struct action *action = action_of(in->action);
-    bool is_temporary = in->action == REPORT_FAILED && in->status.code / 100 == 4;
     struct buf text;
+    size_t i;
 
-    buf_init(&text, 16384);
+    buf_init(&text, TEXT_MAX);
     buf_printf(&text, "Reporting-MTA: dns; %s\n", md);
     if (in->jabber_condition) /* §2.2.3: exactly where a gateway turned a foreign report into this
                                  one */
         buf_printf(&text, "DSN-Gateway: smtp; %s\n", md);
     if (in->arrived_s > 0)
         header_date(&text, "Arrival-Date", in->arrived_s);
-    buf_adds(&text, "\n");
-    write_recipient(&text, in->recipient);
-    buf_printf(&text, "Action: %s\nStatus: %s\n", action->name,
-               is_enhanced(in->status.enhanced) ? in->status.enhanced
-               : is_temporary                   ? "4.0.0"
-                                                : action->status);
-    write_diagnostic(&text, in);
+    write_group(&text, in, in->recipient);
+    for (i = 0; i < in->also_count; i++)
+        write_group(&text, in, in->also[i]);
     buf_adds(out, "Content-Type: message/delivery-status\r\n\r\n");
     transfer_write_text(out, TRANSFER_7BIT, text.data, text.len);
     out->failed = out->failed || buf_failed(&text);

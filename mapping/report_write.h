@@ -9,11 +9,15 @@
 #include "mapping/context.h"
 #include "mapping/letter.h"
 
+enum { REPORT_ALSO_MAX = 100 };
+
 struct report_input {
     int64_t id;                /* of the report itself: its Message-ID */
     const char *to;            /* reverse-path of the failed mail, never empty */
     const char *recipient;     /* mail address that was written to */
     const char *recipient_jid; /* NULL: none was found */
+    const char *const *also;   /* further addresses that the same became of */
+    size_t also_count;         /* at most REPORT_ALSO_MAX */
     enum report_action action;
     struct smtp_status status;
     const char *jabber_condition; /* "item-not-found" for `Diagnostic-Code: x-xmpp; ...`; NULL: not

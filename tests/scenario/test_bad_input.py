@@ -143,6 +143,16 @@ def test_a_mail_over_the_limit_is_refused_with_a_report(make_world):
     flows(world)
 
 
+def test_the_report_on_a_mail_over_the_limit_names_all_it_was_for(make_world):
+    world = make_world({"limit": {"mail_size": 100_000}}).start()
+    token = new_id("over")
+    cc = f"Cc: {world.mail_of('nurse')}\r\n".encode()
+    world.user("bridge").put(mail_with(token, cc, b"0123456789\r\n" * 20_000))
+    report = world.romeo.wait_report(token).as_string()
+    for name in ("juliet", "nurse"):
+        assert f"Final-Recipient: rfc822; {world.mail_of(name)}" in report
+
+
 STANZAS = {
     "a body of nothing": "<body/>",
     "five hundred attributes": "<body " + " ".join(f"a{i}='x'" for i in range(500)) + ">x</body>",

@@ -78,4 +78,30 @@ static inline struct xml_node *fixture_parse(struct fixture *f, const char *text
     return node;
 }
 
+/* What was written as a mail, once it is seen to be fit for any server: lines end in CRLF alone and
+ * are not too long, nothing ends the data early or looks like a mailbox file (RFC 5321 §4.5.2). */
+static inline const char *fixture_mail(struct fixture *f, struct buf *out)
+{
+    size_t i, start = 0;
+    const char *text;
+
+    assert_true(out->len > 2 && out->data[out->len - 1] == '\n');
+    for (i = 0; i < out->len; i++) {
+        assert_true(out->data[i] != '\0');
+        if (out->data[i] == '\r')
+            assert_int_equal(out->data[i + 1], '\n');
+        if (out->data[i] != '\n')
+            continue;
+        assert_int_equal(out->data[i - 1], '\r');
+        assert_true(i - start <= 999);
+        assert_true(strncmp(out->data + start, ".\r", 2) != 0);
+        assert_true(strncmp(out->data + start, "From ", 5) != 0);
+        start = i + 1;
+    }
+    text = arena_strndup(f->arena, out->data, out->len);
+    buf_clear(out);
+    assert_non_null(text);
+    return text;
+}
+
 #endif

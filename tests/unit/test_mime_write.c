@@ -35,28 +35,11 @@ static const char *written(struct fixture *f, const struct letter *l)
 {
     struct err e = {0};
     struct buf out;
-    const char *text;
-    size_t i, start = 0;
 
     buf_init(&out, 1 << 20);
     if (mime_write(&f->ctx, l, &out, &e) < 0)
         fail_msg("%s", e.text);
-    assert_true(out.len > 2 && out.data[out.len - 1] == '\n');
-    for (i = 0; i < out.len; i++) {
-        assert_true(out.data[i] != '\0');
-        if (out.data[i] == '\r')
-            assert_int_equal(out.data[i + 1], '\n');
-        if (out.data[i] != '\n')
-            continue;
-        assert_int_equal(out.data[i - 1], '\r');
-        assert_true(i - start <= 999);
-        assert_true(strncmp(out.data + start, ".\r", 2) != 0);
-        assert_true(strncmp(out.data + start, "From ", 5) != 0);
-        start = i + 1;
-    }
-    text = arena_strndup(f->arena, out.data, out.len);
-    buf_clear(&out);
-    return text;
+    return fixture_mail(f, &out);
 }
 
 static void has(struct fixture *f, const struct letter *l, const char *what)

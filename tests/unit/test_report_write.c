@@ -30,24 +30,11 @@ static const char *written(struct fixture *f, const struct report_input *in)
 {
     struct err e = {0};
     struct buf out;
-    const char *text;
-    size_t i, start = 0;
 
     buf_init(&out, 1 << 20);
     if (report_write(&f->ctx, in, &out, &e) < 0)
         fail_msg("%s", e.text);
-    for (i = 0; i < out.len; i++) {
-        if (out.data[i] == '\r')
-            assert_int_equal(out.data[i + 1], '\n');
-        if (out.data[i] != '\n')
-            continue;
-        assert_int_equal(out.data[i - 1], '\r');
-        assert_true(i - start <= 999);
-        start = i + 1;
-    }
-    text = arena_strndup(f->arena, out.data, out.len);
-    buf_clear(&out);
-    return text;
+    return fixture_mail(f, &out);
 }
 
 static void has(struct fixture *f, const struct report_input *in, const char *what)
@@ -152,6 +139,20 @@ static void states_and_actions(void **state)
     has(*state, &in, "\r\nAction: expanded\r\n");
 }
 
+static void several_recipients(void **state)
+{
+    static const char *const also[] = {"nurse@mail.example.org", "j\xc3\xbclia@mail.example.org"};
+    struct report_input in = input();
+
+    in.also = also;
+    in.also_count = 2;
+    has(*state, &in, "\r\n    nurse@mail.example.org\r\n    j=C3=BClia@mail.example.org\r\n");
+    has(*state, &in,
+        "\r\n\r\nFinal-Recipient: rfc822; nurse@mail.example.org\r\nAction: failed\r\n"
+        "Status: 5.1.1\r\nDiagnostic-Code: x-xmpp; item-not-found (No such user here.)\r\n\r\n"
+        "Final-Recipient: utf-8; j\\x{FC}lia@mail.example.org\r\nAction: failed\r\n");
+}
+
 static void internationalized_recipients(void **state)
 {
     struct report_input in = input();
@@ -236,6 +237,7 @@ int main(void)
         TEST(the_whole),
         TEST(only_jabber_errors_name_the_gateway),
         TEST(states_and_actions),
+        TEST(several_recipients),
         TEST(internationalized_recipients),
         TEST(an_original_is_never_believed),
         TEST(long_headers_are_cut_at_a_line),
