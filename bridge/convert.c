@@ -546,8 +546,9 @@ static int write_messages(struct conversion *c, struct letter *letter)
         struct xml_node *stanza;
 
         if (!r->jid.domain) {
-            fprintf(stderr, "postern: %s@%s is no Jabber user here\n", r->mail.local,
-                    r->mail.domain);
+            fprintf(stderr,
+                    "postern: %s@%s is no Jabber user here: the sender is told so (550 5.1.1)\n",
+                    r->mail.local, r->mail.domain);
             continue;
         }
         letter->stanza_id = arena_printf(c->arena, "%s-%u", id_format(c->id, id), n);

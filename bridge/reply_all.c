@@ -96,6 +96,8 @@ static int add_person(struct letter *l, const struct party *who, enum party_role
                        "The mail relay cannot take the address %s@%s: it has other than ASCII "
                        "characters before the @ (5.6.7).",
                        who->mail.local, who->mail.domain);
+    if (party_check_sendable(who, e) < 0)
+        return -1;
     if (party_keep(l, &l->parties, who, role) < 0)
         return err_memory(e);
     for (p = l->recipients; p; p = p->next, count++)

@@ -4,6 +4,10 @@
  */
 #include "mapping/party.h"
 
+#include <string.h>
+
+#include "mapping/header_write.h"
+
 bool party_is_same(const struct party *a, const struct party *b)
 {
     if (a->jid.domain && b->jid.domain && jid_is_same_bare(&a->jid, &b->jid))
@@ -31,4 +35,14 @@ int party_keep(struct letter *l, struct party **list, const struct party *who, e
     p->role = role;
     p->next = next;
     return 0;
+}
+
+int party_check_sendable(const struct party *p, struct err *e)
+{
+    if (p->is_jabber || !p->mail.domain || !strpbrk(p->mail.local, " <>"))
+        return 0;
+    return err_set(e, ERR_PERMANENT,
+                   "This gateway cannot write to \"%.*s\"@%s: mail cannot be sent to an address "
+                   "with a space or an angle bracket before the @.",
+                   (int)header_clip(p->mail.local, 100), p->mail.local, p->mail.domain);
 }

@@ -18,4 +18,10 @@ bool party_is_same(const struct party *a, const struct party *b);
 int party_keep(struct letter *l, struct party **list, const struct party *who,
                enum party_role role) MUST_CHECK;
 
+/* Can a mail be sent to this person, if they live on the mail side?  What needs quotes with a space
+ * or an angle bracket in them (RFC 5321 §4.1.2) is legal, but hardly any server takes it, and ways
+ * of sending cannot tell it from the end of an address.  ERR_PERMANENT with words for the sender.
+ */
+int party_check_sendable(const struct party *p, struct err *e) MUST_CHECK;
+
 #endif

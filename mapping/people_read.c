@@ -295,8 +295,9 @@ static int read_resent(struct people *p)
 /* ---- recipients ---- */
 
 /* Adds the Jabber user behind an address, once; others are not ours to deliver to.  A reverse-path
- * of ours has no user, and one behind a stored alias is not known yet: both are kept. */
-static int add_recipient(struct people *p, const struct addr *mail, const char *name)
+ * of ours has no user, and one behind a stored alias is not known yet: both are kept.  So is, of
+ * what the transport says, an address of ours that is nobody's: its sender shall hear of it. */
+static int add_recipient(struct people *p, const struct addr *mail, const char *name, bool is_sure)
 {
     struct party party = {0}, *other;
 
@@ -306,7 +307,7 @@ static int add_recipient(struct people *p, const struct addr *mail, const char *
         return -1;
     if (!party.is_jabber)
         return 0;
-    if (!party.jid.domain && !address_map_reverse(p->ctx->map, mail) &&
+    if (!party.jid.domain && !is_sure && !address_map_reverse(p->ctx->map, mail) &&
         !address_map_stored_alias(p->ctx->map, mail))
         return 0;
     if (address_map_reverse(p->ctx->map, mail))
@@ -333,25 +334,26 @@ static int add_recipient_text(struct people *p, const char *text)
     err_clear(&e);
     if (addr_parse(p->letter->arena, text, &mail, &e) < 0)
         return e.class == ERR_RETRY ? -1 : 0;
-    return add_recipient(p, &mail, NULL);
+    return add_recipient(p, &mail, NULL, true);
 }
 
-static int add_recipient_list(struct people *p, const char *value)
+static int add_recipient_list(struct people *p, const char *value, bool is_sure)
 {
     struct mailbox *m;
 
     if (header_addr_list(p->letter->arena, value, PEOPLE_RECIPIENTS_MAX, &m) < 0)
         return -1;
     for (; m; m = m->next)
-        if (add_recipient(p, &m->addr, m->name) < 0)
+        if (add_recipient(p, &m->addr, m->name, is_sure) < 0)
             return -1;
     return 0;
 }
 
 /* What the last mail server noted.  Of each name only the topmost field counts, since those below
- * may have come with the mail; the first that leads to a user of ours wins.  Postfix writes the
- * address as it was to X-Original-To and what an alias made of it to Delivered-To. */
-static int read_noted_recipients(struct people *p)
+ * may have come with the mail; the first that leads to a user of ours wins, and an address of ours
+ * that is nobody's only where none does.  Postfix writes the address as it was to X-Original-To and
+ * what an alias made of it to Delivered-To. */
+static int read_noted(struct people *p, bool is_sure)
 {
     static const char *const names[] = {"Delivered-To", "X-Original-To", "Envelope-To"};
     bool seen[3] = {false, false, false};
@@ -362,10 +364,17 @@ static int read_noted_recipients(struct people *p)
             if (seen[j] || strcasecmp(p->header->fields[i].name, names[j]) != 0)
                 continue;
             seen[j] = true;
-            if (add_recipient_list(p, p->header->fields[i].value) < 0)
+            if (add_recipient_list(p, p->header->fields[i].value, is_sure) < 0)
                 return -1;
         }
     return 0;
+}
+
+static int read_noted_recipients(struct people *p)
+{
+    if (read_noted(p, false) < 0)
+        return -1;
+    return p->recipients == 0 ? read_noted(p, true) : 0;
 }
 
 static int read_named_recipients(struct people *p)
@@ -378,7 +387,7 @@ static int read_named_recipients(struct people *p)
         size_t at = 0;
 
         while ((value = header_read_next(p->header, names[i], &at)))
-            if (add_recipient_list(p, value) < 0)
+            if (add_recipient_list(p, value, false) < 0)
                 return -1;
     }
     return 0;

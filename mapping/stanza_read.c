@@ -16,7 +16,6 @@
 #include "mapping/amp.h"
 #include "mapping/addresses.h"
 #include "mapping/contacts.h"
-#include "mapping/display_name.h"
 #include "mapping/envelope.h"
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
@@ -138,13 +137,21 @@ static enum stanza_verdict read_addresses(struct reading *r, const struct xml_no
     return addresses_read(r->ctx, r->letter, node, r->error);
 }
 
-/* A link that must not become one (javascript:, file:) stays words. */
+/* A link that must not become one (file:, geo:) stays words.  A program or a document in the place
+ * of a link does harm to whoever follows it, and says nothing to a reader: that it was there does.
+ */
 static enum stanza_verdict keep_as_text(struct reading *r, const char *url, const char *desc)
 {
+    static const char *const programs[] = {"javascript:", "vbscript:", "data:"};
     const char *before = r->words;
+    size_t i;
 
-    r->words = arena_printf(r->a, "%s%s%s%s%s", before ? before : "", before ? "\n" : "",
-                            desc ? desc : "", desc ? ": " : "", url);
+    for (i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (strncasecmp(url, programs[i], strlen(programs[i])) == 0)
+            url = arena_printf(r->a, "[a %s link, left out]", programs[i]);
+    r->words = url ? arena_printf(r->a, "%s%s%s%s%s", before ? before : "", before ? "\n" : "",
+                                  desc ? desc : "", desc ? ": " : "", url)
+                   : NULL;
     return r->words ? STANZA_LETTER : STANZA_FAILED;
 }
 
@@ -306,7 +313,7 @@ static enum stanza_verdict read_nick(struct reading *r, const struct xml_node *n
 {
     const char *text = xml_text(r->a, node), *name;
 
-    name = text ? display_name(r->a, text) : NULL;
+    name = text ? text_line(r->a, text, HEADER_NAME_MAX) : NULL;
     if (!name)
         return STANZA_FAILED;
     if (*name != '\0' && !r->letter->from.name) /* a name in the envelope is the nearer one */
@@ -622,10 +629,23 @@ static enum stanza_verdict check_ascii(struct reading *r, const struct party *li
     return STANZA_LETTER;
 }
 
+static enum stanza_verdict check_sendable(struct reading *r)
+{
+    const struct party *p;
+    struct err e;
+
+    for (p = r->letter->recipients; p; p = p->next)
+        if (party_check_sendable(p, &e) < 0)
+            return refuse(r, "jid-malformed", arena_strdup(r->a, e.text));
+    return STANZA_LETTER;
+}
+
 static enum stanza_verdict finish_people(struct reading *r)
 {
     enum stanza_verdict verdict = finish_recipients(r);
 
+    if (verdict == STANZA_LETTER)
+        verdict = check_sendable(r);
     if (verdict == STANZA_LETTER)
         verdict = check_ascii(r, r->letter->recipients);
     if (verdict == STANZA_LETTER)

@@ -281,7 +281,7 @@ static void back_again(void **state)
     struct fixture *f = *state;
     struct letter *l = letter_of(f,
                                  GW ALL("<address type='to' jid='romeo@montague.example' desc='R'/>"
-                                        "<address type='cc' jid='\"a b\"@b.example'/>"
+                                        "<address type='cc' jid='\"a,b\"@b.example'/>"
                                         "<address type='bcc' jid='tybalt@example.org'/>") END),
                   *again = NULL;
     struct jabber_error error = {0};
@@ -295,7 +295,7 @@ static void back_again(void **state)
     xml_set(f->arena, stanza, "to", "x\\40y.example@mail.example.org");
     assert_int_equal(stanza_read(&f->ctx, f->arena, stanza, &again, &error), STANZA_LETTER);
     assert_string_equal(people(f, again->parties),
-                        "to R romeo@montague.example !, cc \"a b\"@b.example !,"
+                        "to R romeo@montague.example !, cc \"a,b\"@b.example !,"
                         " bcc tybalt@mail.example.org J !");
 }
 

@@ -158,6 +158,12 @@ static void finds_recipients(void **state)
          {0},
          "romeo@example.org",
          2},
+        /* What the server noted is nobody's: an unknown user, not the one in To. */
+        {"Delivered-To: \"a b\"@gw.example.org\r\nTo: romeo@gw.example.org", {0}, "", 1},
+        {"Delivered-To: =@gw.example.org\r\nX-Original-To: romeo@gw.example.org\r\nTo: x@y.z",
+         {0},
+         "romeo@example.org",
+         1},
         {"To: x@y.z", {0}, "", 0},
         {"To: x@y.z", {.mailbox_address = "juliet.c@example.org"}, "juliet@capulet.example", 1},
         {"To: other@gw.example.org",
