@@ -1,4 +1,4 @@
-# postern: see README.  Targets: all check check-san quality fuzz bench lint format install deps demo
+# postern: see README.  Targets: all check check-san quality crash fuzz bench lint format install deps demo
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= gcc
@@ -129,7 +129,15 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
 bench: postern $(BENCH_TOOLS)
 	POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' BENCH_TOOLS=$(CURDIR)/$(BUILD)/bench $(PYTHON) tests/bench/bench.py $(BENCH)
 
-# The program that can be told to die at each durable step (base/step.h), for tests/crash.
+# The program dies at each durable step, and where nobody chose; a ledger outside of it is held against what
+# both worlds saw.  make crash kills it KILLS times; CRASH narrows: make crash CRASH='-k random'.
+KILLS ?= 3000
+CRASH_TESTS = PYTHONDONTWRITEBYTECODE=1 POSTERN=$(CURDIR)/build/crash/postern \
+    $(PYTHON) -m pytest -q -p no:cacheprovider
+crash-check: crash-program
+	$(CRASH_TESTS) tests/crash $(CRASH)
+crash: crash-program
+	POSTERN_KILLS=$(KILLS) $(CRASH_TESTS) -s tests/crash/test_random.py $(CRASH)
 crash-program:
 	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
 
@@ -179,6 +187,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash-program check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash crash-check crash-program check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

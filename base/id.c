@@ -13,17 +13,28 @@ void id_maker_init(struct id_maker *m, const struct clock *clock)
     m->last = 0;
 }
 
+/* In the high bits: the time, where it can be written; the largest leaves room to count on in. */
+static int64_t at_ms(int64_t ms)
+{
+    const int64_t ms_max = ((int64_t)1 << 43) - 2;
+
+    return (ms < 0 ? 0 : ms > ms_max ? ms_max : ms) << 20;
+}
+
+int64_t id_at(int64_t wall_s)
+{
+    return at_ms(wall_s > INT64_MAX / 1000 ? INT64_MAX : wall_s * 1000);
+}
+
 int64_t id_next(struct id_maker *m)
 {
-    const int64_t ms_max = ((int64_t)1 << 43) - 2; /* leaves room to count on in */
     int64_t id, ms = clock_wall_ms(m->clock);
     uint32_t random = 0;
 
     /* Failing randomness costs only that two gateways might meet in one millisecond. */
     if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
         random = 0;
-    ms = ms < 0 ? 0 : ms > ms_max ? ms_max : ms;
-    id = ms << 20 | (random & 0xfffff);
+    id = at_ms(ms) | (random & 0xfffff);
     if (id <= m->last)
         id = m->last + 1 + (random & 0xff); /* same millisecond, or the clock went back */
     m->last = id;

@@ -25,6 +25,9 @@ struct id_maker {
 void id_maker_init(struct id_maker *m, const struct clock *clock);
 int64_t id_next(struct id_maker *m); /* > 0, larger than the one before */
 
+/* The least id that is made at this time. */
+int64_t id_at(int64_t wall_s);
+
 /* out holds ID_TEXT_SIZE; returns out. */
 char *id_format(int64_t id, char *out);
 /* The id that the n characters at text name, 0 when they name none. Case does not matter. */

@@ -37,8 +37,11 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
     };
 
     struct link link = leg->link;
+    bool is_reported;
 
-    if (!leg->is_answer &&
+    if (outcome_is_reported(txn, m, leg->item->n, &is_reported, e) < 0)
+        return -1;
+    if (!leg->is_answer && !is_reported &&
         outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
         return -1;
     link.mail = ""; /* told once: what comes later is not told again */

@@ -29,7 +29,8 @@
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
-struct waiting; /* who is told that a message waits, in waiting.c */
+struct nicknames; /* the users' own names, in nickname.c */
+struct waiting;   /* who is told that a message waits, in waiting.c */
 
 struct gateway {
     struct loop *loop;
@@ -51,6 +52,7 @@ struct gateway {
 
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
+    struct nicknames *nicknames;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
     struct inbound_box *boxes;
@@ -59,6 +61,7 @@ struct gateway {
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */
     unsigned sightings; /* key ids on their way into the store */
+    unsigned cards;     /* vCards of contacts being looked up */
     bool is_stopping;
 };
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/inbound.h"
+#include "bridge/nickname.h"
 #include "bridge/policy.h"
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
@@ -206,6 +207,8 @@ static void accept_done(struct store_work *work, const struct err *e)
         courier_offer(g->mail_out, t->parcel);
     }
     a->mails = NULL;
+    if (a->is_name_due)
+        nicknames_want(g->nicknames, a->bare_jid);
     if (a->answered)
         inbound_flag(g, a->answered->origin, a->answered->uidvalidity, a->answered->uid,
                      IMAP_FLAG_SEEN | IMAP_FLAG_ANSWERED);

@@ -28,6 +28,7 @@ struct acceptance {
     const char *bare_jid; /* of the sender */
     int64_t now_s;
     struct link *answered;     /* the mail that this is an answer to; NULL: none is known */
+    bool is_name_due;          /* the sender's own name should be asked for (again) */
     const char *circle;        /* of the mail that a reply to all answers; then of this one */
     struct transaction *mails; /* to the recipients on the mail side; NULL: none */
     struct parcel *stanzas;    /* one for each recipient on the Jabber side */

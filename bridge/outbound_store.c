@@ -9,6 +9,7 @@
 
 #include "base/step.h"
 #include "bridge/acquaint.h"
+#include "bridge/nickname.h"
 #include "bridge/outcome.h"
 #include "bridge/reply_all.h"
 #include "bridge/threading.h"
@@ -16,6 +17,7 @@
 #include "mapping/mime_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
+#include "store/faces.h"
 #include "store/keys.h"
 #include "store/people.h"
 
@@ -176,6 +178,20 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     return link_recipients(txn, a, t, e);
 }
 
+/* The name that stands before the sender's address: the message's own (XEP-0172) comes first. */
+static int name_sender(struct store_txn *txn, struct acceptance *a, struct err *e)
+{
+    const char *name;
+    int64_t fetched_s;
+
+    if (faces_get_user(txn, a->letter_arena, a->bare_jid, &name, &fetched_s, e) < 0)
+        return -1;
+    a->is_name_due = nickname_is_due(fetched_s, a->now_s);
+    if (!a->letter->from.name)
+        a->letter->from.name = name;
+    return 0;
+}
+
 /* All transactions carry one mail, under the id of the first. */
 static int put_mails(struct store_txn *txn, struct acceptance *a, const struct context *ctx,
                      struct err *e)
@@ -190,7 +206,7 @@ static int put_mails(struct store_txn *txn, struct acceptance *a, const struct c
                      address_map_mail_domain(ctx->map));
     if (!a->letter->message_id)
         return err_memory(e);
-    if (find_thread(txn, a, e) < 0 ||
+    if (find_thread(txn, a, e) < 0 || name_sender(txn, a, e) < 0 ||
         keys_get(txn, a->letter_arena, a->bare_jid, &a->letter->key_id, e) < 0 ||
         acquaint_spell(txn, ctx, a->letter, e) < 0 ||
         acquaint_keep_aliases(txn, ctx, a->letter, e) < 0)

@@ -307,3 +307,23 @@ int outcome_report(struct store_txn *txn, const struct settings *s, const struct
     buf_clear(&b);
     return r;
 }
+
+int outcome_is_reported(struct store_txn *txn, const struct queue_message *m, unsigned n, bool *out,
+                        struct err *e)
+{
+    struct arena *a;
+    struct link *link;
+    int r;
+
+    *out = false;
+    if (!m->sender ||
+        !*m->sender) /* nobody is told, so it says nothing that the link names nobody */
+        return 0;
+    a = arena_new(ARENA_MAX);
+    if (!a)
+        return err_memory(e);
+    r = links_by_id(txn, a, m->id, n, &link, e);
+    *out = r == 0 && link && link->direction == LINK_TO_JABBER && link->mail[0] == '\0';
+    arena_free(a);
+    return r;
+}

@@ -65,6 +65,11 @@ struct outcome_report {
 int outcome_report(struct store_txn *txn, const struct settings *s, const struct outcome_report *in,
                    int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
 
+/* Has item n of this mail been reported to its sender as failed?  An error may come while the mail
+ * waits for its next try, or to the copy that was sent before a crash. */
+int outcome_is_reported(struct store_txn *txn, const struct queue_message *m, unsigned n, bool *out,
+                        struct err *e) MUST_CHECK;
+
 /* The condition that an <error/> names, for Diagnostic-Code; "undefined-condition" when it names
  * none. */
 const char *outcome_condition(struct arena *a, const struct xml_node *error);

@@ -15,11 +15,13 @@
 #include "bridge/deliver_stanza.h"
 #include "bridge/deliver_mail.h"
 #include "bridge/inbound.h"
+#include "bridge/nickname.h"
 #include "bridge/notify.h"
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
+#include "store/faces.h"
 #include "store/files.h"
 #include "store/links.h"
 #include "store/people.h"
@@ -81,6 +83,8 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     unsigned count;
 
     if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
+        return -1;
+    if (faces_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
         return -1;
     if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - ALIAS_KEEP_S,
                       c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
@@ -312,8 +316,10 @@ static int open_couriers(struct gateway *g, struct err *e)
     g->stanza_out =
         courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
-    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting ? 0
-                                                                                  : err_memory(e);
+    g->nicknames = nicknames_new(g);
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames
+               ? 0
+               : err_memory(e);
 }
 
 static int open_loop(struct life *life, struct err *e)
@@ -377,6 +383,7 @@ static void close_all(struct life *life)
     stream_free(g->stream);
     receipt_close(g);
     waiting_free(g->waiting);
+    nicknames_free(g->nicknames);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);

@@ -19,11 +19,13 @@
 #include "store/people.h"
 #include "bridge/threading.h"
 #include "mapping/attachment_read.h"
+#include "mapping/display_name.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/page_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
+#include "store/faces.h"
 #include "store/files.h"
 #include "web/url.h"
 #include "web/web.h"
@@ -226,19 +228,23 @@ static int fill_link(struct leg *leg, struct err *e)
     return leg->link.contact && leg->link.references ? 0 : err_memory(e);
 }
 
-/* How its author spells their address, and who else a reply to all is for. */
+/* How its author spells their address and calls themself, and who else a reply to all is for. */
 static int remember(struct store_txn *txn, const struct leg *leg, const struct context *ctx,
                     struct err *e)
 {
     struct shipment *s = leg->shipment;
-    const char *spelling, *circle = reply_all_circle(s->letter);
+    const char *spelling, *circle = reply_all_circle(s->letter), *name = s->letter->from.name;
 
-    if (!circle || acquaint_spelling(ctx, s->letter, &spelling) < 0)
+    name = name ? display_name(s->arena, name) : "";
+    if (!circle || !name || acquaint_spelling(ctx, s->letter, &spelling) < 0)
         return err_memory(e);
     if (*circle && people_put_circle(txn, leg->link.id, circle, s->now_s, e) < 0)
         return -1;
-    return *leg->link.contact ? people_put_spelling(txn, leg->link.contact, spelling, s->now_s, e)
-                              : 0;
+    if (*leg->link.contact == '\0')
+        return 0;
+    if (*name && faces_put_contact(txn, leg->to, leg->link.contact, name, s->now_s, e) < 0)
+        return -1;
+    return people_put_spelling(txn, leg->link.contact, spelling, s->now_s, e);
 }
 
 /* A mail for this user. */
@@ -247,7 +253,14 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
 {
     struct shipment *s = leg->shipment;
     struct party recipient = {.jid = *jid, .is_jabber = true, .role = PARTY_TO};
+    bool is_reported;
 
+    if (outcome_is_reported(txn, &s->parcel->message, leg->item->n, &is_reported, e) < 0)
+        return -1;
+    if (is_reported) {
+        drop(leg, "its sender has been told that it failed");
+        return 0;
+    }
     if (s->letter->expires_s != 0 && s->letter->expires_s <= s->now_s) {
         drop(leg, "expired");
         return 0;

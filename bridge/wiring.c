@@ -6,7 +6,9 @@
 #include "bridge/wiring.h"
 
 #include "base/log.h"
+#include "bridge/card.h"
 #include "bridge/deliver_jabber.h"
+#include "bridge/nickname.h"
 #include "bridge/notify.h"
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
@@ -57,6 +59,25 @@ static void message_arrived(struct xml_node *stanza, struct arena *arena, void *
 static void error_arrived(struct xml_node *stanza, struct arena *arena, void *arg)
 {
     deliver_jabber_error(arg, stanza, arena);
+}
+
+static void answer_arrived(const struct xml_node *stanza, void *arg)
+{
+    struct gateway *g = arg;
+
+    nicknames_answered(g->nicknames, stanza);
+}
+
+static void user_asks(const char *jid, void *arg)
+{
+    struct gateway *g = arg;
+
+    nicknames_want(g->nicknames, jid);
+}
+
+static void card_wanted(struct xml_node *iq, const char *mail, struct arena *arena, void *arg)
+{
+    card_answer(arg, iq, mail, arena);
 }
 
 static void user_available(const struct xml_node *stanza, void *arg)
@@ -114,9 +135,18 @@ static bool may_use(const char *text, void *arg)
 
 const struct stream_handler wiring_stream = {stream_came_up, stream_went_down, stanza_arrived,
                                              stream_has_room};
-const struct router_handler wiring_router = {message_arrived, error_arrived, user_available,
-                                             send_answer,     find_contact,  find_prompted,
-                                             may_use};
+const struct router_handler wiring_router = {
+    .message = message_arrived,
+    .error = error_arrived,
+    .answer = answer_arrived,
+    .user = user_asks,
+    .card = card_wanted,
+    .available = user_available,
+    .send = send_answer,
+    .contact = find_contact,
+    .prompt = find_prompted,
+    .may_use = may_use,
+};
 
 /* Attachments. */
 

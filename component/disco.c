@@ -4,6 +4,7 @@
 #include "component/disco.h"
 
 #include "component/reply.h"
+#include "component/vcard.h"
 
 struct feature {
     const char *var;
@@ -19,6 +20,7 @@ static const struct feature features[] = {
     {"jabber:iq:version", DISCO_GATEWAY},             /* XEP-0092 */
     {"urn:xmpp:time", DISCO_GATEWAY},                 /* XEP-0202 */
     {"jid\\20escaping", DISCO_GATEWAY},               /* XEP-0106 */
+    {VCARD_NS, DISCO_GATEWAY | DISCO_CONTACT},        /* XEP-0054 */
     {"jabber:x:envelope", DISCO_GATEWAY | DISCO_CONTACT},
     {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0033 */
     {"http://jabber.org/protocol/amp", DISCO_GATEWAY | DISCO_CONTACT},     /* XEP-0079 */

@@ -15,6 +15,7 @@
 #include "component/disco.h"
 #include "component/reply.h"
 #include "component/stream.h"
+#include "component/vcard.h"
 
 #define GATEWAY_NS "jabber:iq:gateway"
 #define LAST_NS    "jabber:iq:last"
@@ -33,7 +34,7 @@ struct router {
 /* One stanza on its way. */
 struct visit {
     struct router *r;
-    struct arena *arena;
+    struct arena *arena; /* NULL: handed up */
     struct xml_node *stanza;
     const char *from, *to;
     enum disco_of of; /* who is meant */
@@ -160,21 +161,42 @@ static struct xml_node *set_gateway(const struct visit *v)
     return reply;
 }
 
+static struct xml_node *get_card(const struct visit *v)
+{
+    return vcard_gateway(v->arena, v->stanza);
+}
+
+static struct xml_node *set_card(const struct visit *v)
+{
+    return reply_error(v->arena, v->stanza, REPLY_FORBIDDEN,
+                       "This is not yours to change: only your own vCard is.");
+}
+
+/* What is known of a contact is in the store. */
+static void ask_card(struct visit *v)
+{
+    v->r->handler.card(v->stanza, v->mail, v->arena, v->r->arg);
+    v->arena = NULL;
+}
+
 struct query_row {
     const char *ns, *name;
     unsigned of; /* enum disco_of, or-ed: who answers it */
     struct xml_node *(*get)(const struct visit *v);
     struct xml_node *(*set)(const struct visit *v);
+    void (*ask)(struct visit *v); /* in place of get: it is answered by others, later */
 };
 
 static const struct query_row queries[] = {
-    {DISCO_INFO_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_info, NULL},
-    {DISCO_ITEMS_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_items, NULL},
-    {PING_NS, "ping", DISCO_GATEWAY | DISCO_CONTACT, get_ping, NULL},
-    {VERSION_NS, "query", DISCO_GATEWAY, get_version, NULL},
-    {LAST_NS, "query", DISCO_GATEWAY, get_last, NULL},
-    {TIME_NS, "time", DISCO_GATEWAY, get_time, NULL},
-    {GATEWAY_NS, "query", DISCO_GATEWAY, get_gateway, set_gateway},
+    {DISCO_INFO_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_info, NULL, NULL},
+    {DISCO_ITEMS_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_items, NULL, NULL},
+    {PING_NS, "ping", DISCO_GATEWAY | DISCO_CONTACT, get_ping, NULL, NULL},
+    {VERSION_NS, "query", DISCO_GATEWAY, get_version, NULL, NULL},
+    {LAST_NS, "query", DISCO_GATEWAY, get_last, NULL, NULL},
+    {TIME_NS, "time", DISCO_GATEWAY, get_time, NULL, NULL},
+    {GATEWAY_NS, "query", DISCO_GATEWAY, get_gateway, set_gateway, NULL},
+    {VCARD_NS, "vCard", DISCO_GATEWAY, get_card, set_card, NULL},
+    {VCARD_NS, "vCard", DISCO_CONTACT, NULL, set_card, ask_card},
 };
 
 static const struct query_row *find_query(const struct visit *v)
@@ -205,8 +227,11 @@ static void on_iq(struct visit *v)
     struct err e = {ERR_NONE, ""};
     bool is_get = type && strcmp(type, "get") == 0;
 
-    if (type && (strcmp(type, "result") == 0 || strcmp(type, "error") == 0))
-        return; /* never answered (RFC 6120 §8.2.3) */
+    if (type && (strcmp(type, "result") == 0 || strcmp(type, "error") == 0)) {
+        /* never answered (RFC 6120 §8.2.3) */
+        v->r->handler.answer(v->stanza, v->r->arg);
+        return;
+    }
     if ((!is_get && (!type || strcmp(type, "set") != 0)) || !xml_get(v->stanza, "id") ||
         !first_element(v->stanza)) {
         answer_error(v, REPLY_BAD_REQUEST, "An iq needs an id, a type and an element in it.");
@@ -218,7 +243,9 @@ static void on_iq(struct visit *v)
     }
     row = find_query(v);
     answer_it = !row ? NULL : is_get ? row->get : row->set;
-    if (answer_it)
+    if (row && row->ask && is_get)
+        row->ask(v);
+    else if (answer_it)
         answer(v, answer_it(v));
     else if (row)
         answer_error(v, REPLY_NOT_ALLOWED,
@@ -269,6 +296,7 @@ static void on_subscribe(struct visit *v)
     } else if (!may_use(v)) {
         refuse_subscription(v, REPLY_FORBIDDEN, "You are not allowed to use this gateway.");
     } else {
+        v->r->handler.user(v->from, v->r->arg);
         send_presence(v, "subscribed", NULL);
         send_presence(v, NULL, NULL);
     }
@@ -286,9 +314,13 @@ static void on_probe(struct visit *v)
     enum reply_error error;
     struct err e = {ERR_NONE, ""};
 
-    if (find_contact(v, &error, &e) == 0)
-        send_presence(v, may_use(v) ? NULL : "unavailable", NULL);
-    else if (error == REPLY_JID_MALFORMED)
+    if (find_contact(v, &error, &e) == 0) {
+        bool may = may_use(v);
+
+        if (may)
+            v->r->handler.user(v->from, v->r->arg);
+        send_presence(v, may ? NULL : "unavailable", NULL);
+    } else if (error == REPLY_JID_MALFORMED)
         answer_error(v, error, e.text);
 }
 
@@ -374,5 +406,5 @@ void router_dispatch(struct router *r, struct xml_node *stanza, struct arena *ar
         else if (strcmp(stanza->name, "presence") == 0)
             on_presence(&v);
     }
-    arena_free(arena);
+    arena_free(v.arena);
 }

@@ -2,9 +2,9 @@
  * router: what each stanza from the host is for.
  *
  * Answers what the component itself can answer (disco#info and disco#items of gw and of contacts,
- * jabber:iq:version, urn:xmpp:ping, jabber:iq:last, urn:xmpp:time, jabber:iq:gateway, unknown iq:
- * service-unavailable), accepts presence subscriptions to valid contacts, and hands messages up. An
- * iq or message of type error is never answered. Loop thread only.
+ * jabber:iq:version, urn:xmpp:ping, jabber:iq:last, urn:xmpp:time, jabber:iq:gateway, vcard-temp of
+ * gw, unknown iq: service-unavailable), accepts presence subscriptions to valid contacts, and hands
+ * messages up. An iq or message of type error is never answered. Loop thread only.
  */
 #ifndef COMPONENT_ROUTER_H
 #define COMPONENT_ROUTER_H
@@ -20,6 +20,14 @@ struct router_handler {
     void (*message)(struct xml_node *stanza, struct arena *arena, void *arg);
     /* A message or presence of type error; the arena is the callee's. */
     void (*error)(struct xml_node *stanza, struct arena *arena, void *arg);
+    /* An answer (result or error) to an iq of ours, whose sender is as they say: the host sees to
+     * that; the stanza is borrowed. */
+    void (*answer)(const struct xml_node *stanza, void *arg);
+    /* Somebody who may use the gateway asks for a presence or for a subscription. */
+    void (*user)(const char *jid, void *arg);
+    /* vcard-temp: an iq get to a contact, whose mail address this is; to be answered later.  The
+     * arena, in which both are, is the callee's. */
+    void (*card)(struct xml_node *iq, const char *mail, struct arena *arena, void *arg);
     /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
     void (*available)(const struct xml_node *stanza, void *arg);
     /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */

@@ -41,6 +41,7 @@
 #define NS_OMEMO        "urn:xmpp:omemo:2"
 #define NS_OMEMO_1      "urn:xmpp:omemo:1"
 #define NS_AXOLOTL      "eu.siacs.conversations.axolotl"
+#define NS_VCARD_TEMP   "vcard-temp"         /* XEP-0054 */
 #define NS_OX           "urn:xmpp:openpgp:0" /* XEP-0373 */
 
 #endif

@@ -16,6 +16,7 @@
 #include "mapping/amp.h"
 #include "mapping/addresses.h"
 #include "mapping/contacts.h"
+#include "mapping/display_name.h"
 #include "mapping/envelope.h"
 #include "mapping/fallback.h"
 #include "mapping/header_write.h"
@@ -313,7 +314,7 @@ static enum stanza_verdict read_nick(struct reading *r, const struct xml_node *n
 {
     const char *text = xml_text(r->a, node), *name;
 
-    name = text ? text_line(r->a, text, HEADER_NAME_MAX) : NULL;
+    name = text ? display_name(r->a, text) : NULL;
     if (!name)
         return STANZA_FAILED;
     if (*name != '\0' && !r->letter->from.name) /* a name in the envelope is the nearer one */

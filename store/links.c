@@ -4,6 +4,7 @@
  */
 #include "store/links.h"
 
+#include "base/id.h"
 #include "store/store_inside.h"
 
 #include <string.h>
@@ -111,74 +112,99 @@ int links_by_id(struct store_txn *txn, struct arena *a, int64_t id, unsigned n, 
     return read_link(txn, a, s, out, e);
 }
 
-int links_by_message_id(struct store_txn *txn, struct arena *a, const char *message_id,
-                        const char *bare_jid, struct link **out, struct err *e)
+/* Binds the texts (count of them) from parameter `at` on, then reads the first row. */
+static int find(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, int at,
+                const char *const *texts, int count, struct link **out, struct err *e)
 {
-    sqlite3_stmt *s =
-        txn_statement(txn,
-                      "SELECT " COLUMNS " FROM link WHERE message_id = ?"
-                      " AND bare_jid = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
-                      e);
+    int i;
 
     *out = NULL;
     if (!s)
         return -1;
-    txn_bind_text(s, 1, message_id);
-    txn_bind_text(s, 2, bare_jid);
+    for (i = 0; i < count; i++)
+        txn_bind_text(s, at + i, texts[i]);
     return read_link(txn, a, s, out, e);
 }
+
+/* Ids that we made begin with the queue id, so they need no index. */
+
+int links_by_message_id(struct store_txn *txn, struct arena *a, const char *message_id,
+                        const char *bare_jid, struct link **out, struct err *e)
+{
+    int64_t id = id_parse(message_id, (unsigned)strcspn(message_id, "@"));
+    const char *const texts[] = {message_id, bare_jid};
+    sqlite3_stmt *s;
+
+    if (id) {
+        s = txn_statement(txn,
+                          "SELECT " COLUMNS " FROM link WHERE id = ? AND message_id = ?"
+                          " AND bare_jid = ? ORDER BY n DESC LIMIT 1",
+                          e);
+        if (s)
+            sqlite3_bind_int64(s, 1, id);
+        if (find(txn, a, s, 2, texts, 2, out, e) < 0 || *out)
+            return *out ? 0 : -1;
+    }
+    s = txn_statement(txn,
+                      "SELECT " COLUMNS " FROM link WHERE message_id = ? AND bare_jid = ?"
+                      " AND direction = 2 ORDER BY created DESC, id DESC, n DESC LIMIT 1",
+                      e);
+    return find(txn, a, s, 1, texts, 2, out, e);
+}
+
+/* The newest among the TALK_MAX last messages between the two, in which a column equals a value:
+ * what is looked at is one stretch of one index, however long they have been writing.  The outer
+ * SELECT takes the rows in the order the inner one gives them. */
+#define TALK_MAX "1000"
+#define NEWEST_IN_TALK(column)                                                                     \
+    "SELECT " COLUMNS " FROM link WHERE (id, n) ="                                                 \
+    " (SELECT id, n FROM (SELECT created, id, n, " column " AS value FROM link"                    \
+    "   WHERE bare_jid = ? AND bare_contact = ? AND (stanza_id IS NOT NULL OR thread IS NOT NULL)" \
+    "   ORDER BY created DESC, id DESC, n DESC LIMIT " TALK_MAX ")"                                \
+    " WHERE value = ? LIMIT 1)"
 
 int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_jid,
                        const char *bare_contact, const char *stanza_id, struct link **out,
                        struct err *e)
 {
-    sqlite3_stmt *s =
-        txn_statement(txn,
-                      "SELECT " COLUMNS " FROM link WHERE stanza_id = ? AND bare_jid = ?"
-                      " AND bare_contact = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
-                      e);
+    const char *const texts[] = {bare_jid, bare_contact, stanza_id};
+    int64_t id = id_parse(stanza_id, (unsigned)strcspn(stanza_id, "-"));
+    sqlite3_stmt *s;
 
-    *out = NULL;
-    if (!s)
-        return -1;
-    txn_bind_text(s, 1, stanza_id);
-    txn_bind_text(s, 2, bare_jid);
-    txn_bind_text(s, 3, bare_contact);
-    return read_link(txn, a, s, out, e);
+    if (id) {
+        s = txn_statement(txn,
+                          "SELECT " COLUMNS " FROM link WHERE id = ? AND bare_jid = ?"
+                          " AND bare_contact = ? AND stanza_id = ? ORDER BY n DESC LIMIT 1",
+                          e);
+        if (s)
+            sqlite3_bind_int64(s, 1, id);
+        if (find(txn, a, s, 2, texts, 3, out, e) < 0 || *out)
+            return *out ? 0 : -1;
+    }
+    return find(txn, a, txn_statement(txn, NEWEST_IN_TALK("stanza_id"), e), 1, texts, 3, out, e);
 }
 
 int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bare_jid,
                          const char *bare_contact, const char *thread, struct link **out,
                          struct err *e)
 {
-    sqlite3_stmt *s =
-        txn_statement(txn,
-                      "SELECT " COLUMNS " FROM link WHERE bare_jid = ? AND thread = ?"
-                      " AND bare_contact = ? ORDER BY created DESC, id DESC, n DESC LIMIT 1",
-                      e);
+    const char *const texts[] = {bare_jid, bare_contact, thread};
 
-    *out = NULL;
-    if (!s)
-        return -1;
-    txn_bind_text(s, 1, bare_jid);
-    txn_bind_text(s, 2, thread);
-    txn_bind_text(s, 3, bare_contact);
-    return read_link(txn, a, s, out, e);
+    return find(txn, a, txn_statement(txn, NEWEST_IN_TALK("thread"), e), 1, texts, 3, out, e);
 }
 
 int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, unsigned *count_out,
                  struct err *e)
 {
-    sqlite3_stmt *s =
-        txn_statement(txn,
-                      "DELETE FROM link WHERE (id, n) IN"
-                      " (SELECT id, n FROM link WHERE created < ? ORDER BY created LIMIT ?)",
-                      e);
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "DELETE FROM link WHERE (id, n) IN"
+                                    " (SELECT id, n FROM link WHERE id < ? ORDER BY id LIMIT ?)",
+                                    e);
 
     *count_out = 0;
     if (!s)
         return -1;
-    sqlite3_bind_int64(s, 1, before_s);
+    sqlite3_bind_int64(s, 1, id_at(before_s));
     sqlite3_bind_int64(s, 2, count_max);
     if (txn_step(txn, s, e) < 0)
         return -1;

@@ -54,19 +54,21 @@ int links_put(struct store_txn *txn, const struct link *link, struct err *e) MUS
 /* Each sets *out NULL when there is none. */
 int links_by_id(struct store_txn *txn, struct arena *a, int64_t id, unsigned n, struct link **out,
                 struct err *e) MUST_CHECK;
-/* The link of a mail between this user (bare JID) and anybody. */
+/* The link of a mail between this user (bare JID) and anybody.  The Message-ID of a mail to Jabber
+ * is anybody's; that of a mail of ours begins with the id of its link (base/id.h). */
 int links_by_message_id(struct store_txn *txn, struct arena *a, const char *message_id,
                         const char *bare_jid, struct link **out, struct err *e) MUST_CHECK;
-/* By the id of a stanza exchanged between user and contact (both bare). */
+/* By the id of a stanza exchanged between user and contact (both bare): ours, which begins with the
+ * link's id, or one of the last thousand of the user's own. */
 int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_jid,
                        const char *bare_contact, const char *stanza_id, struct link **out,
                        struct err *e) MUST_CHECK;
-/* The newest link in a thread between user and contact (both bare). */
+/* The newest link in a thread between user and contact (both bare), among the last thousand. */
 int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bare_jid,
                          const char *bare_contact, const char *thread, struct link **out,
                          struct err *e) MUST_CHECK;
 
-/* Forgets what is older; *count_out rows at most count_max at a time. */
+/* Forgets links whose id was made before that; *count_out rows, at most count_max at a time. */
 int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, unsigned *count_out,
                  struct err *e) MUST_CHECK;
 

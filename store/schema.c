@@ -104,6 +104,29 @@ static const char *const steps[] = {
     "  PRIMARY KEY(id, n)) WITHOUT ROWID;"
     "CREATE INDEX owed_due ON owed(due);",
 
+    /* Four indexes were most of what a message cost.  A link whose Message-ID is ours is found by
+     * the queue id in it, and the age of a link is in its id; one index on what two people wrote to
+     * each other, newest last, tells both threads and ids of stanzas. */
+    "DROP INDEX link_message;"
+    "DROP INDEX link_stanza;"
+    "DROP INDEX link_thread;"
+    "DROP INDEX link_created;"
+    "CREATE INDEX link_message ON link(message_id, bare_jid, created)"
+    "  WHERE message_id IS NOT NULL AND direction = 2;"
+    "CREATE INDEX link_talk ON link(bare_jid, bare_contact, created, id, n, stanza_id, thread)"
+    "  WHERE stanza_id IS NOT NULL OR thread IS NOT NULL;",
+
+    /* How people call themselves: those who write mail, as their mails say, and users, as their
+     * vCard says; and what users have chosen. */
+    "CREATE TABLE face("
+    "  bare_jid TEXT NOT NULL, contact TEXT NOT NULL, name TEXT NOT NULL, seen INTEGER NOT NULL,"
+    "  PRIMARY KEY(bare_jid, contact)) WITHOUT ROWID;"
+    "CREATE INDEX face_seen ON face(seen);"
+    "CREATE TABLE user_name(bare_jid TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    "  fetched INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE choice(bare_jid TEXT PRIMARY KEY, receipts INTEGER NOT NULL,"
+    "  asked INTEGER NOT NULL) WITHOUT ROWID;",
+
     /* An alias is forgotten when nobody has used it for years. */
     "ALTER TABLE alias ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"
     "UPDATE alias SET seen = CAST(strftime('%s', 'now') AS INTEGER);"

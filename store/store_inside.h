@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum { STATEMENT_MAX = 64 };
+enum { STATEMENT_MAX = 96 };
 
 struct store_txn {
     struct store *store;
@@ -58,7 +58,11 @@ struct store {
     bool is_stopping;
 };
 
+#ifdef POSTERN_CRASH
+enum { CHECKPOINT_PAGES = 40 }; /* often enough to die in one */
+#else
 enum { CHECKPOINT_PAGES = 4000 }; /* 16 MB of log: with less, hot pages are copied more often */
+#endif
 
 /* sql must be a string literal used in one place.  The statement is reset and unbound; it belongs
  * to the transaction's connection.  NULL with *e filled. */

@@ -30,6 +30,7 @@ nice -n 15 make -s -k -j"$jobs" san-programs >/dev/null 2>&1 &
 builder=$!
 step "scenarios on real servers" make scenario
 wait $builder
+step "crash tests" make -j"$jobs" crash-check
 step "unit tests" make -j"$jobs" unit
 step "unit and golden tests under sanitizers" make -j"$jobs" check-san
 echo "$(($(date +%s) - began)) s in all"

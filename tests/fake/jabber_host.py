@@ -9,6 +9,7 @@ start().
     host.send("<message ...>")
     host.messages      # texts of the stanzas, in order
     host.closed_over   # those it closed the stream over
+    host.answer = lambda iq: [...]  # what it sends for an iq that is no ping; else an empty result
     host.stop()
 """
 
@@ -34,6 +35,7 @@ class FakeHost:
         self.messages = []
         self.closed_over = []
         self.connections = 0
+        self.answer = None
         self._listener = None
         self._peer = None
 
@@ -94,6 +96,8 @@ class FakeHost:
         if name == "handshake":
             self._peer = peer
             peer.sendall(b"<handshake/>")
+        elif name == "iq" and self.answer and stanza.find("{urn:xmpp:ping}ping") is None:
+            peer.sendall("".join(self.answer(stanza)).encode())
         elif name == "iq" and stanza.get("type") == "get":
             peer.sendall(f"<iq type='result' id={quoteattr(stanza.get('id'))} "
                          f"from={quoteattr(stanza.get('to'))} "

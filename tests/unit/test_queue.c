@@ -13,6 +13,7 @@
 
 #include "store/cursors.h"
 #include "store/files.h"
+#include "base/id.h"
 #include "store/links.h"
 #include "store/owed.h"
 #include "store/queue.h"
@@ -299,7 +300,7 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
                         .stanza_id = "s1",
                         .thread = "t1",
                         .subject = "Tonight",
-                        .message_id = "m1@gw.example",
+                        .message_id = "0000000000001@gw.example",
                         .references = "",
                         .asked = LINK_ASKED_OFFLINE | LINK_ASKED_MARKER,
                         .origin = "imap:bridge",
@@ -316,8 +317,8 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
 
     assert_int_equal(links_put(txn, &link, &e), 0);
     link.id = 2;
-    link.message_id = "m2@gw.example";
-    link.references = "m1@gw.example";
+    link.message_id = "0000000000002@gw.example";
+    link.references = "0000000000001@gw.example";
     link.stanza_id = NULL;
     link.created_s = 200;
     assert_int_equal(links_put(txn, &link, &e), 0);
@@ -336,13 +337,13 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
     assert_int_equal(found->notify, 8);
     assert_int_equal(links_by_id(txn, s->arena, 1, 1, &found, &e), 0);
     assert_null(found);
-    assert_int_equal(
-        links_by_message_id(txn, s->arena, "m2@gw.example", "juliet@capulet.example", &found, &e),
-        0);
+    assert_int_equal(links_by_message_id(txn, s->arena, "0000000000002@gw.example",
+                                         "juliet@capulet.example", &found, &e),
+                     0);
     assert_int_equal(found->id, 2);
-    assert_int_equal(
-        links_by_message_id(txn, s->arena, "m2@gw.example", "tybalt@capulet.example", &found, &e),
-        0);
+    assert_int_equal(links_by_message_id(txn, s->arena, "0000000000002@gw.example",
+                                         "tybalt@capulet.example", &found, &e),
+                     0);
     assert_null(found);
     assert_int_equal(links_by_stanza_id(txn, s->arena, "juliet@capulet.example",
                                         "romeo\\40example.net@gw.example", "s1", &found, &e),
@@ -352,7 +353,24 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
                                           "romeo\\40example.net@gw.example", "t1", &found, &e),
                      0);
     assert_int_equal(found->id, 2);
-    assert_string_equal(found->references, "m1@gw.example");
+    assert_string_equal(found->references, "0000000000001@gw.example");
+
+    link.id = 3; /* the Message-ID of a mail to Jabber is anybody's, and so is how it looks */
+    link.direction = LINK_TO_JABBER;
+    link.message_id = "0000000000002@gw.example";
+    link.stanza_id = "0000000000003-0";
+    assert_int_equal(links_put(txn, &link, &e), 0);
+    assert_int_equal(links_by_stanza_id(txn, s->arena, "juliet@capulet.example",
+                                        "romeo\\40example.net@gw.example", "0000000000003-0",
+                                        &found, &e),
+                     0);
+    assert_int_equal(found->id, 3);
+    link.message_id = "m2@example.net";
+    assert_int_equal(links_put(txn, &link, &e), 0);
+    assert_int_equal(
+        links_by_message_id(txn, s->arena, "m2@example.net", "juliet@capulet.example", &found, &e),
+        0);
+    assert_int_equal(found->id, 3);
 
     link.id = 1; /* put again: replaced */
     link.mail = "";
@@ -360,9 +378,13 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
     assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
     assert_string_equal(found->mail, "");
 
+    link.id = id_at(1000);
+    assert_int_equal(links_put(txn, &link, &e), 0);
     assert_int_equal(links_expire(txn, 1000, 1, &count, &e), 0);
     assert_int_equal(count, 1);
     assert_int_equal(links_expire(txn, 1000, 10, &count, &e), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(links_expire(txn, 1001, 10, &count, &e), 0);
     assert_int_equal(count, 1);
 }
 
@@ -652,7 +674,8 @@ static void what_is_owed_falls_due_once(struct store_txn *txn, struct scene *s)
  * SQLite counts both. */
 static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
 {
-    struct link link = {.jid = "u@h",
+    struct link link = {.direction = LINK_TO_JABBER,
+                        .jid = "u@h",
                         .contact = "c@g",
                         .mail = "",
                         .alias = "",

@@ -89,8 +89,42 @@ static bool may_use(const char *jid, void *arg)
     return strncmp(jid, "u@home", 6) == 0;
 }
 
-static const struct router_handler handler = {on_message, on_error, on_available, on_send,
-                                              contact,    prompt,   may_use};
+static void on_answer(const struct xml_node *stanza, void *arg)
+{
+    struct world *w = arg;
+
+    buf_adds(&w->told, "[answer]");
+    xml_write(&w->told, stanza, STREAM_NS);
+}
+
+static void on_user(const char *jid, void *arg)
+{
+    struct world *w = arg;
+
+    buf_printf(&w->told, "[user %s]", jid);
+}
+
+static void on_card(struct xml_node *iq, const char *mail, struct arena *arena, void *arg)
+{
+    struct world *w = arg;
+
+    buf_printf(&w->told, "[card of %s]", mail);
+    xml_write(&w->told, iq, STREAM_NS);
+    arena_free(arena);
+}
+
+static const struct router_handler handler = {
+    .message = on_message,
+    .error = on_error,
+    .answer = on_answer,
+    .user = on_user,
+    .card = on_card,
+    .available = on_available,
+    .send = on_send,
+    .contact = contact,
+    .prompt = prompt,
+    .may_use = may_use,
+};
 
 #define U    "from='u@home/r' "
 #define X    "from='x@else/r' "
@@ -103,13 +137,15 @@ static const struct router_handler handler = {on_message, on_error, on_available
 #define ERROR(code, type, condition, text)                                                         \
     "<error code='" code "' type='" type "'><" condition " xmlns='" NS "'/><text xmlns='" NS       \
     "'>" text "</text></error>"
-#define IQ(type)       "<iq type='" type "' id='1' from='gw' to='u@home/r'"
-#define IQ_ANN(type)   "<iq type='" type "' id='1' from='ann\\40example.org@gw' to='u@home/r'"
-#define INFO           "http://jabber.org/protocol/disco#info"
-#define ITEMS          "http://jabber.org/protocol/disco#items"
-#define FEATURE(x)     "<feature var='" x "'/>"
-#define FORBIDDEN      ERROR("403", "auth", "forbidden", "You are not allowed to use this gateway.")
-#define MALFORMED(jid) ERROR("400", "modify", "jid-malformed", "no mail address: " jid)
+#define IQ(type)        "<iq type='" type "' id='1' from='gw' to='u@home/r'"
+#define IQ_ANN(type)    "<iq type='" type "' id='1' from='ann\\40example.org@gw' to='u@home/r'"
+#define IQ_FROM_U(type) "<iq type='" type "' id='1' from='u@home/r' to='gw'"
+#define NOT_YOURS       "This is not yours to change: only your own vCard is."
+#define INFO            "http://jabber.org/protocol/disco#info"
+#define ITEMS           "http://jabber.org/protocol/disco#items"
+#define FEATURE(x)      "<feature var='" x "'/>"
+#define FORBIDDEN       ERROR("403", "auth", "forbidden", "You are not allowed to use this gateway.")
+#define MALFORMED(jid)  ERROR("400", "modify", "jid-malformed", "no mail address: " jid)
 
 static const struct {
     const char *in, *out;
@@ -129,19 +165,19 @@ static const struct {
                   "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(INFO)
                       FEATURE(ITEMS) FEATURE("urn:xmpp:ping") FEATURE("jabber:iq:gateway") FEATURE(
                           "jabber:iq:last") FEATURE("jabber:iq:version") FEATURE("urn:xmpp:time")
-                          FEATURE("jid\\20escaping") FEATURE("jabber:x:envelope")
-                              FEATURE("http://jabber.org/protocol/address") FEATURE(
-                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
+                          FEATURE("jid\\20escaping") FEATURE("vcard-temp") FEATURE(
+                              "jabber:x:envelope") FEATURE("http://jabber.org/protocol/address")
+                              FEATURE("http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
                                   FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
                                       FEATURE("jabber:x:expire")
                                           FEATURE("jabber:x:oob") "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node=''/></iq>",
      IQ_ANN("result") "><query xmlns='" INFO "'>"
                       "<identity category='account' type='registered' "
-                      "name='ann@example.org'/>" FEATURE(INFO) FEATURE(ITEMS)
-                          FEATURE("urn:xmpp:ping") FEATURE("jabber:x:envelope")
-                              FEATURE("http://jabber.org/protocol/address") FEATURE(
-                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
+                      "name='ann@example.org'/>" FEATURE(INFO) FEATURE(ITEMS) FEATURE(
+                          "urn:xmpp:ping") FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
+                          FEATURE("http://jabber.org/protocol/address")
+                              FEATURE("http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
                                   FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
                                       FEATURE("jabber:x:expire")
                                           FEATURE("jabber:x:oob") "</query></iq>"},
@@ -188,6 +224,21 @@ static const struct {
      "><query xmlns='jabber:iq:gateway'><prompt>ann@example.org</prompt></query></iq>",
      "<iq type='error' id='1' from='gw' to='x@else/r'>" FORBIDDEN "</iq>"},
 
+    /* vCards */
+    {"<iq type='get' id='1' " U GW "><vCard xmlns='vcard-temp'/></iq>",
+     IQ("result") "><vCard xmlns='vcard-temp'><FN>Mail gateway</FN><JABBERID>gw</JABBERID>"
+                  "<DESC>This gateway carries messages between Jabber and mail. To write to "
+                  "name@example.org, add the contact name\\40example.org@gw.</DESC></vCard></iq>"},
+    {"<iq type='set' id='1' " U GW "><vCard xmlns='vcard-temp'/></iq>",
+     IQ("error") ">" ERROR("403", "auth", "forbidden", NOT_YOURS) "</iq>"},
+    {"<iq type='set' id='1' " U ANN "><vCard xmlns='vcard-temp'/></iq>",
+     IQ_ANN("error") ">" ERROR("403", "auth", "forbidden", NOT_YOURS) "</iq>"},
+    {"<iq type='get' id='1' " U ANN "><vCard xmlns='vcard-temp'/></iq>",
+     "[card of ann@example.org]<iq type='get' id='1' from='u@home/r' "
+     "to='ann\\40example.org@gw'><vCard xmlns='vcard-temp'/></iq>"},
+    {"<iq type='get' id='1' " U BAD "><vCard xmlns='vcard-temp'/></iq>",
+     "<iq type='error' id='1' from='bad@gw' to='u@home/r'>" MALFORMED("bad@gw") "</iq>"},
+
     /* what is not */
     {"<iq type='set' id='1' " U GW "><query xmlns='jabber:iq:version'/></iq>",
      IQ("error") ">" ERROR("405", "cancel", "not-allowed", "This cannot be set.") "</iq>"},
@@ -203,18 +254,21 @@ static const struct {
     {"<iq id='1' " U GW "><ping xmlns='urn:xmpp:ping'/></iq>",
      IQ("error") ">" ERROR("400", "modify", "bad-request",
                            "An iq needs an id, a type and an element in it.") "</iq>"},
-    {"<iq type='result' id='1' " U GW "><ping xmlns='urn:xmpp:ping'/></iq>", ""},
-    {"<iq type='error' id='1' " U GW "><ping xmlns='urn:xmpp:ping'/></iq>", ""},
+    {"<iq type='result' id='1' " U GW "><ping xmlns='urn:xmpp:ping'/></iq>",
+     "[answer]" IQ_FROM_U("result") "><ping xmlns='urn:xmpp:ping'/></iq>"},
+    {"<iq type='error' id='1' " U GW "/>", "[answer]" IQ_FROM_U("error") "/>"},
+    {"<iq type='result' id='1' " GW "/>", ""},
     {"<iq type='get' id='1' " GW "><ping xmlns='urn:xmpp:ping'/></iq>", ""},
     {"<iq type='get' id='1' from='' " GW "><ping xmlns='urn:xmpp:ping'/></iq>", ""},
     {"<iq type='get' id='1' " U "><ping xmlns='urn:xmpp:ping'/></iq>", IQ("result") "/>"},
 
     /* presence */
     {"<presence type='subscribe' " U ANN "/>",
-     "<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
+     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
      "<presence from='ann\\40example.org@gw' to='u@home'/>"},
     {"<presence type='subscribe' " U "to='gw/r'/>",
-     "<presence from='gw' to='u@home' type='subscribed'/><presence from='gw' to='u@home'/>"},
+     "[user u@home/r]<presence from='gw' to='u@home' type='subscribed'/><presence from='gw' "
+     "to='u@home'/>"},
     {"<presence type='subscribe' " X GW "/>",
      "<presence type='error' from='gw' to='x@else/r'>" FORBIDDEN
      "</presence><presence from='gw' to='x@else' type='unsubscribed'>"
@@ -229,7 +283,8 @@ static const struct {
     {"<presence type='unsubscribe' " X BAD "/>",
      "<presence from='bad@gw' to='x@else' type='unsubscribed'/>"
      "<presence from='bad@gw' to='x@else' type='unavailable'/>"},
-    {"<presence type='probe' " U ANN "/>", "<presence from='ann\\40example.org@gw' to='u@home'/>"},
+    {"<presence type='probe' " U ANN "/>",
+     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home'/>"},
     {"<presence type='probe' " X ANN "/>",
      "<presence from='ann\\40example.org@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U BAD "/>",

@@ -1,0 +1,162 @@
+/* faces and choices: how people call themselves, and what users have decided, in the store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/choices.h"
+#include "store/faces.h"
+
+struct scene {
+    char folder[64];
+    struct store *store;
+    struct arena *arena;
+};
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    char url[160];
+    struct err e;
+
+    strcpy(s->folder, "/tmp/postern-choices-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
+    s->store = store_open(url, STORE_READ_WRITE, &e);
+    s->arena = arena_new(100000);
+    assert_non_null(s->store);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+    char command[128];
+
+    store_close(s->store);
+    arena_free(s->arena);
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    assert_int_equal(system(command), 0);
+    free(s);
+    return 0;
+}
+
+static void in_store(struct scene *s, int (*run)(struct store_txn *, void *, struct err *))
+{
+    struct err e;
+
+    if (store_now(s->store, run, s, &e) < 0)
+        fail_msg("%s", e.text);
+}
+
+static const char *seen_as(struct store_txn *txn, struct scene *s, const char *user,
+                           const char *contact)
+{
+    const char *name = "?";
+    struct err e;
+
+    assert_int_equal(faces_get_contact(txn, s->arena, user, contact, &name, &e), 0);
+    return name;
+}
+
+static int keep_contacts(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+
+    assert_null(seen_as(txn, s, "j@home", "r@gw"));
+    assert_int_equal(faces_put_contact(txn, "j@home", "r@gw", "Romeo", 1000, e), 0);
+    assert_int_equal(faces_put_contact(txn, "j@home", "b@gw", "Benvolio", 1000, e), 0);
+    assert_string_equal(seen_as(txn, s, "j@home", "r@gw"), "Romeo");
+    assert_null(seen_as(txn, s, "nurse@home", "r@gw")); /* he wrote to one user only */
+    assert_int_equal(faces_put_contact(txn, "j@home", "r@gw", "Romeo M.", 1001, e), 0);
+    assert_string_equal(seen_as(txn, s, "j@home", "r@gw"), "Romeo M.");
+    /* seen again the day after: it stays when the other goes */
+    assert_int_equal(faces_put_contact(txn, "j@home", "r@gw", "Romeo M.", 1001 + 86401, e), 0);
+    assert_int_equal(faces_expire(txn, 2000, 100, e), 0);
+    assert_string_equal(seen_as(txn, s, "j@home", "r@gw"), "Romeo M.");
+    assert_null(seen_as(txn, s, "j@home", "b@gw"));
+    return 0;
+}
+
+static void names_of_contacts(void **state)
+{
+    in_store(*state, keep_contacts);
+}
+
+static int keep_users(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+    const char *name = "?";
+    int64_t fetched_s = 7;
+
+    assert_int_equal(faces_get_user(txn, s->arena, "j@home", &name, &fetched_s, e), 0);
+    assert_null(name);
+    assert_int_equal(fetched_s, 0);
+    assert_int_equal(faces_put_user(txn, "j@home", NULL, 10, e), 0); /* asked in vain */
+    assert_int_equal(faces_get_user(txn, s->arena, "j@home", &name, &fetched_s, e), 0);
+    assert_null(name);
+    assert_int_equal(fetched_s, 10);
+    assert_int_equal(faces_put_user(txn, "j@home", "Juliet", 20, e), 0);
+    assert_int_equal(faces_put_user(txn, "j@home", NULL, 30, e), 0); /* what was known stays */
+    assert_int_equal(faces_get_user(txn, s->arena, "j@home", &name, &fetched_s, e), 0);
+    assert_string_equal(name, "Juliet");
+    assert_int_equal(fetched_s, 30);
+    assert_int_equal(faces_put_user(txn, "j@home", "", 40, e), 0); /* taken out of the vCard */
+    assert_int_equal(faces_get_user(txn, s->arena, "j@home", &name, &fetched_s, e), 0);
+    assert_null(name);
+    return 0;
+}
+
+static void names_of_users(void **state)
+{
+    in_store(*state, keep_users);
+}
+
+static int choose(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct choices c = {CHOICE_NO, true};
+
+    (void)arg;
+    assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.receipts, CHOICE_NONE);
+    assert_false(c.is_asked_on_receipts);
+    c.is_asked_on_receipts = true;
+    assert_int_equal(choices_put(txn, "j@home", &c, e), 0);
+    c.receipts = CHOICE_YES;
+    assert_int_equal(choices_put(txn, "nurse@home", &c, e), 0);
+    assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.receipts, CHOICE_NONE);
+    assert_true(c.is_asked_on_receipts);
+    c.receipts = CHOICE_NO;
+    assert_int_equal(choices_put(txn, "j@home", &c, e), 0);
+    assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.receipts, CHOICE_NO);
+    assert_int_equal(choices_get(txn, "nurse@home", &c, e), 0);
+    assert_int_equal(c.receipts, CHOICE_YES);
+    return 0;
+}
+
+static void choices_of_users(void **state)
+{
+    in_store(*state, choose);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(names_of_contacts),
+        TEST(names_of_users),
+        TEST(choices_of_users),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
