@@ -99,6 +99,10 @@ struct conf {
     struct {
         bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
     } openpgp;
+    struct {
+        const char *server; /* authserv-id of Authentication-Results that are believed; "": none */
+        bool refuse;        /* mail whose author they doubt is refused, not only marked */
+    } verdicts;
     enum conf_receipts receipts;
     const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */
