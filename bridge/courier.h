@@ -4,7 +4,8 @@
  * One courier serves one kind of queue message.  It holds a bounded number of parcels in memory:
  * those just accepted, handed over without reading them back, and those that fell due on disk. What
  * does not fit stays on disk and is loaded when there is room, so memory does not depend on the
- * queue's length. Loop thread only.
+ * queue's length.  The lanes of the queue take turns, and no lane fills the memory: whoever writes
+ * a hundred thousand messages waits for them, and hardly anybody else does.  Loop thread only.
  */
 #ifndef BRIDGE_COURIER_H
 #define BRIDGE_COURIER_H
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/loop.h"
+#include "store/flight.h"
 #include "store/queue.h"
 #include "store/store.h"
 
@@ -25,6 +27,7 @@ struct parcel {
     char *heap; /* freed with the parcel: content composed elsewhere; NULL: none */
     struct parcel *next;
     size_t bytes;
+    unsigned mark; /* in the list of what is in work; 0: none */
 };
 
 /* A parcel with an arena of its own, for a new message; NULL: memory.  arena_max bounds what it may
@@ -66,6 +69,13 @@ void courier_return(struct courier *c, struct parcel *p);
 void courier_poke(struct courier *c);
 /* The disk may hold more than was known (another process changed it). */
 void courier_rescan(struct courier *c);
+
+/* Where courier_mark notes what is in work; borrowed, NULL: nowhere. */
+void courier_set_flight(struct courier *c, struct flight *flight);
+/* Work begins on the parcel that might bring the program down (store/flight.h); it ends with
+ * courier_unmark, courier_finish or courier_return. */
+void courier_mark(struct courier *c, struct parcel *p, enum flight_stage stage);
+void courier_unmark(struct courier *c, struct parcel *p);
 
 size_t courier_in_flight(const struct courier *c); /* parcels in memory, waiting or in delivery */
 

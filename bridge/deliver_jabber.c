@@ -9,10 +9,10 @@
 
 #include "base/log.h"
 #include "base/step.h"
-#include "bridge/consent.h"
 #include "bridge/gateway.h"
 #include "bridge/introduction.h"
 #include "bridge/outcome.h"
+#include "bridge/poison.h"
 #include "bridge/policy.h"
 #include "bridge/shipment.h"
 
@@ -59,8 +59,6 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
     case LEG_TAKEN:
         if (introduction_is_due(leg) && introduction_put(txn, leg, e) < 0)
             return -1;
-        if (consent_is_due(leg) && consent_put(txn, leg, e) < 0)
-            return -1;
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
@@ -72,7 +70,8 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
     case LEG_ANSWERED:
         return 0;
     case LEG_POISON:
-        return queue_set_aside(txn, m->id, leg->item->n, leg->why, e);
+        return poison_set_aside(txn, leg->shipment->settings, m, leg->item, leg->why,
+                                leg->poison_ids, leg->shipment->now_s, e);
     case LEG_SEND:
     case LEG_LOST:
         return 0; /* still in the queue and due */
@@ -115,10 +114,10 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
         if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
             next = leg->next_at_s;
-        has_report = has_report || leg->fate == LEG_FAILED;
+        has_report = has_report || leg->fate == LEG_FAILED || leg->fate == LEG_POISON;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
-                     leg->contacts_id != 0 || leg->question_id != 0;
+                     leg->contacts_id != 0 || leg->fate == LEG_POISON;
     }
     is_back = lost == s->parcel->message.item_count;
     if (is_back)
@@ -184,8 +183,6 @@ static void write_outcome(struct shipment *s)
             leg->report_id = id_next(&s->gateway->ids);
         if (introduction_is_due(leg))
             leg->contacts_id = id_next(&s->gateway->ids);
-        if (consent_is_due(leg))
-            leg->question_id = id_next(&s->gateway->ids);
         log_leg(leg);
     }
     s->outcome.run = outcome_run;
@@ -241,7 +238,10 @@ static void leg_done(struct window_entry *entry, enum window_result result,
         leg->why = arena_strdup(s->arena, entry->reason);
         if (!leg->why)
             leg->why = "the Jabber server closes the stream over it";
-        leg->fate = LEG_POISON;
+        leg->poison_ids = arena_alloc(s->arena, sizeof *leg->poison_ids);
+        if (leg->poison_ids)
+            poison_make_ids(&s->gateway->ids, leg->poison_ids);
+        leg->fate = leg->poison_ids ? LEG_POISON : LEG_LOST;
         break;
     }
     if (--s->under_way == 0)
@@ -305,6 +305,7 @@ static void fail_all(struct shipment *s, const struct err *e)
 static void ready(struct shipment *s, const struct err *e)
 {
     s->gateway->preparing--;
+    courier_unmark(s->gateway->mail_in, s->parcel); /* it has been read, and nothing broke */
     if (e)
         fail_all(s, e);
     else
@@ -332,6 +333,7 @@ bool deliver_jabber_mail(struct parcel *p, void *arg)
     if (!s)
         return false;
     s->ready = ready;
+    courier_mark(g->mail_in, p, FLIGHT_READ);
     if (shipment_start(s) < 0) {
         shipment_free(s);
         return false;

@@ -249,6 +249,7 @@ bool deliver_mail(struct parcel *p, void *arg)
     m->job.done = sent;
     m->job.arg = m;
     step("mail.due");
+    courier_mark(g->mail_out, p, FLIGHT_CARRIED);
     if (sender_submit(g->sender, &m->job) < 0) {
         mailing_free(m);
         return false;

@@ -13,6 +13,7 @@
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "bridge/poison.h"
 #include "component/parser.h"
 #include "component/stream.h"
 #include "mapping/names.h"
@@ -31,6 +32,8 @@ struct posting {
     struct arena *arena;
     struct jabber_error error;
     bool is_refused, is_expired;
+    struct settings *settings;
+    struct poison_ids poison_ids;
     const char *poison; /* what the host says about it, each time; NULL: nothing */
     int64_t report_id, now_s;
     char id[ID_TEXT_SIZE + 2];
@@ -38,6 +41,7 @@ struct posting {
 
 static void posting_free(struct posting *p)
 {
+    settings_drop(p->settings);
     arena_free(p->arena);
     free(p);
 }
@@ -53,8 +57,8 @@ static int posted_run(struct store_txn *txn, struct persist_work *w, struct err 
 
     step("outcome.stanza");
     if (p->poison)
-        return queue_set_aside(txn, p->parcel->message.id, p->parcel->message.items[0].n, p->poison,
-                               e);
+        return poison_set_aside(txn, p->settings, &p->parcel->message, &p->parcel->message.items[0],
+                                p->poison, &p->poison_ids, p->now_s, e);
     if (p->is_expired)
         return outcome_mail_expired(txn, &p->parcel->message, 0, p->report_id, p->now_s, e);
     if (p->is_refused)
@@ -67,7 +71,7 @@ static void posted_done(struct persist_work *w, const struct err *e)
 {
     struct posting *p = of_posting(w);
     struct courier *courier = p->gateway->stanza_out;
-    bool has_answer = p->is_refused || p->is_expired;
+    bool has_answer = p->is_refused || p->is_expired || p->poison;
 
     step("outcome.stanza-stored");
     if (e)
@@ -140,6 +144,7 @@ static void post_done(struct window_entry *entry, enum window_result result,
         return;
     }
     if (result == WINDOW_POISON) {
+        poison_make_ids(&p->gateway->ids, &p->poison_ids);
         p->poison = arena_strdup(p->arena, entry->reason);
         if (!p->poison)
             p->poison = "the Jabber server closes the stream over it";
@@ -222,6 +227,7 @@ bool deliver_stanza(struct parcel *parcel, void *arg)
         return false;
     }
     p->gateway = g;
+    p->settings = settings_hold(g->settings);
     p->parcel = parcel;
     id_format(m->id, p->id);
     memcpy(p->id + ID_TEXT_SIZE - 1, "-0", sizeof "-0");

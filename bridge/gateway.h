@@ -23,6 +23,7 @@
 #include "component/stream.h"
 #include "mail/imap_watch.h"
 #include "mail/send.h"
+#include "store/flight.h"
 #include "store/store.h"
 #include "web/web.h"
 
@@ -30,7 +31,6 @@ struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
 struct nicknames; /* the users' own names, in nickname.c */
-struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
 
 struct gateway {
@@ -41,6 +41,7 @@ struct gateway {
     struct id_maker ids;
 
     struct store *store;
+    struct flight *flight; /* what is in work */
     struct persist *persist;
     struct work_pool *net;     /* IMAP and name look-ups */
     struct work_pool *readers; /* parsing of mail */
@@ -54,7 +55,6 @@ struct gateway {
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
     struct nicknames *nicknames;
-    struct words *words;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
     struct inbound_box *boxes;

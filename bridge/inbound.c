@@ -114,8 +114,10 @@ static int add_items(struct arrival *a, const struct letter *letter, struct err 
         if (!recipient || add_item(a, recipient, NULL) < 0)
             return err_memory(e);
     }
-    if (count > 0)
+    if (count > 0) {
+        m->lane = queue_lane(m->items[0].recipient);
         return 0;
+    }
     if (add_item(a, "", letter ? "it names no Jabber user" : "it cannot be read") < 0)
         return err_memory(e);
     return 0;
@@ -211,6 +213,7 @@ static int make_report(struct arrival *a, const struct letter *letter, struct er
     m->origin = "report";
     m->created_s = a->now_s;
     m->sender = "";
+    m->lane = queue_lane(in.to);
     m->items = arena_alloc(parcel_arena(a->parcel), sizeof *m->items);
     if (!m->items || !in.recipient || add_item(a, in.to, NULL) < 0)
         return err_memory(e);

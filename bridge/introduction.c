@@ -38,6 +38,7 @@ int introduction_put(struct store_txn *txn, const struct leg *leg, struct err *e
         .sender = leg->link.contact,
         .origin = "mail",
         .created_s = s->now_s,
+        .lane = queue_lane(leg->to),
         .items = &item,
         .item_count = 1,
     };

@@ -18,7 +18,6 @@
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
 #include "bridge/waiting.h"
-#include "bridge/words.h"
 #include "mapping/amp.h"
 #include "mapping/receipts.h"
 #include "mapping/stanza_read.h"
@@ -89,6 +88,7 @@ static int fill_parcel(struct acceptance *a, struct transaction *t, size_t count
     m = &p->message;
     m->id = id_next(&a->gateway->ids);
     m->kind = QUEUE_MAIL_OUT;
+    m->lane = queue_lane(a->bare_jid);
     m->origin = "jabber";
     m->created_s = a->now_s;
     m->deadline_s = a->letter->expires_s;
@@ -149,6 +149,7 @@ static int add_stanza(struct acceptance *a, const struct party *r)
     m = &p->message;
     m->id = id_next(&a->gateway->ids);
     m->kind = QUEUE_STANZA_OUT;
+    m->lane = queue_lane(a->bare_jid);
     m->origin = "jabber";
     m->sender = arena_strdup(parcel_arena(p), a->bare_jid);
     m->created_s = a->now_s;
@@ -418,9 +419,6 @@ static void accept_stanza(struct acceptance *a)
         break;
     case STANZA_NOTICE:
         receipt_arrived(a->gateway, a->letter, a->bare_jid);
-        break;
-    case STANZA_WORDS:
-        words_arrived(a->gateway->words, a->letter, xml_get(a->stanza, "from"), a->bare_jid);
         break;
     case STANZA_IGNORE:
         break;

@@ -29,6 +29,7 @@ static int put_one(struct store_txn *txn, enum queue_kind kind, int64_t id, cons
         .created_s = now_s,
         .content = content,
         .content_len = len,
+        .lane = queue_lane(recipient),
         .items = &item,
         .item_count = 1,
     };

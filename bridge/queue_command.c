@@ -138,7 +138,7 @@ static int list(struct store_txn *txn, void *arg, struct err *e)
     r->is_first = true;
     if (r->as_json)
         fputs("[", stdout);
-    result = queue_each(txn, list_one, r, e);
+    result = queue_each(txn, 0, list_one, r, e);
     if (r->as_json)
         fputs("]\n", stdout);
     return result;

@@ -17,13 +17,14 @@
 #include "bridge/inbound.h"
 #include "bridge/nickname.h"
 #include "bridge/notify.h"
+#include "bridge/poison.h"
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
-#include "bridge/words.h"
 #include "store/faces.h"
 #include "store/files.h"
+#include "store/life.h"
 #include "store/links.h"
 #include "store/people.h"
 
@@ -75,6 +76,10 @@ static struct life *life_of(struct gateway *g)
 
 struct cleaning {
     struct persist_work work;
+    struct settings *settings;
+    struct gateway *gateway;
+    struct poison_ids ids; /* of the messages to the administrators */
+    bool has_told;
     int64_t now_s;
 };
 
@@ -83,6 +88,10 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     struct cleaning *c = (struct cleaning *)w;
     unsigned count;
 
+    if (life_renew(txn, c->now_s, e) < 0 ||
+        poison_expire(txn, c->settings, c->now_s - c->settings->conf->queue.lifetime_s, CLEAN_COUNT,
+                      &c->ids, c->now_s, &c->has_told, e) < 0)
+        return -1;
     if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
         return -1;
     if (faces_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
@@ -95,9 +104,14 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
 
 static void clean_done(struct persist_work *w, const struct err *e)
 {
+    struct cleaning *c = (struct cleaning *)w;
+
     if (e)
         log_warning("store", "event=cleaning-failed error=\"%s\"", e->text);
-    free(w);
+    if (c->has_told)
+        courier_rescan(c->gateway->stanza_out);
+    settings_drop(c->settings);
+    free(c);
 }
 
 static void clean(struct gateway *g)
@@ -106,7 +120,10 @@ static void clean(struct gateway *g)
 
     if (!c)
         return;
+    c->gateway = g;
     c->now_s = gateway_now_s(g);
+    c->settings = settings_hold(g->settings);
+    poison_make_ids(&g->ids, &c->ids);
     c->work.run = clean_run;
     c->work.done = clean_done;
     persist_submit(g->persist, &c->work);
@@ -125,7 +142,7 @@ static void ticked(void *arg)
     courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
-    if (++life->ticks % CLEAN_EVERY_TICKS == 0)
+    if (life->ticks++ % CLEAN_EVERY_TICKS == 0)
         clean(g);
     loop_timer_start(life->tick, TICK_MS);
 }
@@ -241,6 +258,23 @@ static void say_pending(const char *text, void *arg)
     log_warning("conf", "event=not-yet option=\"%s\"", text);
 }
 
+static int begin_life(struct store_txn *txn, void *arg, struct err *e)
+{
+    return life_begin(txn, gateway_now_s(arg), e);
+}
+
+/* What the last life left: its claims are free, and what it may have ended over is suspected. */
+static int open_flight(struct gateway *g, struct err *e)
+{
+    if (store_now(g->store, begin_life, g, e) < 0)
+        return -1;
+    g->flight = flight_open(g->store, e);
+    if (!g->flight ||
+        poison_take_stock(g->store, g->flight, g->settings, &g->ids, gateway_now_s(g), e) < 0)
+        return -1;
+    return flight_start(g->flight, e);
+}
+
 static int open_store(struct gateway *g, struct conf **conf, struct err *e)
 {
     struct keyed_key key;
@@ -253,7 +287,7 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
     if (!g->settings)
         return -1;
     g->started = settings_hold(g->settings);
-    return 0;
+    return open_flight(g, e);
 }
 
 static int open_jabber(struct life *life, struct err *e)
@@ -318,9 +352,11 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
     g->nicknames = nicknames_new(g);
-    g->words = words_new(g);
-    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
-                   g->words
+    if (g->mail_out && g->mail_in) {
+        courier_set_flight(g->mail_out, g->flight);
+        courier_set_flight(g->mail_in, g->flight);
+    }
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames
                ? 0
                : err_memory(e);
 }
@@ -387,10 +423,10 @@ static void close_all(struct life *life)
     receipt_close(g);
     waiting_free(g->waiting);
     nicknames_free(g->nicknames);
-    words_free(g->words);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);
+    flight_close(g->flight);
     store_close(g->store);
     loop_timer_free(life->tick);
     loop_timer_free(life->drain);

@@ -200,8 +200,6 @@ struct letter {
     bool is_automatic; /* Auto-Submitted other than no, bulk or list mail */
     bool no_reply;     /* X33 noreply */
     const char *list_id;
-    bool is_doubtful;      /* the server that took the mail says that From is not its author's */
-    bool is_path_proven;   /* and that the reverse-path is its sender's */
     struct report *report; /* this letter is a delivery report */
 
     /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL:

@@ -641,15 +641,6 @@ static enum stanza_verdict check_sendable(struct reading *r)
     return STANZA_LETTER;
 }
 
-/* Words in a message to gw that names nobody else are for gw.  What a machine says is not. */
-static bool is_for_gateway(const struct reading *r)
-{
-    const struct letter *l = r->letter;
-
-    return l->is_multicast && !l->recipients && !r->envelope && !r->addresses && l->text &&
-           !l->attachments && !l->contacts && !l->encrypted;
-}
-
 static enum stanza_verdict finish_people(struct reading *r)
 {
     enum stanza_verdict verdict = finish_recipients(r);
@@ -662,8 +653,6 @@ static enum stanza_verdict finish_people(struct reading *r)
         verdict = check_ascii(r, r->letter->parties);
     if (verdict != STANZA_LETTER)
         return verdict;
-    if (is_for_gateway(r))
-        return r->letter->is_automatic ? STANZA_IGNORE : STANZA_WORDS;
     if (!r->letter->recipients)
         return refuse(
             r, "bad-request",
@@ -878,7 +867,7 @@ enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a,
     verdict = read_message(&r);
     if (!r.letter->stanza_id) /* a receipt could not say what it is for */
         r.letter->wishes = (struct wishes){0};
-    if (verdict == STANZA_LETTER || verdict == STANZA_NOTICE || verdict == STANZA_WORDS)
+    if (verdict == STANZA_LETTER || verdict == STANZA_NOTICE)
         *out = r.letter;
     return verdict;
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    SET_ASIDE = -1,            /* as item.next */
     ERROR_MAX = 1000,          /* bytes of an error: a peer wrote it */
     EACH_MEMORY_MAX = 64 << 20 /* of one message without its content */
 };
@@ -33,10 +32,34 @@ static void bind_error(sqlite3_stmt *s, int at, const char *text)
     sqlite3_bind_text(s, at, text, (int)error_len(text), SQLITE_STATIC);
 }
 
+/* FNV-1a: spread well enough over the lanes, and the same in every program that shares them. */
+unsigned queue_lane(const char *party)
+{
+    uint32_t h = 2166136261U;
+
+    for (; party && *party; party++) {
+        unsigned char c = (unsigned char)*party;
+
+        h = (h ^ (c >= 'A' && c <= 'Z' ? c + 32U : c)) * 16777619U;
+    }
+    return (h ^ h >> 16) % QUEUE_LANES;
+}
+
+/* As item.next: negative, so that it is never due. */
+static int64_t aside_since(int64_t now_s)
+{
+    return now_s > 0 ? -now_s : -1;
+}
+
 static int put_item(struct store_txn *txn, const struct queue_message *m,
                     const struct queue_item *item, struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn, "INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", e);
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "INSERT INTO item(message, n, kind, recipient, attempts, next, error, notify,"
+                      " original, lane, owner, crashes, told)"
+                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      e);
 
     if (!s)
         return -1;
@@ -45,10 +68,14 @@ static int put_item(struct store_txn *txn, const struct queue_message *m,
     sqlite3_bind_int(s, 3, (int)m->kind);
     txn_bind_text(s, 4, item->recipient);
     sqlite3_bind_int64(s, 5, item->attempts);
-    sqlite3_bind_int64(s, 6, item->is_set_aside ? SET_ASIDE : item->next_at_s);
+    sqlite3_bind_int64(s, 6, item->is_set_aside ? aside_since(m->created_s) : item->next_at_s);
     bind_error(s, 7, item->last_error);
     sqlite3_bind_int64(s, 8, item->notify);
     txn_bind_text(s, 9, item->original);
+    sqlite3_bind_int64(s, 10, m->lane % QUEUE_LANES);
+    sqlite3_bind_int64(s, 11, txn->store->life);
+    sqlite3_bind_int64(s, 12, item->crashes);
+    sqlite3_bind_int(s, 13, item->is_told);
     return txn_step(txn, s, e);
 }
 
@@ -112,21 +139,14 @@ static sqlite3_stmt *for_item(struct store_txn *txn, const char *sql, int64_t id
     return s;
 }
 
-int queue_begin(struct store_txn *txn, int64_t id, unsigned n, struct err *e)
-{
-    sqlite3_stmt *s = for_item(
-        txn, "UPDATE item SET attempts = attempts + 1 WHERE message = ?1 AND n = ?2", id, n, e);
-
-    return s ? txn_step(txn, s, e) : -1;
-}
-
 int queue_defer(struct store_txn *txn, int64_t id, unsigned n, int64_t next_at_s, const char *error,
                 struct err *e)
 {
-    sqlite3_stmt *s = for_item(txn,
-                               "UPDATE item SET attempts = attempts + 1, next = ?3, error = ?4"
-                               " WHERE message = ?1 AND n = ?2",
-                               id, n, e);
+    sqlite3_stmt *s =
+        for_item(txn,
+                 "UPDATE item SET attempts = attempts + 1, next = ?3, error = ?4, crashes = 0"
+                 " WHERE message = ?1 AND n = ?2",
+                 id, n, e);
 
     if (!s)
         return -1;
@@ -135,15 +155,63 @@ int queue_defer(struct store_txn *txn, int64_t id, unsigned n, int64_t next_at_s
     return txn_step(txn, s, e);
 }
 
-int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error, struct err *e)
+int queue_blame(struct store_txn *txn, int64_t id, unsigned n, const char *error,
+                unsigned *crashes_out, struct err *e)
 {
-    sqlite3_stmt *s = for_item(
-        txn, "UPDATE item SET next = -1, error = ?3 WHERE message = ?1 AND n = ?2", id, n, e);
+    sqlite3_stmt *s = for_item(txn,
+                               "UPDATE item SET attempts = attempts + 1, crashes = crashes + 1,"
+                               " error = ?3 WHERE message = ?1 AND n = ?2 AND next >= 0"
+                               " RETURNING crashes",
+                               id, n, e);
+    int r;
 
+    *crashes_out = 0;
     if (!s)
         return -1;
     bind_error(s, 3, error);
+    r = txn_row(txn, s, e);
+    if (r > 0)
+        *crashes_out = (unsigned)sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
+int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error, bool is_told,
+                    int64_t now_s, struct err *e)
+{
+    sqlite3_stmt *s = for_item(
+        txn, "UPDATE item SET next = ?3, error = ?4, told = ?5 WHERE message = ?1 AND n = ?2", id,
+        n, e);
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int64(s, 3, aside_since(now_s));
+    bind_error(s, 4, error);
+    sqlite3_bind_int(s, 5, is_told);
     return txn_step(txn, s, e);
+}
+
+int queue_oldest_aside(struct store_txn *txn, int64_t before_s, struct queue_aside *out,
+                       struct err *e)
+{
+    /* Of each kind the index ends with the oldest. */
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "SELECT message, n, told FROM item INDEXED BY item_aside"
+                                    " WHERE kind IN (1, 2, 3) AND next < 0 AND next > ? LIMIT 1",
+                                    e);
+    int r;
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int64(s, 1, aside_since(before_s));
+    r = txn_row(txn, s, e);
+    if (r > 0) {
+        out->id = sqlite3_column_int64(s, 0);
+        out->n = (unsigned)sqlite3_column_int64(s, 1);
+        out->is_told = sqlite3_column_int(s, 2) != 0;
+    }
+    sqlite3_reset(s);
+    return r;
 }
 
 /* The message goes with its last item. */
@@ -221,10 +289,12 @@ int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *coun
 {
     sqlite3_stmt *s =
         id ? txn_statement(txn,
-                           "UPDATE item SET attempts = iif(next < 0, 0, attempts), next = ?1"
-                           " WHERE message = ?2",
+                           "UPDATE item SET attempts = iif(next < 0, 0, attempts), crashes = 0,"
+                           " told = 0, next = ?1 WHERE message = ?2",
                            e)
-           : txn_statement(txn, "UPDATE item SET attempts = iif(next < 0, 0, attempts), next = ?1",
+           : txn_statement(txn,
+                           "UPDATE item SET attempts = iif(next < 0, 0, attempts), crashes = 0,"
+                           " told = 0, next = ?1",
                            e);
 
     *count_out = 0;
@@ -271,19 +341,20 @@ int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct er
     return txn_count_foreign(txn, e);
 }
 
-int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, void *arg),
-               void *arg, struct err *e)
+int queue_each(struct store_txn *txn, int64_t after_id,
+               int (*fn)(const struct queue_message *m, void *arg), void *arg, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(
         txn,
         "SELECT id, kind, sender, origin, created, deadline, length(content), expiry, uidvalidity,"
-        " uid, envelope_id, ret FROM message"
+        " uid, envelope_id, ret FROM message WHERE id > ?"
         " ORDER BY id",
         e);
     int r;
 
     if (!s)
         return -1;
+    sqlite3_bind_int64(s, 1, after_id);
     while ((r = txn_row(txn, s, e)) > 0) {
         struct arena *a = arena_new(EACH_MEMORY_MAX);
         struct queue_message m = {0};
@@ -304,6 +375,75 @@ int queue_each(struct store_txn *txn, int (*fn)(const struct queue_message *m, v
     }
     sqlite3_reset(s);
     return r < 0 ? -1 : 0;
+}
+
+/* An id says when its message came (base/id.h), so ages need no look at the messages. */
+static int64_t first_id_of(int64_t at_s)
+{
+    return at_s > 0 ? (at_s * 1000) << 20 : 0;
+}
+
+static int add_counts(struct store_txn *txn, sqlite3_stmt *s, enum queue_kind kind, int64_t now_s,
+                      struct queue_counts *out, struct err *e)
+{
+    static const int64_t ages_s[QUEUE_AGES - 1] = {3600, 86400, 5 * 86400};
+    int i, r;
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int(s, 1, (int)kind);
+    sqlite3_bind_int64(s, 2, now_s);
+    for (i = 0; i < QUEUE_AGES - 1; i++)
+        sqlite3_bind_int64(s, 3 + i, first_id_of(now_s - ages_s[i]));
+    r = txn_row(txn, s, e);
+    if (r > 0) {
+        int64_t all = sqlite3_column_int64(s, 0), due = sqlite3_column_int64(s, 1);
+        int64_t oldest = sqlite3_column_int64(s, 2), since = 0;
+
+        out->due += due;
+        out->later += all - due;
+        for (i = 0; i < QUEUE_AGES - 1; i++) {
+            int64_t younger = sqlite3_column_int64(s, 3 + i);
+
+            out->ages[i] += younger - since;
+            since = younger;
+        }
+        out->ages[QUEUE_AGES - 1] += all - since;
+        if (oldest > 0 && (out->oldest_id == 0 || oldest < out->oldest_id))
+            out->oldest_id = oldest;
+    }
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
+int queue_counts(struct store_txn *txn, enum queue_kind kind, int64_t now_s,
+                 struct queue_counts *out, struct err *e)
+{
+    struct queue_counts aside = {0};
+    int i;
+
+    memset(out, 0, sizeof *out);
+    if (add_counts(txn,
+                   txn_statement(txn,
+                                 "SELECT count(*), sum(next <= ?2), min(message),"
+                                 " sum(message >= ?3), sum(message >= ?4), sum(message >= ?5)"
+                                 " FROM item INDEXED BY item_due WHERE kind = ?1 AND next >= 0",
+                                 e),
+                   kind, now_s, out, e) < 0 ||
+        add_counts(txn,
+                   txn_statement(txn,
+                                 "SELECT count(*), sum(next <= ?2), min(message),"
+                                 " sum(message >= ?3), sum(message >= ?4), sum(message >= ?5)"
+                                 " FROM item INDEXED BY item_aside WHERE kind = ?1 AND next < 0",
+                                 e),
+                   kind, now_s, &aside, e) < 0)
+        return -1;
+    out->aside = aside.due + aside.later;
+    for (i = 0; i < QUEUE_AGES; i++)
+        out->ages[i] += aside.ages[i];
+    if (aside.oldest_id > 0 && (out->oldest_id == 0 || aside.oldest_id < out->oldest_id))
+        out->oldest_id = aside.oldest_id;
+    return 0;
 }
 
 int queue_count(struct store_txn *txn, enum queue_kind kind, int64_t *items_out, struct err *e)

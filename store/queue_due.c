@@ -1,16 +1,20 @@
 /*
  * queue_due: what is to be tried now.  No data but the database; runs inside store work.
  *
- * One walk along the index item_due, which is in the order wanted and holds nothing else, so its
- * cost is that of the items passed over (in flight, some thousands) and of those taken, whatever
- * the length of the queue.
+ * The index item_due is in the order wanted, lane by lane, and holds nothing else.  The lanes that
+ * hold anything are found by one seek each (at most QUEUE_LANES), so the cost is that of the lanes,
+ * of the items passed over (in flight, some thousands) and of those taken, whatever the length of
+ * the queue, and whosever it is.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/queue_read.h"
 
-enum { DUE_MAX = 4096 }; /* messages in one call */
+enum {
+    DUE_MAX = 4096, /* messages in one call */
+    QUANTUM = 8     /* of each lane, before any gets more */
+};
 
 /* Ids that were taken: a message with several due items is met several times.  Open addressing,
  * twice as many slots as ids, 0 for free. */
@@ -22,13 +26,15 @@ struct id_set {
 struct scan {
     struct store_txn *txn;
     struct arena *arena;
-    int64_t now_s;
-    size_t count_max, bytes_max, bytes;
-    const int64_t *skip;
-    size_t skip_count;
+    const struct queue_wish *wish;
+    size_t count_max, bytes;
     struct id_set taken;
-    struct queue_message *messages;
-    size_t count;
+    size_t lane_taken[QUEUE_LANES];
+    int64_t left_at_s[QUEUE_LANES]; /* since when what a limit left is due */
+    unsigned lanes[QUEUE_LANES];    /* that hold anything, from the one whose turn it is */
+    size_t lane_count;
+    bool is_full;
+    struct queue_found *out;
 };
 
 static int id_set_init(struct id_set *set, struct arena *a, size_t count_max)
@@ -62,22 +68,32 @@ static int compare_ids(const void *a, const void *b)
  * interest when it is due later. */
 static bool is_passed_over(const struct scan *s, int64_t id, int64_t at_s)
 {
-    if (at_s <= s->now_s && *id_set_slot(&s->taken, id) == id)
+    const struct queue_wish *w = s->wish;
+
+    if (at_s <= w->now_s && *id_set_slot(&s->taken, id) == id)
         return true;
-    return s->skip_count > 0 &&
-           bsearch(&id, s->skip, s->skip_count, sizeof *s->skip, compare_ids) != NULL;
+    return w->skip_count > 0 &&
+           bsearch(&id, w->skip, w->skip_count, sizeof *w->skip, compare_ids) != NULL;
 }
 
-/* How much content, which decides whether it is read at all; -1 in *len_out: no such message. */
+/* How much content, which decides whether it is read at all; -1 in *len_out: no such message, or
+ * another living gateway has it. */
 static int read_size(struct scan *s, int64_t id, int64_t *len_out, struct err *e)
 {
-    sqlite3_stmt *q = txn_statement(s->txn, "SELECT length(content) FROM message WHERE id = ?", e);
+    sqlite3_stmt *q = txn_statement(s->txn,
+                                    "SELECT iif(EXISTS(SELECT 1 FROM item WHERE message = ?1"
+                                    "   AND owner NOT IN (0, ?2)"
+                                    "   AND owner IN (SELECT id FROM life WHERE until > ?3)),"
+                                    " -1, length(content)) FROM message WHERE id = ?1",
+                                    e);
     int r;
 
     *len_out = -1;
     if (!q)
         return -1;
     sqlite3_bind_int64(q, 1, id);
+    sqlite3_bind_int64(q, 2, s->txn->store->life);
+    sqlite3_bind_int64(q, 3, s->wish->now_s);
     r = txn_row(s->txn, q, e);
     if (r > 0)
         *len_out = sqlite3_column_int64(q, 0);
@@ -105,79 +121,178 @@ static int read_due(struct scan *s, int64_t id, struct queue_message *m, struct 
     memset(m, 0, sizeof *m);
     r = queue_read_message(s->txn, s->arena, q, true, m, e);
     sqlite3_reset(q);
-    return r < 0 ? -1 : queue_read_items(s->txn, s->arena, 0, s->now_s, m, e);
+    return r < 0 ? -1 : queue_read_items(s->txn, s->arena, 0, s->wish->now_s, m, e);
+}
+
+/* What this life did not put itself was another's: nothing is written otherwise. */
+static int claim(struct scan *s, int64_t id, struct err *e)
+{
+    sqlite3_stmt *q = txn_statement(s->txn,
+                                    "UPDATE item SET owner = ?2 WHERE message = ?1 AND owner <> ?2"
+                                    " AND +next BETWEEN 0 AND ?3",
+                                    e);
+
+    if (!q)
+        return -1;
+    sqlite3_bind_int64(q, 1, id);
+    sqlite3_bind_int64(q, 2, s->txn->store->life);
+    sqlite3_bind_int64(q, 3, s->wish->now_s);
+    return txn_step(s->txn, q, e);
 }
 
 /* 1: taken, or there is nothing to take; 0: over a limit; -1 */
-static int take(struct scan *s, int64_t id, struct err *e)
+static int take(struct scan *s, int64_t id, unsigned lane, struct err *e)
 {
+    struct queue_found *out = s->out;
     int64_t len;
+    size_t left;
 
-    if (s->count == s->count_max)
+    if (out->count == s->count_max)
         return 0;
     if (read_size(s, id, &len, e) < 0)
         return -1;
     *id_set_slot(&s->taken, id) = id;
     if (len < 0)
-        return 1; /* an item without its message: nothing that could be sent */
-    if (s->count > 0 && (uint64_t)len > s->bytes_max - s->bytes)
+        return 1; /* nothing that could be sent */
+    left = s->wish->bytes_max - s->bytes;
+    if (out->count > 0 && (uint64_t)len > left)
         return 0;
-    if (read_due(s, id, &s->messages[s->count], e) < 0)
+    if (read_due(s, id, &out->messages[out->count], e) < 0)
         /* An arena that is full is a limit like the others, once there is something to give. */
-        return s->count > 0 && e->class == ERR_RETRY ? 0 : -1;
-    s->bytes += (uint64_t)len < s->bytes_max - s->bytes ? (size_t)len : s->bytes_max - s->bytes;
-    s->count++;
+        return out->count > 0 && e->class == ERR_RETRY ? 0 : -1;
+    if (claim(s, id, e) < 0)
+        return -1;
+    s->bytes += (uint64_t)len < left ? (size_t)len : left;
+    out->count++;
+    s->lane_taken[lane]++;
     return 1;
 }
 
-static int walk(struct scan *s, enum queue_kind kind, int64_t *next_at_out, struct err *e)
+static void due_at(struct scan *s, int64_t at_s)
+{
+    if (s->out->next_at_s == 0 || at_s < s->out->next_at_s)
+        s->out->next_at_s = at_s;
+}
+
+/* Up to count_max of one lane.  1: go on; 0: no more of any; -1 */
+static int walk_lane(struct scan *s, unsigned lane, size_t count_max, struct err *e)
 {
     sqlite3_stmt *q = txn_statement(s->txn,
                                     "SELECT message, next FROM item INDEXED BY item_due"
-                                    " WHERE kind = ? AND next >= 0 ORDER BY next, message, n",
+                                    " WHERE kind = ? AND lane = ? AND next >= 0"
+                                    " ORDER BY next, message, n",
                                     e);
+    size_t first = s->lane_taken[lane];
     int r;
 
     if (!q)
         return -1;
-    sqlite3_bind_int(q, 1, (int)kind);
+    sqlite3_bind_int(q, 1, (int)s->wish->kind);
+    sqlite3_bind_int(q, 2, (int)lane);
+    s->out->left[lane] = false;
     while ((r = txn_row(s->txn, q, e)) > 0) {
         int64_t id = sqlite3_column_int64(q, 0), at_s = sqlite3_column_int64(q, 1);
 
         if (is_passed_over(s, id, at_s))
             continue;
-        r = at_s <= s->now_s ? take(s, id, e) : 0;
-        if (r == 0)
-            *next_at_out = at_s;
-        if (r <= 0)
+        if (at_s > s->wish->now_s) {
+            due_at(s, at_s);
             break;
+        }
+        if (s->lane_taken[lane] - first < count_max) {
+            r = take(s, id, lane, e);
+            if (r > 0)
+                continue;
+            s->is_full = r == 0;
+        }
+        s->out->left[lane] = true;
+        s->left_at_s[lane] = at_s;
+        break;
     }
     sqlite3_reset(q);
+    return r < 0 ? -1 : s->is_full ? 0 : 1;
+}
+
+static size_t lane_room(const struct scan *s, unsigned lane)
+{
+    size_t max = s->wish->lane_max ? s->wish->lane_max[lane] : SIZE_MAX;
+
+    return max > s->lane_taken[lane] ? max - s->lane_taken[lane] : 0;
+}
+
+/* The lanes that hold anything, in the order of their turns. */
+static int find_lanes(struct scan *s, struct err *e)
+{
+    unsigned found[QUEUE_LANES], lane = 0;
+    size_t count = 0, first = 0, i;
+    int r;
+
+    for (; lane < QUEUE_LANES; lane++) {
+        sqlite3_stmt *q = txn_statement(s->txn,
+                                        "SELECT lane FROM item INDEXED BY item_due WHERE kind = ?"
+                                        " AND lane >= ? AND next >= 0 ORDER BY lane LIMIT 1",
+                                        e);
+
+        if (!q)
+            return -1;
+        sqlite3_bind_int(q, 1, (int)s->wish->kind);
+        sqlite3_bind_int(q, 2, (int)lane);
+        r = txn_row(s->txn, q, e);
+        if (r < 0)
+            return -1;
+        if (r == 0)
+            break;
+        lane = (unsigned)sqlite3_column_int(q, 0);
+        sqlite3_reset(q);
+        if (lane < s->wish->first_lane)
+            first = count + 1;
+        if (lane < QUEUE_LANES)
+            found[count++] = lane;
+    }
+    for (i = 0; i < count; i++)
+        s->lanes[i] = found[(first + i) % count];
+    s->lane_count = count;
+    return 0;
+}
+
+/* A few of each, then of each what there is room for. */
+static int walk(struct scan *s, struct err *e)
+{
+    unsigned round;
+    size_t i = 0;
+    int r = 1;
+
+    for (i = 0; i < s->lane_count; i++)
+        s->out->left[s->lanes[i]] = true; /* until it has been looked at */
+    for (round = 0; round < 2; round++)
+        for (i = 0; i < s->lane_count && r > 0; i++) {
+            unsigned lane = s->lanes[i];
+            size_t room = lane_room(s, lane);
+
+            if (!s->out->left[lane])
+                continue;
+            r = walk_lane(s, lane, round == 0 && room > QUANTUM ? QUANTUM : room, e);
+            if (r == 0)
+                s->out->next_lane = lane;
+        }
+    for (i = 0; i < s->lane_count; i++)
+        if (s->out->left[s->lanes[i]])
+            due_at(s, s->left_at_s[s->lanes[i]] ? s->left_at_s[s->lanes[i]] : s->wish->now_s);
     return r;
 }
 
-int queue_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s,
-              size_t count_max, size_t bytes_max, const int64_t *skip, size_t skip_count,
-              struct queue_message **out, size_t *count_out, int64_t *next_at_out, struct err *e)
+int queue_due(struct store_txn *txn, struct arena *a, const struct queue_wish *wish,
+              struct queue_found *out, struct err *e)
 {
-    struct scan s = {.txn = txn,
-                     .arena = a,
-                     .now_s = now_s,
-                     .count_max = count_max < DUE_MAX ? count_max : DUE_MAX,
-                     .bytes_max = bytes_max,
-                     .skip = skip,
-                     .skip_count = skip_count};
+    struct scan s = {.txn = txn, .arena = a, .wish = wish, .out = out};
     struct err ignored;
 
-    *out = NULL;
-    *count_out = 0;
-    *next_at_out = 0;
-    s.messages = arena_alloc(a, (s.count_max + 1) * sizeof *s.messages);
-    if (!s.messages || id_set_init(&s.taken, a, s.count_max + 1) < 0)
+    memset(out, 0, sizeof *out);
+    out->next_lane = (wish->first_lane + 1) % QUEUE_LANES;
+    s.count_max = wish->count_max < DUE_MAX ? wish->count_max : DUE_MAX;
+    out->messages = arena_alloc(a, (s.count_max + 1) * sizeof *out->messages);
+    if (!out->messages || id_set_init(&s.taken, a, s.count_max + 1) < 0)
         return err_memory(e);
-    if (walk(&s, kind, next_at_out, e ? e : &ignored) < 0)
-        return -1;
-    *out = s.messages;
-    *count_out = s.count;
-    return 0;
+    e = e ? e : &ignored;
+    return find_lanes(&s, e) < 0 || walk(&s, e) < 0 ? -1 : 0;
 }

@@ -36,6 +36,8 @@ static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
     item->next_at_s = sqlite3_column_int64(s, 3);
     item->is_set_aside = item->next_at_s < 0;
     item->notify = (unsigned)sqlite3_column_int64(s, 5);
+    item->crashes = (unsigned)sqlite3_column_int64(s, 8);
+    item->is_told = sqlite3_column_int(s, 9) != 0;
     if (txn_text(txn, a, s, 1, &item->recipient, e) < 0 ||
         txn_text(txn, a, s, 4, &item->last_error, e) < 0 ||
         txn_text(txn, a, s, 6, &item->original, e) < 0)
@@ -50,8 +52,8 @@ int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int
      * would prepare the statement again each time. */
     sqlite3_stmt *s =
         txn_statement(txn,
-                      "SELECT n, recipient, attempts, next, error, notify, original"
-                      " FROM item WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
+                      "SELECT n, recipient, attempts, next, error, notify, original, lane, crashes,"
+                      " told FROM item WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
                       e);
     size_t cap = 0;
     int r;
@@ -77,6 +79,7 @@ int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int
                 memcpy(items, m->items, m->item_count * sizeof *items);
             m->items = items;
         }
+        m->lane = (unsigned)sqlite3_column_int64(s, 7);
         r = read_item(txn, a, s, &m->items[m->item_count], e);
         if (r < 0)
             break;

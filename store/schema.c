@@ -131,6 +131,20 @@ static const char *const steps[] = {
     "ALTER TABLE alias ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"
     "UPDATE alias SET seen = CAST(strftime('%s', 'now') AS INTEGER);"
     "CREATE INDEX alias_seen ON alias(seen);",
+
+    /* Whose turn an item takes (a lane), which life of a gateway holds it, how often that life
+     * ended over it, and whether anybody was told that it is set aside.  What is set aside says
+     * since when: next is that time, negative. */
+    "ALTER TABLE item ADD COLUMN lane INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE item SET next = -CAST(strftime('%s', 'now') AS INTEGER) WHERE next < 0;"
+    "DROP INDEX item_due;"
+    "DROP INDEX item_aside;"
+    "CREATE INDEX item_due ON item(kind, lane, next, message, n) WHERE next >= 0;"
+    "CREATE INDEX item_aside ON item(kind, next) WHERE next < 0;"
+    "CREATE TABLE life(id INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum { STATEMENT_MAX = 96 };
+enum { STATEMENT_MAX = 128 };
 
 struct store_txn {
     struct store *store;
@@ -37,6 +37,7 @@ struct store {
     bool is_read_only;
     struct store_txn txn; /* the writer's while it runs, else the caller's of store_now */
     int lock_fd;          /* -1: not taken */
+    int64_t life;         /* of the gateway that serves this store (store/life.h); 0: none does */
 
     /* The loop's. */
     struct loop *loop;

@@ -2,12 +2,15 @@
 
 import json
 import re
+import signal
+import sqlite3
 import xml.etree.ElementTree as ET
 
 import pytest
 
 import world as w
 from fake.jabber_host import FakeHost
+from fake.smtp_relay import SILENCE
 from jabber import new_id
 from servers.base import wait_until
 
@@ -132,3 +135,68 @@ def test_what_a_user_wrote_to_another_expires_while_the_stream_is_lost(poisoned,
     assert 0 < min(left) and max(left) <= 3
     assert left == sorted(left, reverse=True) and (len(left) == 1 or left[-1] < left[0])
     wait_until("an empty queue", lambda: queue(poisoned) == [])
+
+
+def hangs(relay):
+    """The relay has the mail and says nothing: it is in the middle of the work."""
+    relay.unanswered.clear()
+    relay.script("END", SILENCE)
+
+
+def die_over_it(world, relay, signo):
+    wait_until("the relay to have the mail", lambda: relay.unanswered)
+    relay.unanswered.clear()
+    world.gateway.process.popen.send_signal(signo)
+    world.gateway.process.popen.wait()
+    world.gateway.start()
+
+
+def test_a_message_over_which_the_program_dies_three_times_is_set_aside(make_world, relay):
+    world = make_world(relay=relay).start()
+    hangs(relay)
+    token, later = new_id("fault"), new_id("later")
+    sent = world.juliet.send_message(world.contact(world.romeo.address), token)
+    for _ in range(3):
+        die_over_it(world, relay, signal.SIGSEGV)
+    relay.behave()
+    error = world.juliet.wait_error(sent)
+    assert "set it aside" in "".join(error.itertext())
+    world.juliet.send_message(world.contact(world.romeo.address), later)
+    relay.wait_mail(lambda m: later.encode() in m.data)
+    (item,) = queue(world)
+    assert {r["state"] for r in item["recipients"]} == {"set-aside"}
+    assert item["recipients"][0]["attempts"] == 3
+    assert not [m for m in relay.mails if token.encode() in m.data]
+
+
+def test_whoever_kills_the_program_accuses_no_message(make_world, relay):
+    world = make_world(relay=relay).start()
+    hangs(relay)
+    token = new_id("kill")
+    world.juliet.send_message(world.contact(world.romeo.address), token)
+    for _ in range(4):
+        die_over_it(world, relay, signal.SIGKILL)
+    relay.behave()
+    # What the relay still holds without an answer is given up with the next start.
+    world.gateway.kill9()
+    world.gateway.start()
+    relay.wait_mail(lambda m: token.encode() in m.data)
+    wait_until("an empty queue", lambda: queue(world) == [])
+
+
+def test_what_is_set_aside_goes_in_the_end(make_world):
+    world = make_world({"queue": {"lifetime": 3}, "admin": {"jids": [f"nurse@{w.JABBER_DOMAIN}"]}})
+    world.start()
+    nurse = world.jabber_side.client("nurse")
+    world.gateway.stop()
+    with sqlite3.connect(world.gateway.database) as db:
+        db.execute("INSERT INTO message(id, kind, sender, origin, created, deadline, content)"
+                   " VALUES(77, 2, '', 'imap:bridge', 1, 0, 'x')")
+        db.execute("INSERT INTO item(message, n, kind, recipient, attempts, next, error)"
+                   " VALUES(77, 0, 2, '', 0, -1, 'it cannot be read')")
+    assert [i["recipients"][0]["state"] for i in queue(world)] == ["set-aside"]
+    world.gateway.start()
+    wait_until("an empty queue", lambda: queue(world) == [], 20)
+    told = nurse.wait_message(lambda m: "set aside" in "".join(m.itertext()))
+    assert "000000000002d" in "".join(told.itertext()), "the message is named"
+    assert "reason=\"set aside for too long\"" in world.gateway.log_text()

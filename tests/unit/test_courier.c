@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "bridge/courier.h"
 
-enum { MESSAGES = 1000, MEMORY = 16, AT_ONCE = 5 };
+enum { MESSAGES = 1000, MEMORY = 16, AT_ONCE = 5, CROWD = 900 };
 
 struct scene {
     char folder[64];
@@ -28,6 +28,10 @@ struct scene {
     bool is_deferring; /* each item is deferred once before it is done */
     unsigned attempts_seen;
     int64_t now_ms;
+    bool is_crowded; /* the first CROWD messages are one party's, the rest of many */
+    unsigned behind; /* deliveries between the last arrival of a newcomer and its own, at most */
+    unsigned deliveries, newcomers_done;
+    unsigned suspects_out;
 };
 
 static int64_t fake_now(void *arg)
@@ -74,6 +78,8 @@ static void outcome_written(struct store_work *work, const struct err *e)
 
     assert_null(e);
     s->under_way--;
+    if (d->parcel->message.items[0].crashes > 0)
+        s->suspects_out--;
     courier_finish(s->courier, d->parcel, d->is_deferred ? d->next_s : 0);
     if (!d->is_deferred && ++s->finished == MESSAGES)
         loop_stop(s->loop);
@@ -108,6 +114,9 @@ static bool deliver(struct parcel *p, void *arg)
     s->attempts_seen += p->message.items[0].attempts;
     if (!d->is_deferred)
         s->delivered[p->message.id]++;
+    s->deliveries++;
+    if (s->is_crowded && p->message.id > CROWD && ++s->newcomers_done == MESSAGES - CROWD)
+        s->behind = s->deliveries;
     s->under_way++;
     if (courier_in_flight(s->courier) > s->most)
         s->most = (unsigned)courier_in_flight(s->courier);
@@ -149,6 +158,7 @@ static void arrive(struct scene *s, int64_t id)
     m->kind = QUEUE_MAIL_OUT;
     m->sender = m->origin = "";
     m->created_s = s->now_ms / 1000;
+    m->lane = s->is_crowded ? (id > CROWD ? 1 + (unsigned)id % 50 : 0) : (unsigned)id % 3;
     m->content = "x";
     m->content_len = 1;
     m->items = arena_alloc(parcel_arena(a->parcel), sizeof *m->items);
@@ -170,7 +180,7 @@ struct source {
 static void burst(void *arg)
 {
     struct source *source = arg;
-    unsigned count = next_random(source->scene) % 120;
+    unsigned count = source->scene->is_crowded ? MESSAGES : next_random(source->scene) % 120;
 
     while (count-- > 0 && source->next <= MESSAGES)
         arrive(source->scene, source->next++);
@@ -236,6 +246,93 @@ static void deferred_messages_come_again(void **state)
     assert_int_equal(s->attempts_seen, MESSAGES);
 }
 
+/* One party has 900 messages in the queue when 100 others write one each: they are through long
+ * before it is. */
+static void a_crowd_delays_its_own(void **state)
+{
+    struct scene *s = *state;
+
+    s->is_crowded = true;
+    run_all(s, false);
+    assert_int_equal(s->newcomers_done, MESSAGES - CROWD);
+    assert_true(s->behind < MESSAGES / 2);
+}
+
+/* What the program ended over goes alone among its like, and the rest goes on. */
+
+enum { SUSPECTS = 20, OTHERS = 100 };
+
+static bool deliver_suspects(struct parcel *p, void *arg)
+{
+    struct scene *s = arg;
+    struct delivery *d;
+
+    if (p->message.items[0].crashes > 0)
+        assert_int_equal(++s->suspects_out, 1);
+    d = calloc(1, sizeof *d);
+    d->scene = s;
+    d->parcel = p;
+    d->work.run = write_outcome;
+    d->work.done = outcome_written;
+    s->delivered[p->message.id]++;
+    s->under_way++;
+    if (p->message.items[0].crashes == 0 && s->suspects_out > 0)
+        s->behind++; /* passed a suspect */
+    d->timer = loop_timer_new(s->loop, delivery_ended, d);
+    loop_timer_start(d->timer, p->message.items[0].crashes > 0 ? 3 : 1);
+    return true;
+}
+
+static int put_suspects(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+    int64_t id;
+
+    for (id = 1; id <= SUSPECTS + OTHERS; id++) {
+        struct queue_item item = {
+            .recipient = "r", .last_error = "", .crashes = id <= SUSPECTS, .next_at_s = 1};
+        struct queue_message m = {.id = id,
+                                  .kind = QUEUE_MAIL_OUT,
+                                  .sender = "",
+                                  .origin = "",
+                                  .lane = (unsigned)id % 5,
+                                  .content = "x",
+                                  .content_len = 1,
+                                  .items = &item,
+                                  .item_count = 1};
+
+        if (queue_put(txn, &m, e) < 0)
+            return -1;
+    }
+    s->finished = MESSAGES - SUSPECTS - OTHERS; /* the last one stops the loop */
+    return 0;
+}
+
+static void suspects_go_one_by_one(void **state)
+{
+    const struct courier_limits limits = {1000, 1 << 20, 4096};
+    struct scene *s = *state;
+    struct clock clock = fake_clock(s);
+    struct err e;
+    int i;
+
+    s->now_ms = 1000000;
+    assert_int_equal(store_now(s->store, put_suspects, s, &e), 0);
+    s->courier =
+        courier_new(s->loop, s->store, &clock, QUEUE_MAIL_OUT, &limits, deliver_suspects, s);
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    courier_start(s->courier);
+    alarm(60);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    alarm(0);
+    for (i = 1; i <= SUSPECTS + OTHERS; i++)
+        assert_int_equal(s->delivered[i], 1);
+    assert_true(s->behind > 0);
+    courier_stop(s->courier);
+    store_stop(s->store);
+    courier_free(s->courier);
+}
+
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
@@ -271,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_message_is_delivered_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deferred_messages_come_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_crowd_delays_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(suspects_go_one_by_one, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("courier", tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "store/cursors.h"
 #include "store/files.h"
 #include "base/id.h"
+#include "store/life.h"
 #include "store/links.h"
 #include "store/owed.h"
 #include "store/queue.h"
@@ -110,14 +111,29 @@ static void put(struct store_txn *txn, int64_t id, enum queue_kind kind, int64_t
     assert_int_equal(queue_put(txn, &m, &e), 0);
 }
 
+static int find_due(struct store_txn *txn, struct arena *a, enum queue_kind kind, int64_t now_s,
+                    size_t count_max, size_t bytes_max, const int64_t *skip, size_t skip_count,
+                    struct queue_message **out, size_t *count_out, int64_t *next_at_out,
+                    struct err *e)
+{
+    struct queue_wish wish = {kind, now_s, count_max, bytes_max, skip, skip_count, 0, NULL};
+    struct queue_found found;
+    int r = queue_due(txn, a, &wish, &found, e);
+
+    *out = found.messages;
+    *count_out = found.count;
+    *next_at_out = found.next_at_s;
+    return r;
+}
+
 static struct queue_message *due(struct store_txn *txn, struct scene *s, int64_t now_s,
                                  size_t *count_out, int64_t *next_out)
 {
     struct queue_message *out;
     struct err e;
 
-    assert_int_equal(queue_due(txn, s->arena, QUEUE_MAIL_OUT, now_s, 10, 1000, NULL, 0, &out,
-                               count_out, next_out, &e),
+    assert_int_equal(find_due(txn, s->arena, QUEUE_MAIL_OUT, now_s, 10, 1000, NULL, 0, &out,
+                              count_out, next_out, &e),
                      0);
     return out;
 }
@@ -169,7 +185,7 @@ static void due_is_found(struct store_txn *txn, struct scene *s)
     assert_int_equal(next, 300);
 
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 10, 1000, skip, 2, &out, &count, &next, &e),
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 10, 1000, skip, 2, &out, &count, &next, &e),
         0);
     assert_int_equal(count, 1);
     assert_int_equal(out[0].id, 2);
@@ -177,11 +193,10 @@ static void due_is_found(struct store_txn *txn, struct scene *s)
 
     /* The limits: one message at least, whatever its size. */
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 10, 1, NULL, 0, &out, &count, &next, &e), 0);
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 10, 1, NULL, 0, &out, &count, &next, &e), 0);
     assert_int_equal(count, 1);
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 2, 1000, NULL, 0, &out, &count, &next, &e),
-        0);
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 400, 2, 1000, NULL, 0, &out, &count, &next, &e), 0);
     assert_int_equal(count, 2);
 }
 
@@ -194,7 +209,7 @@ static void only_due_items_come(struct store_txn *txn, struct scene *s)
 
     put(txn, 1, QUEUE_MAIL_OUT, 100, 3);
     assert_int_equal(queue_defer(txn, 1, 1, 500, "busy", &e), 0);
-    assert_int_equal(queue_set_aside(txn, 1, 2, "poison", &e), 0);
+    assert_int_equal(queue_set_aside(txn, 1, 2, "poison", false, 90, &e), 0);
     out = due(txn, s, 200, &count, &next);
     assert_int_equal(count, 1);
     assert_int_equal(out[0].item_count, 1);
@@ -274,7 +289,7 @@ static void retry_and_drop(struct store_txn *txn, struct scene *s)
 
     put(txn, 1, QUEUE_MAIL_OUT, 900, 2);
     put(txn, 2, QUEUE_MAIL_OUT, 900, 1);
-    assert_int_equal(queue_set_aside(txn, 2, 0, "poison", &e), 0);
+    assert_int_equal(queue_set_aside(txn, 2, 0, "poison", false, 90, &e), 0);
     assert_int_equal(queue_retry(txn, 1, 100, &count, &e), 0);
     assert_int_equal(count, 2);
     due(txn, s, 100, &found, &next);
@@ -530,18 +545,17 @@ static void due_says_what_is_left(struct store_txn *txn, struct scene *s)
     for (i = 1; i <= 20; i++)
         put(txn, i, QUEUE_MAIL_OUT, 100 + i, 3); /* 3 bytes of content each */
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 1000, NULL, 0, &out, &count, &next, &e),
-        0);
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 1000, NULL, 0, &out, &count, &next, &e), 0);
     assert_int_equal(count, 5);
     assert_int_equal(next, 106);
     assert_int_equal(out[4].item_count, 3);
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 20, 8, NULL, 0, &out, &count, &next, &e), 0);
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 20, 8, NULL, 0, &out, &count, &next, &e), 0);
     assert_int_equal(count, 2);
     assert_int_equal(next, 103);
     /* An arena that holds some, but not all. */
     assert_int_equal(
-        queue_due(txn, small, QUEUE_MAIL_OUT, 200, 20, 1000, NULL, 0, &out, &count, &next, &e), 0);
+        find_due(txn, small, QUEUE_MAIL_OUT, 200, 20, 1000, NULL, 0, &out, &count, &next, &e), 0);
     assert_true(count > 0 && count < 20);
     assert_int_equal(next, 101 + (int64_t)count);
     arena_free(small);
@@ -559,14 +573,156 @@ static void many_in_flight_are_passed_over(struct store_txn *txn, struct scene *
         put(txn, i * 7, QUEUE_MAIL_OUT, 100, 1);
     for (i = 0; i < IN_FLIGHT; i++)
         skip[i] = (i + 2) * 7; /* all but the first and the last */
-    assert_int_equal(queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 10, 1000, skip, IN_FLIGHT, &out,
-                               &count, &next, &e),
+    assert_int_equal(find_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 10, 1000, skip, IN_FLIGHT, &out,
+                              &count, &next, &e),
                      0);
     assert_int_equal(count, 2);
     assert_int_equal(out[0].id, 7);
     assert_int_equal(out[1].id, (IN_FLIGHT + 2) * 7);
     assert_int_equal(next, 0);
     free(skip);
+}
+
+static void put_lane(struct store_txn *txn, int64_t id, unsigned lane, int64_t next_at_s)
+{
+    struct queue_item item = {
+        .recipient = "a@example.net", .last_error = "", .next_at_s = next_at_s};
+    struct queue_message m = {.id = id,
+                              .kind = QUEUE_MAIL_IN,
+                              .sender = "",
+                              .origin = "",
+                              .lane = lane,
+                              .content = "x",
+                              .content_len = 1,
+                              .items = &item,
+                              .item_count = 1};
+    struct err e;
+
+    assert_int_equal(queue_put(txn, &m, &e), 0);
+}
+
+/* However much one lane holds, each other gets its turn in every load. */
+static void lanes_take_turns(struct store_txn *txn, struct scene *s)
+{
+    size_t lane_max[QUEUE_LANES], i, of_others = 0;
+    struct queue_wish wish = {QUEUE_MAIL_IN, 200, 100, 1 << 20, NULL, 0, 0, NULL};
+    struct queue_found found;
+    struct err e;
+
+    for (i = 1; i <= 1000; i++)
+        put_lane(txn, (int64_t)i, 7, 10);
+    for (i = 0; i < 10; i++)
+        put_lane(txn, 2000 + (int64_t)i, 100 + (unsigned)i, 100);
+    put_lane(txn, 3000, 200, 900);
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 100);
+    for (i = 0; i < found.count; i++)
+        of_others += found.messages[i].id >= 2000;
+    assert_int_equal(of_others, 10);
+    assert_true(found.left[7]);
+    assert_false(found.left[100]);
+    assert_true(found.next_at_s <= 200);
+
+    /* A lane without room leaves it to the others, and what is due later is known. */
+    for (i = 0; i < QUEUE_LANES; i++)
+        lane_max[i] = i == 7 ? 0 : 1000;
+    wish.lane_max = lane_max;
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 10);
+    assert_true(found.left[7]);
+    lane_max[7] = 3;
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 13);
+
+    /* More lanes than fit in one load: the next load goes on with the next. */
+    wish.lane_max = NULL;
+    wish.count_max = 10;
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    wish.first_lane = found.next_lane;
+    assert_int_equal(found.messages[0].lane, 7);
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_true(found.messages[0].lane >= 100);
+}
+
+/* Another gateway's claim holds as long as its lease. */
+static void a_claim_holds_until_the_lease_ends(struct store_txn *txn, struct scene *s)
+{
+    struct queue_wish wish = {QUEUE_MAIL_IN, 200, 100, 1 << 20, NULL, 0, 0, NULL};
+    struct queue_found found;
+    struct err e;
+    int64_t other;
+
+    assert_int_equal(life_begin(txn, 200, &e), 0);
+    other = s->store->life;
+    put_lane(txn, 1, 3, 100); /* the other's */
+    s->store->life = other / 2 + 1;
+    put_lane(txn, 2, 3, 100);
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.messages[0].id, 2);
+    wish.now_s = 200 + LIFE_LEASE_S;
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 2);
+    /* It is this gateway's now, even if the other wakes up. */
+    wish.now_s = 200;
+    s->store->life = other;
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 2); /* the taker has no lease in this test, so it is not alive */
+    /* The next holder of the lock ends all earlier lives at once. */
+    put_lane(txn, 4, 3, 100);
+    assert_int_equal(life_begin(txn, 200, &e), 0);
+    assert_int_equal(queue_due(txn, s->arena, &wish, &found, &e), 0);
+    assert_int_equal(found.count, 3);
+}
+
+/* A crash counts as one attempt; an attempt that ends in order clears the suspicion. */
+static void blame_counts_and_passes(struct store_txn *txn, struct scene *s)
+{
+    struct queue_message *m;
+    unsigned crashes;
+    struct err e;
+
+    put(txn, 1, QUEUE_MAIL_OUT, 100, 1);
+    assert_int_equal(queue_blame(txn, 1, 0, "it ended", &crashes, &e), 0);
+    assert_int_equal(queue_blame(txn, 1, 0, "it ended", &crashes, &e), 0);
+    assert_int_equal(crashes, 2);
+    assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
+    assert_int_equal(m->items[0].attempts, 2);
+    assert_int_equal(m->items[0].crashes, 2);
+    assert_int_equal(m->items[0].next_at_s, 100); /* it is due as it was */
+    assert_int_equal(queue_defer(txn, 1, 0, 300, "busy", &e), 0);
+    assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
+    assert_int_equal(m->items[0].attempts, 3);
+    assert_int_equal(m->items[0].crashes, 0);
+    assert_int_equal(queue_set_aside(txn, 1, 0, "x", true, 400, &e), 0);
+    assert_int_equal(queue_blame(txn, 1, 0, "late", &crashes, &e), 0);
+    assert_int_equal(crashes, 0);
+}
+
+static void counts_by_state_and_age(struct store_txn *txn, struct scene *s)
+{
+    const int64_t now_s = 100 * 86400;
+    struct queue_counts counts;
+    struct err e;
+
+    (void)s;
+    put(txn, ((now_s - 60) * 1000) << 20, QUEUE_MAIL_OUT, now_s - 60, 2);
+    put(txn, ((now_s - 7200) * 1000) << 20, QUEUE_MAIL_OUT, now_s + 60, 1);
+    put(txn, ((now_s - 9 * 86400) * 1000) << 20, QUEUE_MAIL_OUT, now_s - 60, 1);
+    put(txn, 5, QUEUE_MAIL_IN, 10, 1);
+    assert_int_equal(
+        queue_set_aside(txn, ((now_s - 9 * 86400) * 1000) << 20, 0, "x", true, now_s - 5, &e), 0);
+    assert_int_equal(queue_counts(txn, QUEUE_MAIL_OUT, now_s, &counts, &e), 0);
+    assert_int_equal(counts.due, 2);
+    assert_int_equal(counts.later, 1);
+    assert_int_equal(counts.aside, 1);
+    assert_int_equal(counts.ages[0], 2);
+    assert_int_equal(counts.ages[1], 1);
+    assert_int_equal(counts.ages[2], 0);
+    assert_int_equal(counts.ages[3], 1);
+    assert_int_equal(counts.oldest_id, ((now_s - 9 * 86400) * 1000) << 20);
+    assert_int_equal(queue_counts(txn, QUEUE_STANZA_OUT, now_s, &counts, &e), 0);
+    assert_int_equal(counts.due + counts.later + counts.aside + counts.oldest_id, 0);
 }
 
 static int count_one(const struct queue_message *m, void *arg)
@@ -589,9 +745,9 @@ static void all_are_dropped(struct store_txn *txn, struct scene *s)
     put(txn, 1, QUEUE_MAIL_OUT, 100, 3);
     put(txn, 2, QUEUE_MAIL_IN, 100, 1);
     put(txn, 3, QUEUE_MAIL_IN, 100, 1);
-    assert_int_equal(queue_each(txn, count_one, &left, &e), 0);
+    assert_int_equal(queue_each(txn, 0, count_one, &left, &e), 0);
     assert_int_equal(left, 0); /* it stopped */
-    assert_int_equal(queue_set_aside(txn, 1, 2, "poison", &e), 0);
+    assert_int_equal(queue_set_aside(txn, 1, 2, "poison", false, 90, &e), 0);
     assert_int_equal(queue_count(txn, QUEUE_MAIL_OUT, &items, &e), 0);
     assert_int_equal(items, 3);
     assert_int_equal(queue_drop(txn, 0, &count, &e), 0);
@@ -606,16 +762,17 @@ static void set_aside_starts_anew(struct store_txn *txn, struct scene *s)
 {
     struct queue_message *m;
     char error[1500];
-    unsigned count;
+    unsigned count, crashes;
     struct err e;
 
     put(txn, 1, QUEUE_MAIL_OUT, 100, 2);
     memset(error, 'x', sizeof error);
     memcpy(error + 999, "\xc3\xa9", 2); /* a character across the limit */
     error[sizeof error - 1] = '\0';
-    assert_int_equal(queue_begin(txn, 1, 0, &e), 0);
-    assert_int_equal(queue_begin(txn, 1, 1, &e), 0);
-    assert_int_equal(queue_set_aside(txn, 1, 1, error, &e), 0);
+    assert_int_equal(queue_blame(txn, 1, 0, "crash", &crashes, &e), 0);
+    assert_int_equal(queue_blame(txn, 1, 1, "crash", &crashes, &e), 0);
+    assert_int_equal(crashes, 1);
+    assert_int_equal(queue_set_aside(txn, 1, 1, error, true, 90, &e), 0);
     assert_int_equal(queue_get(txn, s->arena, 1, &m, &e), 0);
     assert_true(m->items[1].is_set_aside);
     assert_int_equal(strlen(m->items[1].last_error), 999);
@@ -632,12 +789,14 @@ static void set_aside_starts_anew(struct store_txn *txn, struct scene *s)
 static void the_gone_are_left_in_peace(struct store_txn *txn, struct scene *s)
 {
     struct queue_message nobody = {.id = 1, .kind = QUEUE_MAIL_OUT, .sender = "", .origin = ""};
+    unsigned crashes;
     struct err e;
 
     (void)s;
-    assert_int_equal(queue_begin(txn, 1, 0, &e), 0);
+    assert_int_equal(queue_blame(txn, 1, 0, "x", &crashes, &e), 0);
+    assert_int_equal(crashes, 0);
     assert_int_equal(queue_defer(txn, 1, 0, 5, "x", &e), 0);
-    assert_int_equal(queue_set_aside(txn, 1, 0, "x", &e), 0);
+    assert_int_equal(queue_set_aside(txn, 1, 0, "x", false, 90, &e), 0);
     assert_int_equal(queue_remove(txn, 1, 0, &e), 0);
     assert_int_equal(queue_put(txn, &nobody, &e), -1);
     assert_int_equal(e.class, ERR_BUG);
@@ -684,6 +843,7 @@ static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
                         .thread = "t",
                         .message_id = "m"};
     struct queue_message *out, *m;
+    struct queue_aside aside;
     struct stored_file *file;
     struct link *found;
     sqlite3_stmt *stmt = NULL;
@@ -697,9 +857,15 @@ static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
         assert_int_equal(links_put(txn, &link, &e), 0);
     }
     assert_int_equal(
-        queue_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 99, NULL, 0, &out, &count, &next, &e), 0);
+        find_due(txn, s->arena, QUEUE_MAIL_OUT, 200, 5, 99, NULL, 0, &out, &count, &next, &e), 0);
     assert_int_equal(queue_get(txn, s->arena, 9, &m, &e), 0);
-    assert_int_equal(queue_begin(txn, 9, 0, &e), 0);
+    assert_int_equal(queue_blame(txn, 9, 0, "", &n, &e), 0);
+    assert_int_equal(queue_set_aside(txn, 8, 0, "", true, 50, &e), 0);
+    assert_int_equal(queue_oldest_aside(txn, 40, &aside, &e), 0);
+    assert_int_equal(queue_oldest_aside(txn, 60, &aside, &e), 1);
+    assert_int_equal(aside.id, 8);
+    assert_int_equal(life_begin(txn, 1, &e), 0);
+    assert_int_equal(life_renew(txn, 1, &e), 0);
     assert_int_equal(queue_defer(txn, 9, 0, 300, "", &e), 0);
     assert_int_equal(queue_remove(txn, 9, 0, &e), 0);
     assert_int_equal(links_by_id(txn, s->arena, 9, 0, &found, &e), 0);
@@ -740,6 +906,10 @@ IN_TXN(retry_and_drop)
 IN_TXN(links_are_found)
 IN_TXN(due_says_what_is_left)
 IN_TXN(many_in_flight_are_passed_over)
+IN_TXN(lanes_take_turns)
+IN_TXN(a_claim_holds_until_the_lease_ends)
+IN_TXN(blame_counts_and_passes)
+IN_TXN(counts_by_state_and_age)
 IN_TXN(all_are_dropped)
 IN_TXN(set_aside_starts_anew)
 IN_TXN(the_gone_are_left_in_peace)
@@ -766,6 +936,10 @@ int main(void)
         SCENE(an_unnamed_file_is_swept),
         SCENE(test_due_says_what_is_left),
         SCENE(test_many_in_flight_are_passed_over),
+        SCENE(test_lanes_take_turns),
+        SCENE(test_a_claim_holds_until_the_lease_ends),
+        SCENE(test_blame_counts_and_passes),
+        SCENE(test_counts_by_state_and_age),
         SCENE(test_all_are_dropped),
         SCENE(test_set_aside_starts_anew),
         SCENE(test_the_gone_are_left_in_peace),

@@ -1,0 +1,190 @@
+/* flight: a process that ends leaves what it was working on, and how it ended decides whom it
+ * accuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/flight.h"
+#include "store/store.h"
+
+struct scene {
+    char folder[64], url[128];
+};
+
+static struct store *open_store(const struct scene *s)
+{
+    struct err e;
+    struct store *store = store_open(s->url, STORE_READ_WRITE, &e);
+
+    assert_non_null(store);
+    assert_int_equal(store_lock(store, &e), 0);
+    return store;
+}
+
+/* A life that works on some messages and ends by signo; 0: in order. */
+static void live(const struct scene *s, int signo)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        struct store *store = open_store(s);
+        struct rlimit none = {0, 0};
+        struct flight *f;
+        struct err e;
+        unsigned gone;
+
+        setrlimit(RLIMIT_CORE, &none);
+        /* As a build without sanitizers has it: the signal ends the process. */
+        signal(signo ? signo : SIGSEGV, SIG_DFL);
+        f = flight_open(store, &e);
+        if (!f || flight_start(f, &e) < 0)
+            _exit(1);
+        flight_begin(f, 1, FLIGHT_CARRIED);
+        gone = flight_begin(f, 2, FLIGHT_READ);
+        flight_begin(f, 3, FLIGHT_READ);
+        flight_end(f, gone);
+        flight_begin(f, 4, FLIGHT_CARRIED);
+        if (signo)
+            raise(signo);
+        flight_close(f);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (signo)
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signo);
+    else
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int note(struct store_txn *txn, void *arg, struct err *e)
+{
+    bool is_new;
+
+    if (flight_note(arg, txn, &is_new, e) < 0)
+        return -1;
+    return is_new ? 0 : err_set(e, ERR_PERMANENT, "known");
+}
+
+static void expect(const struct scene *s, size_t count, const int64_t *expected)
+{
+    struct store *store = open_store(s);
+    struct err e;
+    struct flight *f = flight_open(store, &e);
+    const int64_t *ids;
+    size_t i;
+
+    assert_non_null(f);
+    assert_int_equal(flight_suspects(f, &ids), count);
+    for (i = 0; i < count; i++)
+        assert_int_equal(ids[i], expected[i]);
+    /* They are blamed once, also when the start itself ends here and is made again. */
+    assert_int_equal(store_now(store, note, f, &e), count > 0 ? 0 : -1);
+    assert_int_equal(store_now(store, note, f, &e), -1);
+    flight_close(f);
+    f = flight_open(store, &e);
+    assert_non_null(f);
+    assert_int_equal(store_now(store, note, f, &e), -1);
+    assert_int_equal(flight_start(f, &e), 0);
+    flight_close(f);
+    store_close(store);
+}
+
+static void the_end_decides(void **state)
+{
+    static const int64_t all[] = {1, 4, 3}, read_only[] = {3};
+    struct scene *s = *state;
+
+    live(s, SIGSEGV);
+    expect(s, 3, all);
+    live(s, SIGABRT);
+    expect(s, 3, all);
+    live(s, SIGKILL); /* whoever did that: what was merely under way is innocent */
+    expect(s, 1, read_only);
+    live(s, 0);
+    expect(s, 0, NULL);
+    expect(s, 0, NULL);
+}
+
+/* A file of something else, or one cut short, accuses nobody and stops nobody. */
+static void nonsense_accuses_nobody(void **state)
+{
+    struct scene *s = *state;
+    char path[128];
+    FILE *f;
+    int i;
+
+    snprintf(path, sizeof path, "%s/q.db.flight", s->folder);
+    live(s, SIGSEGV);
+    assert_int_equal(truncate(path, 20), 0);
+    expect(s, 0, NULL);
+    f = fopen(path, "w");
+    for (i = 0; i < 30000; i++)
+        fputc(i * 7 % 251, f);
+    fclose(f);
+    expect(s, 0, NULL);
+}
+
+static void more_than_there_are_marks(void **state)
+{
+    struct store *store = open_store(*state);
+    struct err e;
+    struct flight *f = flight_open(store, &e);
+    unsigned marks[FLIGHT_MAX], i;
+
+    assert_int_equal(flight_start(f, &e), 0);
+    for (i = 0; i < FLIGHT_MAX; i++)
+        assert_int_not_equal(marks[i] = flight_begin(f, i + 1, FLIGHT_READ), 0);
+    assert_int_equal(flight_begin(f, 9999, FLIGHT_READ), 0);
+    flight_end(f, 0);
+    flight_end(f, marks[7]);
+    assert_int_equal(flight_begin(f, 10000, FLIGHT_READ), marks[7]);
+    flight_close(f);
+    store_close(store);
+}
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+
+    strcpy(s->folder, "/tmp/postern-flight-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(s->url, sizeof s->url, "sqlite:%s/q.db", s->folder);
+    store_close(open_store(s)); /* makes the tables */
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    assert_int_equal(system(command), 0);
+    free(s);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_end_decides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nonsense_accuses_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_than_there_are_marks, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("flight", tests, NULL, NULL);
+}
