@@ -29,7 +29,7 @@ UNITS   := $(UNITSRC:tests/unit/%.c=$(BUILD)/unit/%)
 FAKEOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fake/*.c))
 BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
-FORMATTED = $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch] tests/bench/*.c)
+FORMATTED = $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch] tests/bench/*.c tests/fuzz/*.[ch])
 MANUAL  := doc/postern.1 doc/postern.conf.5
 
 .DEFAULT_GOAL := all
@@ -63,7 +63,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What another compiler says to it, without making anything: make CC=clang syntax
-syntax: $(patsubst %,%.syntax,$(SRC) $(UNITSRC) $(wildcard tests/fake/*.c))
+syntax: $(patsubst %,%.syntax,$(SRC) $(UNITSRC) $(wildcard tests/fake/*.c tests/fuzz/*.c))
 %.syntax: %
 	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only $<
 
@@ -114,11 +114,12 @@ WITH_ASAN = BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefin
 WITH_TSAN = BUILD=build/tsan CFLAGS='-O1 -g' SANFLAGS='-fsanitize=thread' \
     UNITS='$(addprefix build/tsan/unit/,$(THREADED))'
 san-programs:
-	$(MAKE) $(WITH_ASAN) build/san/postern unit-programs
+	$(MAKE) $(WITH_ASAN) build/san/postern unit-programs fuzz-programs
 	$(MAKE) $(WITH_TSAN) unit-programs
 check-san:
 	$(MAKE) $(WITH_ASAN) build/san/postern unit
 	POSTERN=$(CURDIR)/build/san/postern $(PYTHON) -m pytest -q tests/golden
+	$(MAKE) $(WITH_ASAN) fuzz-replay
 	$(MAKE) $(WITH_TSAN) unit
 
 # How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
@@ -140,6 +141,23 @@ crash: crash-program
 	POSTERN_KILLS=$(KILLS) $(CRASH_TESTS) -s tests/crash/test_random.py $(CRASH)
 crash-program:
 	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
+
+# Fuzz targets: make fuzz runs each for FUZZ_S seconds under clang's libFuzzer (FUZZ='mail html' some of them);
+# fuzz-replay runs what is in tests/fuzz as ordinary tests.
+FUZZ      ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_S    ?= 60
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
+FUZZ_LINK ?=
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(FUZZ_MAIN) $(BUILD)/libpostern.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $^ $(LIBS)
+fuzz-programs: $(addprefix $(BUILD)/fuzz/,$(FUZZ))
+fuzz-replay: fuzz-programs
+	POSTERN_CORPORA='$(POSTERN_CORPORA)' tests/fuzz/run.sh replay $(BUILD)/fuzz $(FUZZ)
+fuzz:
+	$(MAKE) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' FUZZ_MAIN= FUZZ_LINK=-fsanitize=fuzzer FUZZ='$(FUZZ)' \
+	    SANFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-programs
+	POSTERN_CORPORA='$(POSTERN_CORPORA)' tests/fuzz/run.sh fuzz build/fuzz/fuzz $(FUZZ_S) $(FUZZ)
 
 lint:
 	tests/lint/layers.sh
@@ -187,6 +205,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash crash-check crash-program check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash crash-check crash-program fuzz fuzz-programs fuzz-replay check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

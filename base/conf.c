@@ -389,6 +389,23 @@ static int read_openpgp(struct conf *conf, const struct conf_values *v)
     return v->section ? read_flag(v, "mime_inline", &conf->openpgp.mime_inline) : 0;
 }
 
+static int read_verdicts(struct conf *conf, const struct conf_values *v)
+{
+    const struct conf_setting *s = v->section ? conf_value_find(v, "refuse") : NULL;
+
+    conf->verdicts.server = "";
+    if (!v->section)
+        return 0;
+    if (conf_value_text(v, "server", &conf->verdicts.server) < 0 ||
+        read_flag(v, "refuse", &conf->verdicts.refuse) < 0)
+        return -1;
+    if (conf->verdicts.refuse && !*conf->verdicts.server)
+        return FAIL(v, s,
+                    "nothing can be refused without a word to go by; expected verdicts.server too, "
+                    "the name that your mail server writes into Authentication-Results");
+    return 0;
+}
+
 static int add_admin(const struct conf_values *v, const struct conf_setting *s, void *arg)
 {
     struct conf *conf = arg;
@@ -499,11 +516,11 @@ static int read_all(struct conf *conf, struct conf_values *v)
         const char *section;
         int (*read)(struct conf *conf, const struct conf_values *v);
     } parts[] = {
-        {"", read_home},           {"", read_log_level},  {"", read_receipts},
-        {"jabber", read_jabber},   {"smtp", read_smtp},   {"lmtp", read_lmtp},
-        {"web", read_web},         {"admin", read_admin}, {"store", read_store},
-        {"queue", read_queue},     {"limit", read_limit}, {"attachments", read_attachments},
-        {"openpgp", read_openpgp},
+        {"", read_home},           {"", read_log_level},        {"", read_receipts},
+        {"jabber", read_jabber},   {"smtp", read_smtp},         {"lmtp", read_lmtp},
+        {"web", read_web},         {"admin", read_admin},       {"store", read_store},
+        {"queue", read_queue},     {"limit", read_limit},       {"attachments", read_attachments},
+        {"openpgp", read_openpgp}, {"verdicts", read_verdicts},
     };
     size_t i;
 

@@ -43,8 +43,8 @@ struct conf_mailbox {
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
 };
 
-/* Is a mail's sender told that a Jabber user has seen it?  ASK leaves it to each user; until they
- * have a way of saying so, that is no. */
+/* Is a mail's sender told that a Jabber user has seen it?  ASK leaves it to each user, and until
+ * they have said yes, that is no. */
 enum conf_receipts { CONF_RECEIPTS_ASK, CONF_RECEIPTS_ALWAYS, CONF_RECEIPTS_NEVER };
 
 struct conf_map_rule {  /* one `map` section in file order, then the lines of map_file */
@@ -99,6 +99,10 @@ struct conf {
     struct {
         bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
     } openpgp;
+    struct {
+        const char *server; /* authserv-id of Authentication-Results that are believed; "": none */
+        bool refuse;        /* mail whose author they doubt is refused, not only marked */
+    } verdicts;
     enum conf_receipts receipts;
     const char *log_level;      /* error, warning, info, debug */
     struct conf_memory *memory; /* owns every string */

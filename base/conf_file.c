@@ -52,6 +52,7 @@ static const struct known {
     {"map", TITLED | MANY, {"mail", "direction"}},
     {"limit", 0, {"mail_size", "stanza_size"}},
     {"openpgp", 0, {"mime_inline"}},
+    {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},
 };
 

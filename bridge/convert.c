@@ -342,6 +342,9 @@ static int to_mail(struct conversion *c)
         return write_letter(c, letter);
     case STANZA_NOTICE:
         return write_notice(c, letter);
+    case STANZA_WORDS:
+        fputs("postern: this is said to the gateway itself, and nothing is for mail\n", stderr);
+        return EX_OK;
     case STANZA_IGNORE:
         fputs("postern: nothing in this message is for mail\n", stderr);
         return EX_OK;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/step.h"
+#include "bridge/consent.h"
 #include "bridge/gateway.h"
 #include "bridge/introduction.h"
 #include "bridge/outcome.h"
@@ -58,6 +59,8 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
     switch (leg->fate) {
     case LEG_TAKEN:
         if (introduction_is_due(leg) && introduction_put(txn, leg, e) < 0)
+            return -1;
+        if (consent_is_due(leg) && consent_put(txn, leg, e) < 0)
             return -1;
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
@@ -117,7 +120,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
         has_report = has_report || leg->fate == LEG_FAILED || leg->fate == LEG_POISON;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
-                     leg->contacts_id != 0 || leg->fate == LEG_POISON;
+                     leg->contacts_id != 0 || leg->question_id != 0 || leg->fate == LEG_POISON;
     }
     is_back = lost == s->parcel->message.item_count;
     if (is_back)
@@ -183,6 +186,8 @@ static void write_outcome(struct shipment *s)
             leg->report_id = id_next(&s->gateway->ids);
         if (introduction_is_due(leg))
             leg->contacts_id = id_next(&s->gateway->ids);
+        if (consent_is_due(leg))
+            leg->question_id = id_next(&s->gateway->ids);
         log_leg(leg);
     }
     s->outcome.run = outcome_run;

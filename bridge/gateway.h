@@ -31,6 +31,7 @@ struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
 struct nicknames; /* the users' own names, in nickname.c */
+struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
 
 struct gateway {
@@ -55,6 +56,7 @@ struct gateway {
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
     struct nicknames *nicknames;
+    struct words *words;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
     struct inbound_box *boxes;

@@ -9,6 +9,7 @@
  */
 #include "bridge/nickname.h"
 
+#include "base/lately.h"
 #include "base/log.h"
 #include "mapping/display_name.h"
 #include "mapping/names.h"
@@ -23,8 +24,7 @@ enum {
     ANSWER_MS = 30000,
     FRESH_S = 86400,
     AGAIN_S = 3600, /* after what will pass: no answer, an error for now */
-    QUIET_S = 600,  /* between two look-ups for one user */
-    LATELY = 1024
+    QUIET_S = 600   /* between two look-ups for one user */
 };
 
 enum query_state { QUERY_LOOKING, QUERY_ASKED, QUERY_KEEPING };
@@ -41,17 +41,12 @@ struct query {
     struct query *next;
 };
 
-struct lately {
-    uint64_t user; /* a hash; who shares it with another waits for QUIET_S, no more */
-    int64_t until_s;
-};
-
 struct nicknames {
     struct gateway *gateway;
     struct loop_timer *timer;
     struct query *first;
     unsigned count;
-    struct lately lately[LATELY];
+    struct lately looked; /* whose look-up is not long ago */
 };
 
 bool nickname_is_due(int64_t fetched_s, int64_t now_s)
@@ -73,28 +68,6 @@ static void query_free(struct query *q)
     free(q);
 }
 
-static uint64_t hash(const char *text)
-{
-    uint64_t h = 14695981039346656037U;
-
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 1099511628211U;
-    return h | 1U;
-}
-
-/* Was this user looked after just now?  They are from now on. */
-static bool is_known_lately(struct nicknames *n, const char *bare_jid, int64_t now_s)
-{
-    uint64_t user = hash(bare_jid);
-    struct lately *l = &n->lately[user / 2 % LATELY];
-
-    if (l->user == user && now_s < l->until_s && l->until_s <= now_s + QUIET_S)
-        return true;
-    l->user = user;
-    l->until_s = now_s + QUIET_S;
-    return false;
-}
-
 static struct query *query_new(struct nicknames *n, const char *jid)
 {
     struct query *q = calloc(1, sizeof *q);
@@ -112,7 +85,8 @@ static struct query *query_new(struct nicknames *n, const char *jid)
         goto fail;
     q->bare_jid = jid_bare(q->arena, &parsed);
     q->id = arena_printf(q->arena, "vcard-%s", id_format(id_next(&n->gateway->ids), id));
-    if (q->bare_jid && q->id && !is_known_lately(n, q->bare_jid, gateway_now_s(n->gateway)))
+    if (q->bare_jid && q->id &&
+        !lately_seen(&n->looked, q->bare_jid, gateway_now_s(n->gateway), QUIET_S))
         return q;
 fail:
     query_free(q);

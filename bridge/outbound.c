@@ -18,6 +18,7 @@
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
 #include "bridge/waiting.h"
+#include "bridge/words.h"
 #include "mapping/amp.h"
 #include "mapping/receipts.h"
 #include "mapping/stanza_read.h"
@@ -419,6 +420,9 @@ static void accept_stanza(struct acceptance *a)
         break;
     case STANZA_NOTICE:
         receipt_arrived(a->gateway, a->letter, a->bare_jid);
+        break;
+    case STANZA_WORDS:
+        words_arrived(a->gateway->words, a->letter, xml_get(a->stanza, "from"), a->bare_jid);
         break;
     case STANZA_IGNORE:
         break;

@@ -43,8 +43,8 @@ int poison_tell_admins(struct store_txn *txn, const struct settings *s, const ch
 /* Removes what was set aside before before_s, at most count_max items, with a line in the log for
  * each; the administrators hear of those nobody was told of. */
 int poison_expire(struct store_txn *txn, const struct settings *s, int64_t before_s,
-                  unsigned count_max, const struct poison_ids *ids, int64_t now_s,
-                  bool *told_out, struct err *e) MUST_CHECK;
+                  unsigned count_max, const struct poison_ids *ids, int64_t now_s, bool *told_out,
+                  struct err *e) MUST_CHECK;
 
 /* At the start, before the writer runs: what the last life may have ended over is blamed. */
 int poison_take_stock(struct store *store, struct flight *flight, const struct settings *s,

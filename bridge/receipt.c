@@ -10,6 +10,7 @@
 #include "bridge/receipt.h"
 
 #include "base/log.h"
+#include "bridge/consent.h"
 #include "bridge/inbound.h"
 #include "mapping/mdn_write.h"
 #include "mapping/receipts.h"
@@ -94,22 +95,29 @@ static int put_notification(struct store_txn *txn, struct receipt *r, struct err
     return rc;
 }
 
-static bool is_owed(const struct receipt *r)
+static int find_owed(struct store_txn *txn, const struct receipt *r, bool *owed_out, struct err *e)
 {
-    return (r->link->asked & LINK_ASKED_DISPLAYED) && r->link->mail[0] &&
-           r->settings->conf->receipts == CONF_RECEIPTS_ALWAYS;
+    *owed_out = false;
+    if (!(r->link->asked & LINK_ASKED_DISPLAYED) || r->link->mail[0] == '\0')
+        return 0;
+    return consent_given(txn, r->settings, r->jid, owed_out, e);
 }
 
 static int receipt_run(struct store_txn *txn, struct persist_work *w, struct err *e)
 {
     struct receipt *r = (struct receipt *)w;
+    bool is_owed;
 
     r->is_sent = false;
     if (links_by_stanza_id(txn, r->arena, r->jid, r->contact, r->stanza_id, &r->link, e) < 0)
         return -1;
     if (r->link && r->link->direction != LINK_TO_JABBER)
         r->link = NULL;
-    if (!r->link || !is_owed(r))
+    if (!r->link)
+        return 0;
+    if (find_owed(txn, r, &is_owed, e) < 0)
+        return -1;
+    if (!is_owed)
         return 0;
     if (put_notification(txn, r, e) < 0)
         return -1;

@@ -22,6 +22,7 @@
 #include "bridge/receipt.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
+#include "bridge/words.h"
 #include "store/faces.h"
 #include "store/files.h"
 #include "store/life.h"
@@ -352,11 +353,13 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
     g->nicknames = nicknames_new(g);
+    g->words = words_new(g);
     if (g->mail_out && g->mail_in) {
         courier_set_flight(g->mail_out, g->flight);
         courier_set_flight(g->mail_in, g->flight);
     }
-    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames
+    return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
+                   g->words
                ? 0
                : err_memory(e);
 }
@@ -423,6 +426,7 @@ static void close_all(struct life *life)
     receipt_close(g);
     waiting_free(g->waiting);
     nicknames_free(g->nicknames);
+    words_free(g->words);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);

@@ -53,4 +53,5 @@ void settings_context(const struct settings *s, int64_t now_s, struct context *o
     out->cut_quotes = true;
     out->external_body = s->conf->attachments.external_body;
     out->pgp_mime_inline = s->conf->openpgp.mime_inline;
+    out->verdict_server = s->conf->verdicts.server;
 }

@@ -363,6 +363,16 @@ static int find_reported(struct store_txn *txn, struct leg *leg, const struct ji
     return 0;
 }
 
+/* A report goes only to a reverse-path that is the sender's: another's owner has nothing to do with
+ * the mail. */
+static void refuse_doubtful(struct leg *leg)
+{
+    if (leg->shipment->letter->is_path_proven)
+        fail(leg, 550, "5.7.1", "the sender failed the mail server's checks (SPF, DKIM, DMARC)");
+    else
+        drop(leg, "the sender failed the mail server's checks");
+}
+
 static int make_leg(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                     struct err *e)
 {
@@ -392,6 +402,10 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     leg->jid = jid_bare(s->arena, &jid);
     if (!policy_may_receive(s->settings, &jid)) {
         fail(leg, 550, "5.7.1", "mail is delivered to users of this server only");
+        return 0;
+    }
+    if (s->letter->is_doubtful && s->settings->conf->verdicts.refuse) {
+        refuse_doubtful(leg);
         return 0;
     }
     if (find_reported(txn, leg, &jid, &link, e) < 0)

@@ -37,7 +37,7 @@ struct leg { /* one item */
     const char *condition; /* of the Jabber error; NULL: none */
     const char *jid;
     const char *why; /* for the log, when dropped */
-    int64_t report_id, contacts_id, next_at_s;
+    int64_t report_id, contacts_id, question_id, next_at_s;
     struct poison_ids *poison_ids; /* for LEG_POISON */
     int64_t *answer_ids; /* ANSWERS_MAX, when the item is addressed to a reverse-path; NULL: not */
     unsigned answers;

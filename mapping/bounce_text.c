@@ -210,7 +210,8 @@ static bool leads_line(const struct candidate *c)
     while (after < end && strchr(" \t", *after))
         after++;
     return after == end || *after == ':' || *after == ';' || *after == ',' || *after == '(' ||
-           *after == '.' || (after + 1 < end && strncmp(after, "on ", 3) == 0) || c->s[-1] == '<';
+           *after == '.' || (after + 1 < end && strncmp(after, "on ", 3) == 0) ||
+           (c->s > c->line && c->s[-1] == '<');
 }
 
 /* The last line with words on it before line, within three. */

@@ -130,7 +130,6 @@ struct contact { /* jabber:x:roster, XEP-0144, text/vcard */
     const char *mail; /* addr-spec; NULL: only a JID is known */
     const char **groups;
     size_t group_count;
-    bool is_removed; /* while a stanza is read: to be removed from a roster, not added to it */
     struct contact *next;
 };
 
@@ -201,6 +200,8 @@ struct letter {
     bool is_automatic; /* Auto-Submitted other than no, bulk or list mail */
     bool no_reply;     /* X33 noreply */
     const char *list_id;
+    bool is_doubtful;      /* the server that took the mail says that From is not its author's */
+    bool is_path_proven;   /* and that the reverse-path is its sender's */
     struct report *report; /* this letter is a delivery report */
 
     /* Words for the user on what the gateway noticed, one line each ("Replies go to ..."); NULL:

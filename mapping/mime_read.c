@@ -18,6 +18,7 @@
 #include "mapping/receipts.h"
 #include "mapping/report_read.h"
 #include "mapping/shim.h"
+#include "mapping/verdict_read.h"
 
 enum { SUBJECT_MAX = 500, REFERENCES_MAX = 100, LIST_ID_MAX = 200, DAY_S = 86400 };
 
@@ -164,6 +165,11 @@ int mime_read(const struct context *ctx, struct arena *a, const char *mail, size
         return err_memory(e);
     if (people_read(ctx, l, &h, envelope, e) < 0)
         return -1;
+    verdict_read(l, &h, ctx->verdict_server ? ctx->verdict_server : "");
+    if (l->is_doubtful &&
+        people_add_notice(
+            l, "The sender's address may be forged: it failed the mail server's checks") < 0)
+        return err_memory(e);
     read_dates(ctx, l, &h);
     if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0 ||
         receipts_read_mail(l, &h) < 0 || shim_read_mail(l, &h) < 0)

@@ -17,6 +17,7 @@
 /* later */
 #define NS_ADDRESS      "http://jabber.org/protocol/address" /* XEP-0033 */
 #define NS_DELAY        "urn:xmpp:delay"                     /* XEP-0203 */
+#define NS_STYLING      "urn:xmpp:styling:0"                 /* XEP-0393 */
 #define NS_SID          "urn:xmpp:sid:0"                     /* XEP-0359 */
 #define NS_REPLY        "urn:xmpp:reply:0"                   /* XEP-0461 */
 #define NS_FALLBACK     "urn:xmpp:fallback:0"

@@ -227,7 +227,8 @@ int receipts_read_mail(struct letter *l, const struct mail_header *h)
     struct addr path;
     struct err e = {0};
 
-    if (!value || !l->reverse_path || !*l->reverse_path)
+    /* A list's and a machine's mail is never answered by itself (RFC 3834 §2). */
+    if (!value || l->is_automatic || !l->reverse_path || !*l->reverse_path)
         return 0;
     if (header_addr_list(l->arena, value, 2, &m) < 0)
         return -1;

@@ -46,11 +46,10 @@ struct reading {
     struct jabber_error *error;
     struct jid to;
     const struct xml_node *envelope, *addresses, *body, *subject;
-    const char *signature;   /* OpenPGP data; NULL: none that can be used */
-    const char *cipher;      /* the text is encrypted with this; NULL: it is not */
-    struct contact *changes; /* to a roster, for which there are only words */
-    const char *words;       /* links that stay text, a line each; NULL: none */
-    bool is_signal;          /* something that only means anything between chat clients */
+    const char *signature; /* OpenPGP data; NULL: none that can be used */
+    const char *cipher;    /* the text is encrypted with this; NULL: it is not */
+    const char *words;     /* links that stay text, a line each; NULL: none */
+    bool is_signal;        /* something that only means anything between chat clients */
     unsigned links, recipients;
 };
 
@@ -408,7 +407,7 @@ static enum stanza_verdict read_encrypted(struct reading *r, const struct xml_no
 
 static enum stanza_verdict read_contacts(struct reading *r, const struct xml_node *node)
 {
-    return contacts_read(r->ctx, r->letter, node, &r->changes) < 0 ? STANZA_FAILED : STANZA_LETTER;
+    return contacts_read(r->ctx, r->letter, node) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 /* A signature that nobody could read takes nothing from the text. */
@@ -642,6 +641,15 @@ static enum stanza_verdict check_sendable(struct reading *r)
     return STANZA_LETTER;
 }
 
+/* Words in a message to gw that names nobody else are for gw.  What a machine says is not. */
+static bool is_for_gateway(const struct reading *r)
+{
+    const struct letter *l = r->letter;
+
+    return l->is_multicast && !l->recipients && !r->envelope && !r->addresses && l->text &&
+           !l->attachments && !l->contacts && !l->encrypted;
+}
+
 static enum stanza_verdict finish_people(struct reading *r)
 {
     enum stanza_verdict verdict = finish_recipients(r);
@@ -654,6 +662,8 @@ static enum stanza_verdict finish_people(struct reading *r)
         verdict = check_ascii(r, r->letter->parties);
     if (verdict != STANZA_LETTER)
         return verdict;
+    if (is_for_gateway(r))
+        return r->letter->is_automatic ? STANZA_IGNORE : STANZA_WORDS;
     if (!r->letter->recipients)
         return refuse(
             r, "bad-request",
@@ -799,22 +809,15 @@ static enum stanza_verdict finish_openpgp(struct reading *r)
     return STANZA_LETTER;
 }
 
-static int add_words(struct reading *r, const char *words)
+/* Links that stay words come under the text. */
+static enum stanza_verdict finish_words(struct reading *r)
 {
     struct letter *l = r->letter;
 
-    l->text = l->text && words ? arena_printf(r->a, "%s\n\n%s", l->text, words) : words;
-    return l->text ? 0 : -1;
-}
-
-/* Links that stay words, and what else has no better form, come under the text. */
-static enum stanza_verdict finish_words(struct reading *r)
-{
-    if (r->words && add_words(r, r->words) < 0)
-        return STANZA_FAILED;
-    if (r->changes && add_words(r, contacts_changes_text(r->a, r->changes)) < 0)
-        return STANZA_FAILED;
-    return STANZA_LETTER;
+    if (!r->words)
+        return STANZA_LETTER;
+    l->text = l->text ? arena_printf(r->a, "%s\n\n%s", l->text, r->words) : r->words;
+    return l->text ? STANZA_LETTER : STANZA_FAILED;
 }
 
 static enum stanza_verdict check_content(struct reading *r)
@@ -875,7 +878,7 @@ enum stanza_verdict stanza_read(const struct context *ctx, struct arena *a,
     verdict = read_message(&r);
     if (!r.letter->stanza_id) /* a receipt could not say what it is for */
         r.letter->wishes = (struct wishes){0};
-    if (verdict == STANZA_LETTER || verdict == STANZA_NOTICE)
+    if (verdict == STANZA_LETTER || verdict == STANZA_NOTICE || verdict == STANZA_WORDS)
         *out = r.letter;
     return verdict;
 }

@@ -14,6 +14,7 @@ enum stanza_verdict {
     STANZA_LETTER,  /* *out is the letter */
     STANZA_NOTICE,  /* *out says only what became of an earlier message (notice_kind, notice_id) and
                        has the contact it goes to as its one recipient */
+    STANZA_WORDS,   /* *out is said to the gateway itself: a text, and nobody it is for */
     STANZA_IGNORE,  /* nothing for mail: chat states, an empty message of such a kind */
     STANZA_REFUSED, /* *error says why; it goes back to the sender */
     STANZA_FAILED   /* memory: try again */

@@ -275,6 +275,14 @@ static int write_body(struct writing *w)
     return rc;
 }
 
+/* XEP-0393 §6: stars and underlines in a mail are what they are. */
+static int write_unstyled(struct writing *w)
+{
+    if (!w->body || w->letter->from.is_jabber)
+        return 0;
+    return added(xml_add(w->a, w->stanza, NS_STYLING, "unstyled"));
+}
+
 static int write_subject(struct writing *w)
 {
     const char *subject = w->letter->subject;
@@ -428,9 +436,10 @@ static int write_delay(struct writing *w)
 static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
-        write_attributes, write_subject,  write_body,     write_thread,   write_origin_id,
-        write_reply,      write_openpgp,  write_envelope, write_expire,   write_oobs,
-        write_files,      write_fallback, write_delay,    write_receipts, write_shim,
+        write_attributes, write_subject, write_body,     write_thread,
+        write_origin_id,  write_reply,   write_openpgp,  write_envelope,
+        write_expire,     write_oobs,    write_files,    write_fallback,
+        write_unstyled,   write_delay,   write_receipts, write_shim,
     };
     size_t i;
 

@@ -13,7 +13,7 @@ BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev lib
 TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix openssl python3
       python3-pytest python3-pytest-xdist python3-slixmpp gnupg util-linux
       libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 libpam0g libdb5.3" # the last six: tests/mta.sh
-LINT="clang clang-format clang-tidy cppcheck mandoc"
+LINT="clang libclang-rt-dev clang-format clang-tidy cppcheck mandoc"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_SAVED=$POLICY.before-postern

@@ -250,3 +250,29 @@ def test_a_mailbox_and_no_domain_is_enough(make_world):
     sent = world.juliet.send_message(world.contact(f"tybalt@{w.MAIL_DOMAIN}"), "accepted and bounced")
     code, condition, _, _ = error_of(world.juliet.wait_error(sent, timeout_s=30))
     assert (code, condition) == ("404", "item-not-found"), "the bounce came to the mailbox"
+
+
+def test_an_author_who_failed_the_servers_checks_is_marked_or_refused(make_world, relay):
+    """A report goes to a reverse-path that is proven, and to no other."""
+    world = make_world({"verdicts": {"server": "mx.example.org"}}, relay=relay).start()
+
+    def put(token, results, path):
+        head = (f"Return-Path: <{path}>\r\nAuthentication-Results: mx.example.org; {results}\r\n"
+                f"From: romeo@montague.example\r\nTo: {world.mail_of('juliet')}\r\n"
+                f"Message-ID: <{token}@montague.example>\r\n\r\n{token}\r\n")
+        world.user("bridge").put(head.encode())
+
+    marked, honest, proven, unproven = (new_id(x) for x in ("marked", "honest", "proven", "forged"))
+    put(marked, "dmarc=fail", "tybalt@capulet.example")
+    assert "may be forged" in text_of(world.juliet.wait_message(has(marked)), "c:body")
+
+    world.gateway.configure({"verdicts": {"server": "mx.example.org", "refuse": "true"}})
+    world.gateway.restart()
+    put(unproven, "spf=softfail; dmarc=fail", "victim@capulet.example")
+    put(proven, "spf=pass; dmarc=fail", "tybalt@capulet.example")
+    put(honest, "spf=pass; dmarc=pass", "romeo@montague.example")
+    assert "may be forged" not in text_of(world.juliet.wait_message(has(honest)), "c:body")
+    report = relay.wait_mail(lambda m: m.recipients == ["tybalt@capulet.example"])
+    assert b"5.7.1" in report.data and proven.encode() in report.data
+    assert [m.recipients for m in relay.mails] == [["tybalt@capulet.example"]]
+    assert not world.juliet.stanzas(lambda m: has(proven)(m) or has(unproven)(m))

@@ -569,6 +569,8 @@ static void test_values(void **state)
         {JID "web { url = \"https://a/?q\" }\n", "postern.conf:2: web.url: "},
         {JID "web { url = \"https://a b\" }\n", "postern.conf:2: web.url: "},
         {JID "web { url = \"javascript:https://a\" }\n", "postern.conf:2: web.url: "},
+        {JID "verdicts { refuse = true }\n",
+         "postern.conf:2: verdicts.refuse: nothing can be refused without a word to go by"},
         {JID "web { keep = 5 }\n", "postern.conf:2: web.keep: 5 is out of range"},
         {JID "admin { jids = { \"example.org\" } }\n",
          "postern.conf:2: admin.jids: \"example.org\" is no bare JID"},

@@ -169,6 +169,45 @@ static void addressees(void **state)
             "not-allowed", "sender");
 }
 
+static void words_for_the_gateway(void **state)
+{
+    static const struct {
+        const char *inside;
+        enum stanza_verdict verdict;
+    } rows[] = {
+        {" type='chat'><body>help \n</body><thread>t</thread>", STANZA_WORDS},
+        {"><body>help</body><active xmlns='http://jabber.org/protocol/chatstates'/>", STANZA_WORDS},
+        {" type='headline'><body>help</body>", STANZA_IGNORE},
+        {" type='error'><body>help</body>", STANZA_IGNORE},
+        {" type='groupchat'><body>help</body>", STANZA_REFUSED},
+        {"><body/>", STANZA_REFUSED},
+        {"><body>help</body><x xmlns='jabber:x:envelope'><to jid='a@b.example'/></x>",
+         STANZA_LETTER},
+        {"><body>help</body><x xmlns='jabber:x:envelope'/>", STANZA_REFUSED},
+        {"><body>help</body><addresses xmlns='http://jabber.org/protocol/address'/>",
+         STANZA_REFUSED},
+        {"><body>help</body><x xmlns='jabber:x:oob'><url>https://a.example/</url></x>",
+         STANZA_REFUSED},
+        {"><body>your client cannot read this</body><encrypted xmlns='urn:xmpp:omemo:2'>"
+         "<payload>x</payload></encrypted>",
+         STANZA_REFUSED},
+    };
+    struct fixture *f = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text =
+            arena_printf(f->arena, "<message" FROM_GW "%s</message>", rows[i].inside);
+        struct jabber_error error;
+        struct letter *l;
+
+        if (stanza_read(&f->ctx, f->arena, fixture_parse(f, text), &l, &error) != rows[i].verdict)
+            fail_msg("%s", text);
+        if (rows[i].verdict == STANZA_WORDS)
+            assert_string_equal(l->text, "help");
+    }
+}
+
 static void nothing_to_send(void **state)
 {
     struct fixture *f = *state;
@@ -520,7 +559,10 @@ static void bad_envelopes(void **state)
     struct buf text;
     int i;
 
-    refused(f, "<message" FROM_GW "><body>x</body></message>", "bad-request", "jabber:x:envelope");
+    refused(f, "<message" FROM_GW "><body>x</body><x xmlns='jabber:x:envelope'/></message>",
+            "bad-request", "jabber:x:envelope");
+    refused(f, "<message" FROM_GW "><subject>x</subject></message>", "bad-request",
+            "jabber:x:envelope");
     refused(f, "<message" FROM_GW ">" ENVELOPE("<replyto jid='a@b.example'/>"), "bad-request",
             "name\\40domain@mail.example.org");
     refused(f, "<message" FROM_GW ">" ENVELOPE("<cc jid='no address'/>"), "jid-malformed", "<cc/>");
@@ -624,6 +666,7 @@ int main(void)
         TEST(several_bodies),
         TEST(addressees),
         TEST(nothing_to_send),
+        TEST(words_for_the_gateway),
         TEST(ciphers),
         TEST(encrypted),
         TEST(signed_text),

@@ -95,7 +95,8 @@ static void the_whole(void **state)
           START "type='normal' id='s1'><body>I take thee at thy word.</body>"
                 "<origin-id xmlns='urn:xmpp:sid:0' id='s1'/>"
                 "<x xmlns='jabber:x:envelope'><from "
-                "jid='romeo\\40montague.example@mail.example.org'/></x></message>");
+                "jid='romeo\\40montague.example@mail.example.org'/></x>"
+                "<unstyled xmlns='urn:xmpp:styling:0'/></message>");
     l->type = LETTER_CHAT;
     l->subject = "Vows";
     l->thread = "t1";
@@ -106,7 +107,8 @@ static void the_whole(void **state)
                 "<thread>t1</thread><origin-id xmlns='urn:xmpp:sid:0' id='s1'/>"
                 "<reply xmlns='urn:xmpp:reply:0' id='r1' to='juliet@example.org'/>"
                 "<x xmlns='jabber:x:envelope'><from "
-                "jid='romeo\\40montague.example@mail.example.org'/></x></message>");
+                "jid='romeo\\40montague.example@mail.example.org'/></x>"
+                "<unstyled xmlns='urn:xmpp:styling:0'/></message>");
 }
 
 static void only_the_gateway_speaks(void **state)

@@ -1,0 +1,22 @@
+/*
+ * words: what a user says to the gateway itself, in a chat: "help", "receipts on".
+ *
+ * A new word is a row of the table in words.c: the word, what it does to the user's choices, and a
+ * line for the help.  Loop thread.
+ */
+#ifndef BRIDGE_WORDS_H
+#define BRIDGE_WORDS_H
+
+#include "bridge/gateway.h"
+#include "mapping/letter.h"
+
+struct words *words_new(struct gateway *g);
+void words_free(struct words *w); /* the store has stopped; takes NULL */
+
+/* A letter of verdict STANZA_WORDS from a user (from, their full JID) who may use the gateway.  The
+ * answer follows when what was said is on disk; what is no word gets the help, and soon after that
+ * nothing, so that two machines do not talk for ever.  Copies what it needs. */
+void words_arrived(struct words *w, const struct letter *letter, const char *from,
+                   const char *bare_jid);
+
+#endif
