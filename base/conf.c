@@ -209,18 +209,22 @@ static int read_server(struct conf_server *server, const unsigned ports[3],
 static int read_smtp(struct conf *conf, const struct conf_values *v)
 {
     static const unsigned ports[3] = {25, 587, 465};
+    static const char *const engines[] = {"auto", "libesmtp", "own", NULL};
     int64_t connections = 4;
+    unsigned engine = CONF_ENGINE_AUTO;
 
     conf->has_smtp = v->section != NULL;
     if (!v->section && v->use == CONF_SERVE)
         return conf_file_error(v->file, NULL, NULL, "smtp", v->e,
                                "is missing: mail has no way out; expected smtp { host = ... }");
     if (read_server(&conf->smtp, ports, v) < 0 ||
+        conf_value_word(v, "engine", engines, &engine) < 0 ||
         conf_value_number(v, "connections", 1, 64, &connections) < 0 ||
         conf_value_number(v, "connect_timeout", 1, 600, &conf->smtp_connect_timeout_s) < 0 ||
         conf_value_number(v, "reply_timeout", 1, 3600, &conf->smtp_reply_timeout_s) < 0)
         return -1;
     conf->smtp_connections = (unsigned)connections;
+    conf->smtp.engine = (enum conf_engine)engine;
     return 0;
 }
 

@@ -16,6 +16,9 @@
 
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 
+/* What sends mail: libesmtp, or our own client. */
+enum conf_engine { CONF_ENGINE_AUTO, CONF_ENGINE_LIBESMTP, CONF_ENGINE_OWN };
+
 struct conf_endpoint { /* where to listen: "127.0.0.1:2424", "[::1]:25" or "unix:/path" */
     const char *text;  /* as configured; NULL: not configured */
     const char *host;  /* NULL for a unix socket */
@@ -27,9 +30,10 @@ struct conf_server { /* a server to connect to */
     const char *host;
     unsigned port;
     enum conf_tls tls;
-    const char *user;     /* "": no authentication */
-    const char *password; /* from password or password_file; "" for none */
-    const char *ca_file;  /* "": the system's trust */
+    const char *user;        /* "": no authentication */
+    const char *password;    /* from password or password_file; "" for none */
+    const char *ca_file;     /* "": the system's trust */
+    enum conf_engine engine; /* of smtp */
 };
 
 struct conf_mailbox {

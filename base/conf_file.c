@@ -39,7 +39,7 @@ static const struct known {
     {"smtp",
      0,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "connections",
-      "connect_timeout", "reply_timeout"}},
+      "connect_timeout", "reply_timeout", "engine"}},
     {"mailbox",
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",

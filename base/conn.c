@@ -58,6 +58,8 @@ struct conn {
     struct lookup *lookup;
     struct addrinfo *found, *next; /* addresses: all, and the next to try */
     int64_t timeout_ms, attempt_ms;
+    bool (*is_fit)(const struct sockaddr *address); /* NULL: every one is */
+    const char *unfit_why;
     bool is_unix;
     struct sockaddr_un unix_addr;
     struct err last; /* why the address before failed */
@@ -235,6 +237,12 @@ int conn_write(struct conn *c, const void *data, size_t len)
     return 0;
 }
 
+void conn_set_fit(struct conn *c, bool (*is_fit)(const struct sockaddr *address), const char *why)
+{
+    c->is_fit = is_fit;
+    c->unfit_why = why;
+}
+
 size_t conn_waiting(const struct conn *c)
 {
     return c->out.len - c->sent;
@@ -398,6 +406,11 @@ static void attempt_next(struct conn *c)
         const struct addrinfo *ai = c->next;
 
         c->next = ai->ai_next;
+        if (c->is_fit && !c->is_fit(ai->ai_addr)) {
+            if (c->last.class == ERR_NONE)
+                err_set(&c->last, ERR_RETRY, "not connected to %s: %s", c->name, c->unfit_why);
+            continue;
+        }
         if (attempt(c, ai->ai_addr, ai->ai_addrlen) < 0)
             continue;
         if (c->next)

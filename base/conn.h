@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/loop.h"
@@ -34,6 +35,9 @@ typedef void conn_fn(struct conn *c, enum conn_event event, const char *data, si
  * CONN_CONNECTED (e is given there too), nothing more happens. */
 struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host,
                           unsigned port, int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e);
+/* Only addresses that is_fit likes are tried; when there is none, CONN_FAILED with `why` (borrowed)
+ * is told.  To be called right after conn_connect. */
+void conn_set_fit(struct conn *c, bool (*is_fit)(const struct sockaddr *address), const char *why);
 void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
 
 /* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the

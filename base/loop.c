@@ -178,6 +178,28 @@ int loop_run(struct loop *loop, struct err *e)
     return 0;
 }
 
+static void is_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)arg = true;
+}
+
+void loop_run_until(struct loop *loop, bool (*is_over)(void *arg), void *arg, int64_t limit_ms)
+{
+    bool late = false;
+    struct event *limit = evtimer_new(loop->base, is_late, &late);
+    struct timeval tv = {.tv_sec = (time_t)(limit_ms / 1000),
+                         .tv_usec = (suseconds_t)(limit_ms % 1000 * 1000)};
+
+    if (limit && event_add(limit, &tv) == 0)
+        while (!late && !is_over(arg))
+            if (event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+                break;
+    if (limit)
+        event_free(limit);
+}
+
 void loop_stop(struct loop *loop)
 {
     atomic_store(&loop->stopping, true);

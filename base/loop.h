@@ -20,8 +20,11 @@ struct loop *loop_new(struct err *e);
 /* Takes NULL; everything made on it is stopped first by its owner. */
 void loop_free(struct loop *loop);
 int loop_run(struct loop *loop, struct err *e) MUST_CHECK; /* until loop_stop */
-void loop_stop(struct loop *loop);                         /* any thread */
-struct event_base *loop_base(struct loop *loop);           /* for the web listener */
+/* While it does not run: runs it until is_over() or for so long.  For closing what has still
+ * something to end; whatever else is on the loop goes on as well. */
+void loop_run_until(struct loop *loop, bool (*is_over)(void *arg), void *arg, int64_t limit_ms);
+void loop_stop(struct loop *loop);               /* any thread */
+struct event_base *loop_base(struct loop *loop); /* for the web listener */
 
 /* A task is part of its owner's structure: queued once at a time, and allocation never fails. */
 struct loop_task {

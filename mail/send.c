@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "mail/send_engine.h"
+#include "mail/smtp_client.h"
 #include "mail/smtp_pool.h"
 
 /* The default settings, where the caller left 0. */
@@ -27,18 +28,27 @@ struct sender {
 };
 
 /* In order of preference. */
-static const struct send_engine *const engines[] = {
-    &smtp_pool_engine, /* the plain hop */
+static const struct {
+    const struct send_engine *engine;
+    enum conf_engine name;
+} engines[] = {
+    {&smtp_pool_engine, CONF_ENGINE_LIBESMTP}, /* the plain hop */
+    {&smtp_client_engine, CONF_ENGINE_OWN},
 };
 
-/* NULL: no engine fits, and *e has the reason of the last one asked. */
+/* NULL: no engine fits, and *e has the reason of the first that might. */
 static const struct send_engine *choose(const struct conf_server *server, struct err *e)
 {
+    struct err ignored, *why = e;
     size_t i;
 
-    for (i = 0; i < sizeof engines / sizeof engines[0]; i++)
-        if (engines[i]->check(server, e) == 0)
-            return engines[i];
+    for (i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        if (server->engine != CONF_ENGINE_AUTO && server->engine != engines[i].name)
+            continue;
+        if (engines[i].engine->check(server, why) == 0)
+            return engines[i].engine;
+        why = &ignored;
+    }
     return NULL;
 }
 

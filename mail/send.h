@@ -2,9 +2,10 @@
  * send: mail leaves.
  *
  * Give it a job (envelope and message), get one status for each recipient, on the loop.  Behind it
- * stand engines, chosen by what the hop needs.  The plain hop (loopback or a trusted network) is
- * libesmtp in a pool of worker threads behind one guard (smtp_esmtp.c); TLS and AUTH need a second
- * engine that does not exist yet: send_check refuses such a hop, it is never weakened.
+ * stand engines, chosen by what the hop needs and by what the configuration says: libesmtp in a
+ * pool of worker threads (smtp_pool.c), for a hop in the clear (loopback or a trusted network), and
+ * a client of our own on the loop (smtp_client.c).  What none of them can serve, send_check
+ * refuses: a hop is never weakened.
  */
 #ifndef MAIL_SEND_H
 #define MAIL_SEND_H
@@ -37,6 +38,7 @@ struct send_recipient {
                         * mail), reset, closed early, or a meaningless answer; text says which */
         SEND_TIMEOUT,  /* connecting or a reply took too long */
         SEND_NO_NAME,  /* the relay's name does not exist */
+        SEND_LOGIN,    /* it refuses our own user and password, and nothing was sent */
         SEND_UNSENT    /* refused before anything was sent: not fit for this engine (code, enhanced
                         * and text say why) */
     } trouble;
@@ -49,6 +51,7 @@ struct send_job {
     /* ENVID, with which go RET=HDRS and each recipient's ORCPT (RFC 3461 §4.2 to 4.4); printable
      * ASCII, at most 60 bytes; NULL: none of them. */
     const char *envelope_id;
+    int64_t deadline_s;  /* wall clock: of no use later (DELIVERBY, RFC 2852); 0: none */
     const char *message; /* CRLF throughout, not dot-stuffed; the caller's during the job */
     size_t message_len;
     /* The engine's answer: the relay took the mail and offers DSN, so it reports as asked. */
@@ -58,7 +61,7 @@ struct send_job {
     void *arg;
     /* the engine's */
     struct send_job *next;
-    struct loop_task task;
+    unsigned needs;
 };
 
 struct send_settings {

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
+#include "base/utf8.h"
+
 enum { ADDRESS_MAX = 254, LINE_MAX_BYTES = 998, RECIPIENTS_MAX = 100 };
 
 struct refusal {
@@ -63,7 +66,7 @@ void send_answer_rest(struct send_job *job, enum send_trouble trouble, int code,
 }
 
 /* false: *out says why.  RFC 5321 §4.5.3.1.3 counts the angle brackets in a path of 256. */
-static bool is_fit_address(const char *address, bool reverse, struct refusal *out)
+static bool is_fit_address(const char *address, bool reverse, bool is_wide, struct refusal *out)
 {
     size_t len = strlen(address), i;
 
@@ -76,7 +79,7 @@ static bool is_fit_address(const char *address, bool reverse, struct refusal *ou
     for (i = 0; i < len; i++) {
         unsigned char c = (unsigned char)address[i];
 
-        if (c >= 0x80) {
+        if (c >= 0x80 && !is_wide) {
             out->enhanced = "5.6.7";
             out->text = "this way of sending takes only ASCII addresses";
             return false;
@@ -90,16 +93,18 @@ static bool is_fit_address(const char *address, bool reverse, struct refusal *ou
         out->text = "the address is longer than 254 bytes";
         return false;
     }
+    if (!utf8_is_valid(address, len)) {
+        out->text = "the address is not UTF-8";
+        return false;
+    }
     return true;
 }
 
-/* NULL: every line is fit. */
-static const struct refusal *find_bad_line(const char *p, const char *end)
+/* NULL: every line is fit.  Whether there are bytes over 127 goes to *wide_out. */
+static const struct refusal *find_bad_line(const char *p, const char *end, bool *wide_out)
 {
     static const struct refusal bare = {554, "5.6.0", "a line of the message does not end in CRLF"};
     static const struct refusal nul = {554, "5.6.0", "the message has a NUL byte in it"};
-    static const struct refusal wide = {554, "5.6.3",
-                                        "the message has 8-bit bytes and was not encoded"};
     static const struct refusal line = {554, "5.6.0",
                                         "a line of the message is longer than 998 bytes"};
     const char *start = p;
@@ -108,7 +113,7 @@ static const struct refusal *find_bad_line(const char *p, const char *end)
         if (*p == '\0')
             return &nul;
         if ((unsigned char)*p >= 0x80)
-            return &wide;
+            *wide_out = true;
         if (*p == '\n')
             return &bare;
         if (*p != '\r')
@@ -185,9 +190,40 @@ static const struct refusal *find_bad_field(const char *p, const char *end, char
     return NULL;
 }
 
-size_t send_guard(struct send_job *job)
+/* The lines are known to be fit, and some have bytes over 127. */
+static const struct refusal *find_bad_bytes(struct send_job *job, bool is_wide)
+{
+    static const struct refusal wide = {554, "5.6.3",
+                                        "the message has 8-bit bytes and was not encoded"};
+    static const struct refusal header = {554, "5.6.0", "the message's header is not UTF-8"};
+    const char *body = buf_find(job->message, job->message_len, "\r\n\r\n", 4);
+    size_t len = body ? (size_t)(body - job->message) : job->message_len;
+
+    if (!is_wide)
+        return &wide;
+    if (!utf8_is_valid(job->message, len))
+        return &header;
+    if (!utf8_is_ascii(job->message, len))
+        job->needs |= (unsigned)SEND_NEEDS_UTF8_HEADER;
+    if (!utf8_is_ascii(job->message + len, job->message_len - len))
+        job->needs |= (unsigned)SEND_NEEDS_8BIT;
+    return NULL;
+}
+
+static const struct refusal *find_bad_message(struct send_job *job, bool is_wide, char *text,
+                                              size_t size)
 {
     const char *end = job->message + job->message_len;
+    bool has_wide = false;
+    const struct refusal *bad = find_bad_line(job->message, end, &has_wide);
+
+    if (!bad && has_wide)
+        bad = find_bad_bytes(job, is_wide);
+    return bad ? bad : find_bad_field(job->message, end, text, size);
+}
+
+size_t send_guard(struct send_job *job, bool is_wide)
+{
     const struct refusal *bad;
     struct refusal address;
     char text[120] = "";
@@ -195,10 +231,9 @@ size_t send_guard(struct send_job *job)
 
     for (i = 0; i < job->recipient_count; i++)
         send_answer(&job->recipients[i], SEND_ANSWERED, 0, "", "");
-    bad = find_bad_line(job->message, end);
-    if (!bad)
-        bad = find_bad_field(job->message, end, text, sizeof text);
-    if (!bad && !is_fit_address(job->reverse_path, true, &address))
+    job->needs = 0;
+    bad = find_bad_message(job, is_wide, text, sizeof text);
+    if (!bad && !is_fit_address(job->reverse_path, true, is_wide, &address))
         bad = &address;
     if (bad) {
         send_answer_rest(job, SEND_UNSENT, bad->code, bad->enhanced, bad->text ? bad->text : text);
@@ -209,7 +244,7 @@ size_t send_guard(struct send_job *job)
 
         if (i >= RECIPIENTS_MAX)
             send_answer(r, SEND_UNSENT, 452, "4.5.3", "more than 100 recipients in one mail");
-        else if (is_fit_address(r->address, false, &address))
+        else if (is_fit_address(r->address, false, is_wide, &address))
             fit++;
         else
             send_answer(r, SEND_UNSENT, address.code, address.enhanced, address.text);

@@ -183,7 +183,7 @@ static struct send_job *wait_keeping(struct smtp_pool *pool, const struct timesp
 /* The guard stands here, before any engine code: what it refuses is answered at once. */
 static bool is_fit(struct smtp_worker *w, struct send_job *job)
 {
-    if (send_guard(job) > 0)
+    if (send_guard(job, false) > 0)
         return true;
     smtp_worker_done(w, job);
     return false;

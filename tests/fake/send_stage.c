@@ -14,6 +14,18 @@
 
 enum { PATIENCE_MS = 60000 };
 
+static enum conf_engine engine_in_use = CONF_ENGINE_LIBESMTP;
+
+void stage_use(enum conf_engine engine)
+{
+    engine_in_use = engine;
+}
+
+enum conf_engine stage_engine(void)
+{
+    return engine_in_use;
+}
+
 static void too_long(void *arg)
 {
     (void)arg;
@@ -51,23 +63,28 @@ void stage_pause(struct stage *s, int64_t ms)
 
 struct send_settings stage_settings(unsigned port, unsigned connections)
 {
-    return (struct send_settings){
-        .server = {.host = "127.0.0.1", .port = port, .user = "", .password = "", .ca_file = ""},
-        .connections = connections,
-        .helo_name = "gw.example",
-        .connect_timeout_s = 1,
-        .reply_timeout_s = 1,
-        .waiting_max = 10000};
+    return (struct send_settings){.server = {.host = "127.0.0.1",
+                                             .port = port,
+                                             .user = "",
+                                             .password = "",
+                                             .ca_file = "",
+                                             .engine = engine_in_use},
+                                  .connections = connections,
+                                  .helo_name = "gw.example",
+                                  .connect_timeout_s = 1,
+                                  .reply_timeout_s = 1,
+                                  .waiting_max = 10000};
 }
 
-void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char *extensions,
-                unsigned connections)
+void stage_open_beside(struct stage *s, struct stage *hub, const struct fake_smtp_rule *rules,
+                       const char *extensions, unsigned connections)
 {
     struct send_settings settings;
     struct err e = {0};
 
     memset(s, 0, sizeof *s);
-    s->loop = loop_new(&e);
+    s->hub = hub;
+    s->loop = hub == s ? loop_new(&e) : hub->loop;
     assert_non_null(s->loop);
     s->fake = fake_smtp_start(rules, extensions);
     settings = stage_settings(fake_smtp_port(s->fake), connections);
@@ -76,11 +93,18 @@ void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char 
         fail_msg("%s", e.text);
 }
 
+void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char *extensions,
+                unsigned connections)
+{
+    stage_open_beside(s, s, rules, extensions, connections);
+}
+
 void stage_close(struct stage *s)
 {
     sender_free(s->sender);
     fake_smtp_free(s->fake);
-    loop_free(s->loop);
+    if (s->hub == s)
+        loop_free(s->loop);
 }
 
 void mailing_submit(struct mailing *l)
@@ -95,7 +119,7 @@ static void on_done(struct send_job *job)
     l->done++;
     if (l->then)
         mailing_submit(l->then);
-    if (--l->stage->to_come == 0)
+    if (--l->stage->hub->to_come == 0)
         loop_stop(l->stage->loop);
 }
 
@@ -117,7 +141,7 @@ struct mailing *mailing_new(struct stage *s, const char *message, size_t len, si
                                .message_len = len,
                                .done = on_done,
                                .arg = l};
-    s->to_come++;
+    s->hub->to_come++;
     return l;
 }
 

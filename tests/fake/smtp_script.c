@@ -29,6 +29,7 @@ struct connection {
     pthread_t thread;
     bool is_open, has_left;
     unsigned mails;
+    bool has_mail; /* MAIL was accepted */
     bool ended;
     char in[65536];
     size_t in_len, in_at;
@@ -202,16 +203,21 @@ static void greet(struct connection *c, const char *line)
 static void begin_mail(struct connection *c, const char *line)
 {
     c->mails++;
+    if (c->has_mail) { /* as Postfix: RSET first */
+        answer(c, "NESTED", line, "503 5.5.1 nested MAIL command\r\n");
+        return;
+    }
     c->recipients_len = 0;
     snprintf(c->from, sizeof c->from, "%s", line);
-    answer(c, "MAIL", line, "250 2.1.0 sender ok\r\n");
+    c->has_mail = answer(c, "MAIL", line, "250 2.1.0 sender ok\r\n") == 2;
 }
 
 static void add_recipient(struct connection *c, const char *line)
 {
     size_t len = strlen(line);
 
-    if (answer(c, "RCPT", line, "250 2.1.5 recipient ok\r\n") != 2)
+    if (answer(c, "RCPT", line,
+               c->has_mail ? "250 2.1.5 recipient ok\r\n" : "503 5.5.1 MAIL first\r\n") != 2)
         return;
     c->recipients = must(realloc(c->recipients, c->recipients_len + len + 2));
     memcpy(c->recipients + c->recipients_len, line, len);
@@ -277,6 +283,7 @@ static void take_data(struct connection *c, const char *line)
     if (answer(c, "DATA", line, usual) != 3 || c->ended)
         return;
     data = read_data(c, &len);
+    c->has_mail = false;
     if (!data) {
         c->ended = true;
         return;
@@ -284,6 +291,35 @@ static void take_data(struct connection *c, const char *line)
     if (answer(c, "END", line,
                c->recipients_len ? "250 2.0.0 queued\r\n" : "554 5.5.1 no valid recipients\r\n") ==
         2)
+        keep(c, data, len);
+    else
+        free(data);
+}
+
+/* RFC 3030: the message is as long as was said.  The rules for END are asked for its reply. */
+static void take_chunk(struct connection *c, const char *line)
+{
+    const char *none = "554 5.5.1 no valid recipients\r\n";
+    bool is_fit = c->recipients_len > 0;
+    size_t len, i;
+    char *data;
+    int byte;
+
+    count(c->fake, "BDAT");
+    c->has_mail = false;
+    if (sscanf(line, "BDAT %zu LAST", &len) != 1)
+        abort(); /* our client sends each message in one piece */
+    data = must(malloc(len + 1));
+    for (i = 0; i < len; i++) {
+        byte = get_byte(c);
+        if (byte < 0) {
+            free(data);
+            c->ended = true;
+            return;
+        }
+        data[i] = (char)byte;
+    }
+    if (answer(c, "END", line, is_fit ? "250 2.0.0 queued\r\n" : none) == 2)
         keep(c, data, len);
     else
         free(data);
@@ -299,6 +335,13 @@ static void leave(struct connection *c)
     pthread_mutex_unlock(&c->fake->lock);
 }
 
+static void forget(struct connection *c, const char *line)
+{
+    c->has_mail = false;
+    c->recipients_len = 0;
+    answer(c, "RSET", line, "250 2.0.0 forgotten\r\n");
+}
+
 static void serve_line(struct connection *c, const char *line)
 {
     if (strncmp(line, "EHLO ", 5) == 0)
@@ -312,13 +355,13 @@ static void serve_line(struct connection *c, const char *line)
     else if (strcmp(line, "DATA") == 0)
         take_data(c, line);
     else if (strcmp(line, "RSET") == 0)
-        answer(c, "RSET", line, "250 2.0.0 forgotten\r\n");
+        forget(c, line);
     else if (strcmp(line, "QUIT") == 0) {
         leave(c);
         answer(c, "QUIT", line, "221 2.0.0 bye\r\n");
         c->ended = true;
-    } else if (strncmp(line, "BDAT", 4) == 0)
-        answer(c, "BDAT", line, "503 5.5.1 no BDAT here\r\n");
+    } else if (strncmp(line, "BDAT ", 5) == 0)
+        take_chunk(c, line);
     else
         answer(c, "OTHER", line, "500 5.5.2 what?\r\n");
 }

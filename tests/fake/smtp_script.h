@@ -12,9 +12,9 @@
 #include <stddef.h>
 
 struct fake_smtp_rule {
-    const char *verb;  /* GREETING EHLO HELO MAIL RCPT DATA END (of data) RSET QUIT BDAT; NULL ends
-                          the list */
-    const char *match; /* the command line must contain it; NULL: any */
+    const char *verb;    /* GREETING EHLO HELO MAIL RCPT DATA END (of DATA or BDAT) RSET QUIT; NULL
+                            ends    the list */
+    const char *match;   /* the command line must contain it; NULL: any */
     unsigned connection; /* only on the nth, from 1; 0: on any */
     unsigned mail;       /* only at the nth MAIL of the connection, from 1; 0: at any */
     const char *reply;   /* "550 no\r\n", may be several lines; NULL: the usual one; "": nothing */
@@ -55,7 +55,8 @@ unsigned fake_smtp_port(const struct fake_smtp *f);
 unsigned fake_smtp_connections(struct fake_smtp *f);
 unsigned fake_smtp_most_at_once(struct fake_smtp *f);
 unsigned fake_smtp_open(struct fake_smtp *f); /* connections now, but those that said QUIT */
-unsigned fake_smtp_count(struct fake_smtp *f, const char *verb); /* commands so far */
+unsigned fake_smtp_count(struct fake_smtp *f, const char *verb); /* commands so far;
+    NESTED: MAIL within a mail */
 size_t fake_smtp_mail_count(struct fake_smtp *f); /* mails accepted by a 2xx after their end */
 const struct fake_smtp_mail *fake_smtp_mail(struct fake_smtp *f, size_t i);
 

@@ -78,7 +78,7 @@ static void test_messages(void **state)
         r[0].address = r[1].address = "a@b";
         job.message = copy;
         job.message_len = len;
-        if (send_guard(&job) != (cases[i].enhanced ? 0 : 2))
+        if (send_guard(&job, false) != (cases[i].enhanced ? 0 : 2))
             fail_msg("message %zu", i);
         free(copy);
         if (!cases[i].enhanced) {
@@ -105,9 +105,9 @@ static void test_line_length(void **state)
     (void)state;
     for (n = 997; n <= 1000; n++) {
         job.message_len = (size_t)sprintf(message, "%s\r\n%0*d\r\n", HEAD, (int)n, 7);
-        assert_int_equal(send_guard(&job), n <= 998);
+        assert_int_equal(send_guard(&job, false), n <= 998);
         job.message_len = (size_t)sprintf(message, "X: %0*d\r\n%s\r\n", (int)n - 3, 7, HEAD);
-        assert_int_equal(send_guard(&job), n <= 998);
+        assert_int_equal(send_guard(&job, false), n <= 998);
     }
     assert_string_equal(r.enhanced, "5.6.0");
 }
@@ -152,7 +152,7 @@ static void test_addresses(void **state)
         job.reverse_path = "";
         r[0].address = "fit@b.example";
         r[1].address = cases[i].address;
-        assert_int_equal(send_guard(&job), cases[i].enhanced ? 1 : 2);
+        assert_int_equal(send_guard(&job, false), cases[i].enhanced ? 1 : 2);
         assert_int_equal(r[0].trouble, SEND_ANSWERED);
         assert_int_equal(r[1].trouble, cases[i].enhanced ? SEND_UNSENT : SEND_ANSWERED);
         assert_int_equal(r[1].code, cases[i].enhanced ? 553 : 0);
@@ -161,10 +161,10 @@ static void test_addresses(void **state)
         job.reverse_path = cases[i].address;
         r[1].address = "fit@b.example";
         if (!cases[i].enhanced || !cases[i].address[0]) {
-            assert_int_equal(send_guard(&job), 2);
+            assert_int_equal(send_guard(&job, false), 2);
             continue;
         }
-        assert_int_equal(send_guard(&job), 0);
+        assert_int_equal(send_guard(&job, false), 0);
         assert_int_equal(r[0].trouble, SEND_UNSENT);
         assert_string_equal(r[0].enhanced,
                             strcmp(cases[i].enhanced, "5.6.7") == 0 ? "5.6.7" : "5.1.7");
@@ -184,7 +184,7 @@ static void test_too_many_recipients(void **state)
     (void)state;
     for (i = 0; i < 101; i++)
         r[i].address = "a@b";
-    assert_int_equal(send_guard(&job), 100);
+    assert_int_equal(send_guard(&job, false), 100);
     assert_int_equal(r[99].trouble, SEND_ANSWERED);
     assert_int_equal(r[100].trouble, SEND_UNSENT);
     assert_int_equal(r[100].code, 452);

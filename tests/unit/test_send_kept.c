@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/fake/send_stage.h"
 
@@ -87,6 +88,7 @@ enum { KEEP_ROWS = sizeof keep_rows / sizeof keep_rows[0] };
 static void check_keep_row(const struct keep_row *row, struct stage *s,
                            struct mailing *const *letters)
 {
+    unsigned connections = row->connections;
     size_t i;
 
     for (i = 0; i < 4; i++) {
@@ -98,33 +100,55 @@ static void check_keep_row(const struct keep_row *row, struct stage *s,
                      r->text);
     }
     fake_smtp_stop(s->fake);
-    if (fake_smtp_connections(s->fake) != row->connections)
+    /* Our own client stays where libesmtp has to leave. */
+    if (stage_engine() == CONF_ENGINE_OWN &&
+        (strcmp(row->name, "RCPT refused") == 0 || strcmp(row->name, "DATA refused") == 0))
+        connections = 1;
+    if (fake_smtp_connections(s->fake) != connections)
         fail_msg("%s: %u connections", row->name, fake_smtp_connections(s->fake));
     if (fake_smtp_mail_count(s->fake) != row->mails)
         fail_msg("%s: %zu mails", row->name, fake_smtp_mail_count(s->fake));
 }
 
-static void test_kept_connections(void **state)
+static void try_keep_row(const struct keep_row *row, const char *offer)
 {
     struct mailing *letters[4];
     struct stage s;
-    size_t i, k;
+    size_t k;
+
+    stage_open(&s, row->rules, offer, 1);
+    for (k = 0; k < 4; k++) {
+        letters[k] = mailing_simple(&s);
+        if (k > 0)
+            letters[k - 1]->then = letters[k];
+    }
+    mailing_submit(letters[0]);
+    stage_run(&s);
+    check_keep_row(row, &s, letters);
+    stage_close(&s);
+    for (k = 0; k < 4; k++)
+        free(letters[k]);
+}
+
+static void test_kept_connections(void **state)
+{
+    size_t i;
 
     (void)state;
-    for (i = 0; i < KEEP_ROWS; i++) {
-        stage_open(&s, keep_rows[i].rules, NULL, 1);
-        for (k = 0; k < 4; k++) {
-            letters[k] = mailing_simple(&s);
-            if (k > 0)
-                letters[k - 1]->then = letters[k];
-        }
-        mailing_submit(letters[0]);
-        stage_run(&s);
-        check_keep_row(&keep_rows[i], &s, letters);
-        stage_close(&s);
-        for (k = 0; k < 4; k++)
-            free(letters[k]);
-    }
+    for (i = 0; i < KEEP_ROWS; i++)
+        try_keep_row(&keep_rows[i], STAGE_NO_CHUNKING);
+}
+
+static void test_kept_connections_with_chunks(void **state)
+{
+    size_t i;
+
+    (void)state;
+    if (stage_engine() == CONF_ENGINE_LIBESMTP)
+        skip(); /* it has CHUNKING hidden from it */
+    for (i = 0; i < KEEP_ROWS; i++)
+        if (!strstr(keep_rows[i].name, "DATA"))
+            try_keep_row(&keep_rows[i], NULL);
 }
 
 static void test_idle_connection_is_closed(void **state)
@@ -166,7 +190,8 @@ static void test_session_is_renewed(void **state)
     }
     fake_smtp_stop(s.fake);
     assert_int_equal(fake_smtp_mail_count(s.fake), MAILS);
-    assert_int_equal(fake_smtp_connections(s.fake), 3);
+    /* libesmtp keeps memory for each mail of a session. */
+    assert_int_equal(fake_smtp_connections(s.fake), stage_engine() == CONF_ENGINE_OWN ? 1 : 3);
     stage_close(&s);
 }
 
@@ -195,11 +220,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept_connections),
+        cmocka_unit_test(test_kept_connections_with_chunks),
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_session_is_renewed),
         cmocka_unit_test(test_keeper_comes_first),
     };
+    int failed;
 
     signal(SIGPIPE, SIG_IGN); /* as main does */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    stage_run_tests(tests, failed);
+    return failed;
 }
