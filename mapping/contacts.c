@@ -27,10 +27,11 @@ static bool is_same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The contact with this JID, new when there is none.  *out NULL: there are too many. */
-static int add(struct letter *l, const char *jid, bool *is_new_out, struct contact **out)
+/* The contact with this JID in a list, new when there is none.  *out NULL: there are too many. */
+static int add(struct arena *a, struct contact **list, const char *jid, bool *is_new_out,
+               struct contact **out)
 {
-    struct contact **end = &l->contacts;
+    struct contact **end = list;
     size_t count = 0;
 
     *is_new_out = false;
@@ -39,7 +40,7 @@ static int add(struct letter *l, const char *jid, bool *is_new_out, struct conta
     *out = *end;
     if (*end || count >= CONTACTS_MAX)
         return 0;
-    *out = *end = arena_alloc(l->arena, sizeof **end);
+    *out = *end = arena_alloc(a, sizeof **end);
     if (!*end)
         return -1;
     (*end)->jid = jid;
@@ -97,7 +98,16 @@ static int read_groups(struct letter *l, struct contact *c, const struct xml_nod
     return 0;
 }
 
-static int read_item(const struct context *ctx, struct letter *l, const struct xml_node *item)
+/* XEP-0144 §3: without an action an item is to be added. */
+static bool has_action(const struct xml_node *item, const char *action)
+{
+    const char *text = xml_get(item, "action");
+
+    return text && strcmp(text, action) == 0;
+}
+
+static int read_item(const struct context *ctx, struct letter *l, const struct xml_node *item,
+                     struct contact **list)
 {
     const char *text = xml_get(item, "jid"), *name = xml_get(item, "name"), *jid, *mail;
     struct contact *c;
@@ -109,11 +119,12 @@ static int read_item(const struct context *ctx, struct letter *l, const struct x
     result = read_jid(ctx, l, text, &jid, &mail);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    if (add(l, jid, &is_new, &c) < 0)
+    if (add(l->arena, list, jid, &is_new, &c) < 0)
         return -1;
     if (!c || !is_new) /* the same person in both generations */
         return 0;
     c->mail = mail;
+    c->is_removed = has_action(item, "delete");
     if (name) {
         c->name = text_line(l->arena, name, VCARD_TEXT_MAX);
         if (!c->name)
@@ -124,22 +135,19 @@ static int read_item(const struct context *ctx, struct letter *l, const struct x
     return read_groups(l, c, item);
 }
 
-/* XEP-0144 §3: without an action an item is to be added.  What is to be changed or removed in a
- * roster means nothing to a mail reader. */
-static bool is_added(const struct xml_node *item)
-{
-    const char *action = xml_get(item, "action");
-
-    return !action || strcmp(action, "add") == 0;
-}
-
-int contacts_read(const struct context *ctx, struct letter *l, const struct xml_node *x)
+int contacts_read(const struct context *ctx, struct letter *l, const struct xml_node *x,
+                  struct contact **changes)
 {
     const struct xml_node *item;
 
-    for (item = xml_child(x, x->ns, "item"); item; item = xml_next(item, x->ns, "item"))
-        if (is_added(item) && read_item(ctx, l, item) < 0)
+    for (item = xml_child(x, x->ns, "item"); item; item = xml_next(item, x->ns, "item")) {
+        bool is_change = has_action(item, "delete") || has_action(item, "modify");
+
+        if (!is_change && xml_get(item, "action") && !has_action(item, "add"))
+            continue; /* XEP-0144 knows no other */
+        if (read_item(ctx, l, item, is_change ? changes : &l->contacts) < 0)
             return -1;
+    }
     return 0;
 }
 
@@ -151,7 +159,7 @@ static int add_card(struct letter *l, const struct vcard *card, const char *jid,
     bool is_new;
     size_t i;
 
-    if (add(l, jid, &is_new, &c) < 0)
+    if (add(l->arena, &l->contacts, jid, &is_new, &c) < 0)
         return -1;
     if (!c || !is_new)
         return 0;
@@ -252,6 +260,38 @@ void contacts_write_text(struct buf *out, const struct letter *l)
     buf_adds(out, l->contacts->next ? "Contacts:\n" : "Contact:\n");
     for (c = l->contacts; c; c = c->next) /* a JID looks like an address and is none */
         write_line(out, c, c->mail ? "" : "xmpp:", c->mail ? c->mail : c->jid);
+}
+
+static void write_changes(struct buf *out, const struct contact *changes, bool is_removed)
+{
+    const struct contact *c;
+    bool has_title = false;
+
+    for (c = changes; c; c = c->next) {
+        if (c->is_removed != is_removed)
+            continue;
+        if (!has_title)
+            buf_printf(out, "To be %s your contacts:\n",
+                       is_removed ? "removed from" : "changed among");
+        has_title = true;
+        write_line(out, c, c->mail ? "" : "xmpp:", c->mail ? c->mail : c->jid);
+    }
+}
+
+const char *contacts_changes_text(struct arena *a, const struct contact *changes)
+{
+    const char *text = NULL;
+    struct buf b;
+
+    buf_init(&b, WORDS_MAX);
+    write_changes(&b, changes, false);
+    write_changes(&b, changes, true);
+    if (buf_failed(&b)) /* too much to be read by anybody */
+        text = "There are more changes to your contacts than can be shown here.";
+    else
+        text = arena_strndup(a, b.data, b.len > 0 ? b.len - 1 : 0);
+    buf_clear(&b);
+    return text;
 }
 
 void contacts_write_part(struct buf *out, const struct letter *l)

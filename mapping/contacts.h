@@ -18,9 +18,14 @@ enum {
     CONTACTS_GROUPS_MAX = 10
 };
 
-/* The items of an x (jabber:x:roster, rosterx) that are to be added, each JID once.  -1 only when
- * the arena is exhausted, as below. */
-int contacts_read(const struct context *ctx, struct letter *l, const struct xml_node *x) MUST_CHECK;
+/* The items of an x (jabber:x:roster, rosterx): those that are to be added into l->contacts, those
+ * to be changed or removed into *changes, each JID once in each.  -1 only when the arena is
+ * exhausted, as below. */
+int contacts_read(const struct context *ctx, struct letter *l, const struct xml_node *x,
+                  struct contact **changes) MUST_CHECK;
+/* What is to be changed and removed, in words: neither a mail program nor a Jabber client that is
+ * told by a gateway should do that by itself (XEP-0144 §6).  NULL: memory. */
+const char *contacts_changes_text(struct arena *a, const struct contact *changes) MUST_CHECK;
 
 /* The people in a part of a mail, if it is a vCard. */
 int contacts_read_mail(const struct context *ctx, struct letter *l,

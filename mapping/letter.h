@@ -130,6 +130,7 @@ struct contact { /* jabber:x:roster, XEP-0144, text/vcard */
     const char *mail; /* addr-spec; NULL: only a JID is known */
     const char **groups;
     size_t group_count;
+    bool is_removed; /* while a stanza is read: to be removed from a roster, not added to it */
     struct contact *next;
 };
 

@@ -46,10 +46,11 @@ struct reading {
     struct jabber_error *error;
     struct jid to;
     const struct xml_node *envelope, *addresses, *body, *subject;
-    const char *signature; /* OpenPGP data; NULL: none that can be used */
-    const char *cipher;    /* the text is encrypted with this; NULL: it is not */
-    const char *words;     /* links that stay text, a line each; NULL: none */
-    bool is_signal;        /* something that only means anything between chat clients */
+    const char *signature;   /* OpenPGP data; NULL: none that can be used */
+    const char *cipher;      /* the text is encrypted with this; NULL: it is not */
+    struct contact *changes; /* to a roster, for which there are only words */
+    const char *words;       /* links that stay text, a line each; NULL: none */
+    bool is_signal;          /* something that only means anything between chat clients */
     unsigned links, recipients;
 };
 
@@ -407,7 +408,7 @@ static enum stanza_verdict read_encrypted(struct reading *r, const struct xml_no
 
 static enum stanza_verdict read_contacts(struct reading *r, const struct xml_node *node)
 {
-    return contacts_read(r->ctx, r->letter, node) < 0 ? STANZA_FAILED : STANZA_LETTER;
+    return contacts_read(r->ctx, r->letter, node, &r->changes) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 /* A signature that nobody could read takes nothing from the text. */
@@ -809,15 +810,22 @@ static enum stanza_verdict finish_openpgp(struct reading *r)
     return STANZA_LETTER;
 }
 
-/* Links that stay words come under the text. */
-static enum stanza_verdict finish_words(struct reading *r)
+static int add_words(struct reading *r, const char *words)
 {
     struct letter *l = r->letter;
 
-    if (!r->words)
-        return STANZA_LETTER;
-    l->text = l->text ? arena_printf(r->a, "%s\n\n%s", l->text, r->words) : r->words;
-    return l->text ? STANZA_LETTER : STANZA_FAILED;
+    l->text = l->text && words ? arena_printf(r->a, "%s\n\n%s", l->text, words) : words;
+    return l->text ? 0 : -1;
+}
+
+/* Links that stay words, and what else has no better form, come under the text. */
+static enum stanza_verdict finish_words(struct reading *r)
+{
+    if (r->words && add_words(r, r->words) < 0)
+        return STANZA_FAILED;
+    if (r->changes && add_words(r, contacts_changes_text(r->a, r->changes)) < 0)
+        return STANZA_FAILED;
+    return STANZA_LETTER;
 }
 
 static enum stanza_verdict check_content(struct reading *r)

@@ -53,3 +53,14 @@ def test_vcards_of_a_mail_are_offered_once_in_a_stanza_of_their_own(prosody_worl
     time.sleep(1.5)
     assert len(world.juliet.stanzas(lambda m: m.find(f"{ROSTER}x") is not None
                                     and has(token)(m))) == 1
+
+
+def test_contacts_to_be_removed_are_told_in_words(prosody_world):
+    world = prosody_world
+    name = new_id("Tybalt")
+    world.juliet.send_message(world.contact(world.romeo.address), None, extra=(
+        "<x xmlns='http://jabber.org/protocol/rosterx'>"
+        f"<item action='delete' jid='tybalt@{w.JABBER_DOMAIN}' name='{name}'/></x>"))
+    mail = world.romeo.wait_body(name)
+    assert f"removed from your contacts:\r\n{name}: xmpp:tybalt@{w.JABBER_DOMAIN}" in body_of(mail)
+    assert not list(mail.iter_attachments())

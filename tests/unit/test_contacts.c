@@ -205,10 +205,43 @@ static void huge(void **state)
 static struct letter *with_items(struct fixture *f, const char *xml)
 {
     struct letter *l = letter_new(f->arena);
+    struct contact *changes = NULL;
 
     assert_non_null(l);
-    assert_int_equal(contacts_read(&f->ctx, l, fixture_parse(f, xml)), 0);
+    assert_int_equal(contacts_read(&f->ctx, l, fixture_parse(f, xml), &changes), 0);
     return l;
+}
+
+static void changes_are_words(void **state)
+{
+    static const struct {
+        const char *items, *added, *want;
+    } rows[] = {
+        {"<item jid='a@j.example' action='delete' name='A'/>"
+         "<item jid='b\\40m.example@mail.example.org' action='modify'><group>x</group></item>"
+         "<item jid='c@j.example' action='add'/><item jid='d@j.example' action='delete'/>"
+         "<item jid='d@j.example' action='delete'/><item jid='e@j.example' action='burn'/>"
+         "<item jid='@@' action='delete'/>",
+         "c@j.example",
+         "To be changed among your contacts:\nb@m.example (x)\n"
+         "To be removed from your contacts:\nA: xmpp:a@j.example\nxmpp:d@j.example"},
+        {"<item jid='a@j.example' action='delete'/><item jid='a@j.example'/>", "a@j.example",
+         "To be removed from your contacts:\nxmpp:a@j.example"},
+    };
+    struct fixture *f = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct letter *l = letter_new(f->arena);
+        struct contact *changes = NULL;
+        const char *xml = arena_printf(
+            f->arena, "<x xmlns='http://jabber.org/protocol/rosterx'>%s</x>", rows[i].items);
+
+        assert_int_equal(contacts_read(&f->ctx, l, fixture_parse(f, xml), &changes), 0);
+        assert_string_equal(contacts_changes_text(f->arena, changes), rows[i].want);
+        assert_string_equal(l->contacts->jid, rows[i].added);
+        assert_null(l->contacts->next);
+    }
 }
 
 static void describe_contacts(const struct contact *c, struct buf *out)
@@ -370,8 +403,11 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(cards),          T(controls_and_nul), T(cut_and_changed), T(huge),   T(items),
-        T(too_many_items), T(round_trip),       T(mail_with_cards), T(memory),
+        T(cards),           T(controls_and_nul),
+        T(cut_and_changed), T(huge),
+        T(items),           T(changes_are_words),
+        T(too_many_items),  T(round_trip),
+        T(mail_with_cards), T(memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
