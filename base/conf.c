@@ -328,10 +328,33 @@ static int read_mailboxes(struct conf *conf, struct conf_values *v)
     return 0;
 }
 
+/* Octal digits, as chmod takes them. */
+static int read_mode(const struct conf_values *v, unsigned *out)
+{
+    const struct conf_setting *s = conf_value_find(v, "mode");
+    size_t len = s ? strlen(s->value) : 0;
+
+    *out = 0660;
+    if (len == 0)
+        return 0;
+    if (len > 4 || strspn(s->value, "01234567") != len)
+        return conf_file_error(v->file, v->section, s, "mode", v->e,
+                               "\"%s\" is no mode of a file; expected octal digits such as 660",
+                               s->value);
+    *out = (unsigned)strtoul(s->value, NULL, 8) & 0777;
+    return 0;
+}
+
 static int read_lmtp(struct conf *conf, const struct conf_values *v)
 {
+    int64_t connections = 100;
+
     if (!v->section)
         return 0;
+    if (read_mode(v, &conf->lmtp_mode) < 0 ||
+        conf_value_number(v, "connections", 1, 10000, &connections) < 0)
+        return -1;
+    conf->lmtp_connections = (unsigned)connections;
     if (conf_value_need(v, "listen", "address:port as in 127.0.0.1:2424, or unix:/path") < 0)
         return -1;
     return conf_value_endpoint(v, "listen", &conf->lmtp);
@@ -621,8 +644,6 @@ void conf_free(struct conf *conf)
 
 void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, void *arg), void *arg)
 {
-    if (conf->lmtp.text)
-        fn("lmtp: mail is not taken by LMTP yet; use a mailbox", arg);
     if (conf->admin.text)
         fn("admin.listen: there is no status page yet", arg);
     if (conf->admin_jid_count > 0)

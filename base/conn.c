@@ -143,8 +143,10 @@ static void end(struct conn *c, enum conn_event event)
     c->lookup = NULL;
     events_free(c);
     event_del(c->soon);
-    loop_timer_stop(c->total);
-    loop_timer_stop(c->attempt);
+    if (c->total) /* else it was accepted */
+        loop_timer_stop(c->total);
+    if (c->attempt)
+        loop_timer_stop(c->attempt);
     loop_timer_stop(c->idle);
     tell(c, event, NULL, 0, &c->last);
 }
@@ -581,28 +583,63 @@ static int target_start(struct conn *c, struct work_pool *pool, const char *host
     return 0;
 }
 
-struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host,
-                          unsigned port, int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e)
+/* What every conn has. */
+static struct conn *conn_new(struct loop *loop, conn_fn *fn, void *arg)
 {
     struct conn *c = calloc(1, sizeof *c);
 
-    if (!c) {
-        err_memory(e);
+    if (!c)
         return NULL;
-    }
     c->loop = loop;
     c->fn = fn;
     c->arg = arg;
     c->state = RESOLVING;
     c->fd = -1;
-    c->timeout_ms = timeout_ms;
     c->write_max = WRITE_MAX_DEFAULT;
     buf_init(&c->out, SIZE_MAX / 8); /* write_max is the limit */
     c->soon = event_new(loop_base(loop), -1, 0, on_soon, c);
+    c->idle = loop_timer_new(loop, on_idle, c);
+    if (c->soon && c->idle)
+        return c;
+    conn_destroy(c);
+    return NULL;
+}
+
+struct conn *conn_accepted(struct loop *loop, int fd, const char *peer, conn_fn *fn, void *arg,
+                           struct err *e)
+{
+    struct conn *c = conn_new(loop, fn, arg);
+
+    if (!c) {
+        close(fd);
+        err_memory(e);
+        return NULL;
+    }
+    c->fd = fd;
+    c->state = OPEN;
+    snprintf(c->name, sizeof c->name, "%s", peer);
+    c->readable = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(loop_base(loop), fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    if (c->readable && c->writable && event_add(c->readable, NULL) == 0)
+        return c;
+    conn_destroy(c);
+    err_memory(e);
+    return NULL;
+}
+
+struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char *host,
+                          unsigned port, int64_t timeout_ms, conn_fn *fn, void *arg, struct err *e)
+{
+    struct conn *c = conn_new(loop, fn, arg);
+
+    if (!c) {
+        err_memory(e);
+        return NULL;
+    }
+    c->timeout_ms = timeout_ms;
     c->total = loop_timer_new(loop, on_total_timeout, c);
     c->attempt = loop_timer_new(loop, on_attempt_timeout, c);
-    c->idle = loop_timer_new(loop, on_idle, c);
-    if (!c->soon || !c->total || !c->attempt || !c->idle) {
+    if (!c->total || !c->attempt) {
         err_memory(e);
         goto fail;
     }

@@ -38,6 +38,10 @@ struct conn *conn_connect(struct loop *loop, struct work_pool *pool, const char 
 /* Only addresses that is_fit likes are tried; when there is none, CONN_FAILED with `why` (borrowed)
  * is told.  To be called right after conn_connect. */
 void conn_set_fit(struct conn *c, bool (*is_fit)(const struct sockaddr *address), const char *why);
+/* The server's side: a socket that was accepted, which is the conn's from here, also when this
+ * fails. peer: its name in messages.  It stands at once: there is no CONN_CONNECTED. */
+struct conn *conn_accepted(struct loop *loop, int fd, const char *peer, conn_fn *fn, void *arg,
+                           struct err *e);
 void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
 
 /* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the

@@ -17,12 +17,14 @@
 #include "mapping/address_map.h"
 #include "store/store.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -180,6 +182,23 @@ static void try_store(const struct conf *conf, struct report *r)
     store_close(store);
 }
 
+/* Can a file be made there, or is one there that is a socket? */
+static void try_socket(const struct conf_endpoint *at, const char *what, struct report *r)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(at->path, '/');
+    struct stat st;
+
+    snprintf(folder, sizeof folder, "%.*s", slash > at->path ? (int)(slash - at->path) : 1,
+             slash ? at->path : ".");
+    if (lstat(at->path, &st) == 0 && !S_ISSOCK(st.st_mode))
+        tell(r, EX_CONFIG, what, "%s is there and no socket", at->path);
+    else if (access(folder, W_OK | X_OK) < 0)
+        tell(r, EX_CONFIG, what, "no socket can be made in %s: %s", folder, strerror(errno));
+    else
+        tell(r, EX_OK, what, "%s", at->text);
+}
+
 static void try_listen(const struct conf *conf, const struct conf_endpoint *at, const char *what,
                        struct report *r)
 {
@@ -188,8 +207,12 @@ static void try_listen(const struct conf *conf, const struct conf_endpoint *at, 
     char port[16];
     int fd, one = 1;
 
-    if (!at->host || store_is_locked(conf->store_url)) {
-        tell(r, EX_OK, what, "%s", at->text);
+    if (store_is_locked(conf->store_url)) {
+        tell(r, EX_OK, what, "%s, not tried: a running gateway has it", at->text);
+        return;
+    }
+    if (!at->host) {
+        try_socket(at, what, r);
         return;
     }
     snprintf(port, sizeof port, "%u", at->port);
@@ -256,6 +279,8 @@ int command_check(const struct command_line *line)
         try_mailbox(&conf->mailboxes[i], &r);
     if (conf->web.text)
         try_listen(conf, &conf->web, "web", &r);
+    if (conf->lmtp.text)
+        try_listen(conf, &conf->lmtp, "lmtp", &r);
     conf_free(conf);
     return r.status;
 }

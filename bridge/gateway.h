@@ -22,6 +22,7 @@
 #include "component/router.h"
 #include "component/stream.h"
 #include "mail/imap_watch.h"
+#include "mail/lmtp.h"
 #include "mail/send.h"
 #include "store/flight.h"
 #include "store/store.h"
@@ -59,9 +60,10 @@ struct gateway {
     struct words *words;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
+    struct lmtp *lmtp; /* NULL: not configured */
     struct inbound_box *boxes;
     void (*inbound_stopped)(struct gateway *g);
-    unsigned accepting; /* stanzas on their way into the store */
+    unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */
     unsigned sightings; /* key ids on their way into the store */

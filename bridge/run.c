@@ -15,6 +15,7 @@
 #include "bridge/deliver_stanza.h"
 #include "bridge/deliver_mail.h"
 #include "bridge/inbound.h"
+#include "bridge/inbound_lmtp.h"
 #include "bridge/nickname.h"
 #include "bridge/notify.h"
 #include "bridge/poison.h"
@@ -182,7 +183,7 @@ static void reload(int signo, void *arg)
     }
     if (reload_is_partial(g->started->conf, next->conf))
         log_warning("gateway",
-                    "event=reload-partial reason=\"changes of jabber, smtp, mailbox, store, "
+                    "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
                     "web.listen and limit take effect after a restart\"");
     settings_drop(g->settings);
     g->settings = next;
@@ -217,8 +218,8 @@ static void drain(void *arg)
 {
     struct life *life = arg;
     struct gateway *g = &life->g;
-    bool is_idle =
-        g->accepting == 0 && g->sending == 0 && g->preparing == 0 && window_is_empty(g->window);
+    bool is_idle = g->accepting == 0 && g->sending == 0 && g->preparing == 0 &&
+                   window_is_empty(g->window) && inbound_lmtp_is_idle(g);
 
     if (!is_idle && clock_mono_ms(g->clock) < life->drain_until_ms) {
         loop_timer_start(life->drain, 50);
@@ -247,6 +248,7 @@ static void terminate(int signo, void *arg)
     courier_stop(g->mail_in);
     courier_stop(g->stanza_out);
     inbound_stop(g, inbound_has_stopped);
+    inbound_lmtp_stop(g);
     life->drain_until_ms = clock_mono_ms(g->clock) + DRAIN_S * 1000;
     loop_timer_start(life->drain, 0);
 }
@@ -333,7 +335,7 @@ static int open_mail(struct life *life, struct err *e)
         if (!g->web)
             return -1;
     }
-    return inbound_open(g, e);
+    return inbound_open(g, e) < 0 ? -1 : inbound_lmtp_open(g, e);
 }
 
 static int open_couriers(struct gateway *g, struct err *e)
@@ -418,6 +420,7 @@ static void close_all(struct life *life)
         store_stop(g->store);
     step("stop.written");
     inbound_close(g);
+    inbound_lmtp_close(g);
     web_free(g->web);
     window_free(g->window);
     persist_free(g->persist);

@@ -148,7 +148,7 @@ static const char everything[] =
     "   password = 'p\"w' folder = \"In\" address = \"Bridge@Example.org\" done = \"Archive\" poll "
     "= 5 }\n"
     "mailbox \"other\" { user = o password = p }\n"
-    "lmtp    { listen = \"unix:/run/postern/lmtp.sock\" }\n"
+    "lmtp    { listen = \"unix:/run/postern/lmtp.sock\" mode = 0666 connections = 7 }\n"
     "web     { listen = \"[::1]:8025\"  url = \"https://mail.example.org/x/\" keep = 3600 }\n"
     "admin   { listen = \"127.0.0.1:9125\"  jids = { \"Admin@example.org\", \"b@example.org\" } }\n"
     "store   { url = \"postgresql://db/postern\" }\n"
@@ -208,6 +208,8 @@ static void test_everything(void **state)
     assert_string_equal(c->mailboxes[1].name, "other");
     assert_string_equal(c->lmtp.path, "/run/postern/lmtp.sock");
     assert_null(c->lmtp.host);
+    assert_int_equal(c->lmtp_mode, 0666);
+    assert_int_equal(c->lmtp_connections, 7);
     assert_string_equal(c->web.host, "::1");
     assert_int_equal(c->web.port, 8025);
     assert_null(c->web.path);
@@ -233,7 +235,7 @@ static void test_everything(void **state)
     assert_string_equal(c->map[2].where, "postern.conf:24");
     assert_string_equal(c->map[3].where, "people:1");
     conf_each_pending(c, count_pending, pending);
-    assert_non_null(strstr(pending, "lmtp"));
+    assert_null(strstr(pending, "lmtp"));
     assert_non_null(strstr(pending, "admin.listen"));
     assert_non_null(strstr(pending, "admin.jids"));
     assert_null(strstr(pending, "map_file"));
@@ -555,6 +557,10 @@ static void test_values(void **state)
          "postern.conf:2: mailbox.poll: 0 is out of range"},
         {JID "lmtp { listen = 2424 }\n",
          "postern.conf:2: lmtp.listen: \"2424\" is no place to listen; expected"},
+        {JID "lmtp { listen = \"[::1]:24\" mode = 0680 }\n",
+         "postern.conf:2: lmtp.mode: \"0680\" is no mode of a file; expected octal digits"},
+        {JID "lmtp { listen = \"[::1]:24\" connections = 0 }\n",
+         "postern.conf:2: lmtp.connections: "},
         {JID "lmtp { listen = \"::1:24\" }\n",
          "postern.conf:2: lmtp.listen: \"::1:24\" is no place"},
         {JID "lmtp { listen = \"a:\" }\n", "postern.conf:2: lmtp.listen: \"a:\" is no place"},
