@@ -411,6 +411,52 @@ static int read_attachments(struct conf *conf, const struct conf_values *v)
     return v->section ? read_flag(v, "external_body", &conf->attachments.external_body) : 0;
 }
 
+static int read_upload(struct conf *conf, const struct conf_values *v)
+{
+    const struct conf_setting *s = conf_value_find(v, "service");
+
+    if (!v->section)
+        return 0;
+    conf->upload.is_on = true;
+    if (s && *s->value && read_jabber_domain(v, s, &conf->upload.service) < 0)
+        return -1;
+    if (conf_value_number(v, "timeout", 1, 3600, &conf->upload.timeout_s) < 0 ||
+        read_flag(v, "clear", &conf->upload.may_be_clear) < 0)
+        return -1;
+    return conf_value_path(v, "ca_file", &conf->upload.ca_file);
+}
+
+static int add_network(const struct conf_values *v, const struct conf_setting *s, void *arg)
+{
+    struct conf *conf = arg;
+    struct network *grown;
+
+    grown = arena_alloc(memory(v), (conf->fetch.allow_count + 1) * sizeof *grown);
+    if (!grown)
+        return err_memory(v->e);
+    if (network_parse(s->value, &grown[conf->fetch.allow_count]) < 0)
+        return FAIL(v, s, "\"%s\" is no network; expected one such as 192.0.2.0/24 or fd00::/8",
+                    s->value);
+    if (conf->fetch.allow_count > 0)
+        memcpy(grown, conf->fetch.allow, conf->fetch.allow_count * sizeof *grown);
+    conf->fetch.allow = grown;
+    conf->fetch.allow_count++;
+    return 0;
+}
+
+static int read_fetch(struct conf *conf, const struct conf_values *v)
+{
+    if (!v->section)
+        return 0;
+    conf->fetch.is_on = true;
+    if (conf_value_number(v, "size", 1, 100 * MIB, &conf->fetch.size_max) < 0 ||
+        conf_value_number(v, "total", 1, 100 * MIB, &conf->fetch.total_max) < 0 ||
+        conf_value_number(v, "timeout", 1, 600, &conf->fetch.timeout_s) < 0 ||
+        conf_value_each(v, "allow", add_network, conf) < 0)
+        return -1;
+    return conf_value_path(v, "ca_file", &conf->fetch.ca_file);
+}
+
 static int read_openpgp(struct conf *conf, const struct conf_values *v)
 {
     return v->section ? read_flag(v, "mime_inline", &conf->openpgp.mime_inline) : 0;
@@ -547,7 +593,8 @@ static int read_all(struct conf *conf, struct conf_values *v)
         {"jabber", read_jabber},   {"smtp", read_smtp},         {"lmtp", read_lmtp},
         {"web", read_web},         {"admin", read_admin},       {"store", read_store},
         {"queue", read_queue},     {"limit", read_limit},       {"attachments", read_attachments},
-        {"openpgp", read_openpgp}, {"verdicts", read_verdicts},
+        {"openpgp", read_openpgp}, {"verdicts", read_verdicts}, {"upload", read_upload},
+        {"fetch", read_fetch},
     };
     size_t i;
 
@@ -592,6 +639,11 @@ static struct conf *conf_new(struct err *e)
     conf->map_file = "";
     conf->limit.mail_size_max = 50 * MIB;
     conf->limit.stanza_size_max = 256 << 10;
+    conf->upload.service = conf->upload.ca_file = conf->fetch.ca_file = "";
+    conf->upload.timeout_s = 120;
+    conf->fetch.size_max = 5 * MIB;
+    conf->fetch.total_max = 10 * MIB;
+    conf->fetch.timeout_s = 30;
     conf->log_level = "info";
     return conf;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/network.h"
 
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 
@@ -102,6 +103,21 @@ struct conf {
     struct {
         bool external_body; /* message/external-body parts for links; default false */
     } attachments;
+    struct { /* files of mails go to the Jabber server's upload service (XEP-0363) */
+        bool is_on;
+        const char *service; /* JID; "": found among the services of home */
+        bool may_be_clear;   /* http to any address; default false: within the house alone */
+        int64_t timeout_s;   /* for one file; default 120 */
+        const char *ca_file; /* "": the system's trust */
+    } upload;
+    struct { /* files that Jabber users link to are attached to their mail */
+        bool is_on;
+        int64_t size_max, total_max; /* bytes of a file, and of all of a mail; 5 and 10 MiB */
+        int64_t timeout_s;           /* for all of a mail; default 30 */
+        const struct network *allow; /* beside the public addresses */
+        size_t allow_count;
+        const char *ca_file;
+    } fetch;
     struct {
         bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
     } openpgp;

@@ -54,6 +54,7 @@ static const struct known {
     {"openpgp", 0, {"mime_inline"}},
     {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},
+    {"upload", 0, {"service", "timeout", "clear", "ca_file"}},
 };
 
 enum { KNOWN = sizeof known / sizeof known[0] };

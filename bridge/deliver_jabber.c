@@ -299,7 +299,11 @@ static void fail_all(struct shipment *s, const struct err *e)
     for (i = 0; i < s->parcel->message.item_count; i++) {
         struct leg *leg = &s->legs[i];
 
-        leg->fate = e->class == ERR_RETRY ? LEG_LATER : LEG_FAILED;
+        /* What the loss of the stream has cut short is not the mail's fault. */
+        if (e->class == ERR_RETRY && !stream_is_up(s->gateway->stream))
+            leg->fate = LEG_LOST;
+        else
+            leg->fate = e->class == ERR_RETRY ? LEG_LATER : LEG_FAILED;
         leg->status.code = e->class == ERR_RETRY ? 451 : 554;
         leg->status.enhanced = e->class == ERR_RETRY ? "4.3.0" : "5.6.0";
         leg->status.text = arena_strdup(s->arena, e->text);

@@ -19,6 +19,7 @@
 #include "bridge/persist.h"
 #include "bridge/settings.h"
 #include "bridge/window.h"
+#include "component/asks.h"
 #include "component/router.h"
 #include "component/stream.h"
 #include "mail/imap_watch.h"
@@ -26,8 +27,10 @@
 #include "mail/send.h"
 #include "store/flight.h"
 #include "store/store.h"
+#include "web/http.h"
 #include "web/web.h"
 
+struct uploads;     /* files on their way to the upload service, in upload.c */
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
@@ -53,6 +56,9 @@ struct gateway {
     struct window *window;
     struct sender *sender;
     struct web *web;
+    struct http *http;
+    struct asks *asks;
+    struct uploads *uploads;
 
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
@@ -66,9 +72,11 @@ struct gateway {
     unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */
+    unsigned uploading; /* mails whose files are being uploaded */
     unsigned sightings; /* key ids on their way into the store */
     unsigned cards;     /* vCards of contacts being looked up */
     bool is_stopping;
+    bool is_closing; /* the threads end: nothing new for them */
 };
 
 static inline int64_t gateway_now_s(const struct gateway *g)

@@ -21,6 +21,7 @@
 #include "bridge/poison.h"
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
+#include "bridge/upload.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
 #include "bridge/words.h"
@@ -29,6 +30,7 @@
 #include "store/life.h"
 #include "store/links.h"
 #include "store/people.h"
+#include "store/uploads.h"
 
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -43,7 +45,8 @@ enum {
     TICK_MS = 1000,
     CLEAN_EVERY_TICKS = 60,
     CLEAN_COUNT = 1000,
-    LINK_KEEP_S = 60 * 86400,
+    DAY_S = 86400,
+    LINK_KEEP_S = 60 * DAY_S,
     SPELLING_KEEP_S = 400 * 86400,
     ALIAS_KEEP_S = 5 * 365 * 86400, /* mail may come to it after years */
     PARCELS_MAX = 1000,
@@ -100,6 +103,10 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
         return -1;
     if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - ALIAS_KEEP_S,
                       c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
+        return -1;
+    /* As long as a mail may wait. */
+    if (uploads_expire(txn, c->now_s - c->settings->conf->queue.lifetime_s - DAY_S, CLEAN_COUNT,
+                       e) < 0)
         return -1;
     return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
 }
@@ -218,7 +225,7 @@ static void drain(void *arg)
 {
     struct life *life = arg;
     struct gateway *g = &life->g;
-    bool is_idle = g->accepting == 0 && g->sending == 0 && g->preparing == 0 &&
+    bool is_idle = g->accepting == 0 && g->sending == 0 && g->preparing == 0 && g->uploading == 0 &&
                    window_is_empty(g->window) && inbound_lmtp_is_idle(g);
 
     if (!is_idle && clock_mono_ms(g->clock) < life->drain_until_ms) {
@@ -312,7 +319,12 @@ static int open_jabber(struct life *life, struct err *e)
         return -1;
     g->window = window_new(g->loop, g->stream, WINDOW_MAX, WINDOW_BYTES_MAX);
     g->router = router_new(g->clock, &life->router_settings, &wiring_router, g);
-    return g->window && g->router ? 0 : err_memory(e);
+    g->asks = asks_new(g->loop, g->clock, g->stream, conf->jid);
+    g->http = http_new(g->loop, g->clock, e);
+    if (!g->http)
+        return -1;
+    g->uploads = uploads_new(g);
+    return g->window && g->router && g->asks && g->uploads ? 0 : err_memory(e);
 }
 
 static int open_mail(struct life *life, struct err *e)
@@ -413,6 +425,12 @@ static void close_all(struct life *life)
 {
     struct gateway *g = &life->g;
 
+    g->is_closing = true;
+    if (g->uploads)
+        uploads_stop(g->uploads);
+    if (g->asks)
+        asks_lost(g->asks);
+    http_free(g->http);
     sender_free(g->sender);
     work_pool_free(g->readers);
     work_pool_free(g->net);
@@ -425,6 +443,8 @@ static void close_all(struct life *life)
     window_free(g->window);
     persist_free(g->persist);
     router_free(g->router);
+    uploads_free(g->uploads);
+    asks_free(g->asks);
     stream_free(g->stream);
     receipt_close(g);
     waiting_free(g->waiting);

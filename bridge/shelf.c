@@ -74,15 +74,35 @@ static int store_page(struct shipment *s, struct err *e)
     return rc;
 }
 
-int shelf_write(struct shipment *s, struct err *e)
+/* What an upload service has got is a link and no more; but the page may show its bytes. */
+static unsigned count_uploaded(const struct shipment *s)
 {
-    struct attachment *at;
-    unsigned part = 0;
+    const struct attachment *at;
+    unsigned n = 0;
 
     for (at = s->letter->attachments; at; at = at->next)
-        if (store_attachment(s, at, part++, e) < 0)
+        n += at->content && at->url;
+    return n;
+}
+
+int shelf_write(struct shipment *s, struct err *e)
+{
+    unsigned part = 0, count = count_uploaded(s), n = 0;
+    struct attachment *at, **uploaded = arena_alloc(s->arena, (count + 1) * sizeof *uploaded);
+
+    if (!uploaded)
+        return err_memory(e);
+    for (at = s->letter->attachments; at; at = at->next, part++) {
+        if (at->content && at->url)
+            uploaded[n++] = at;
+        else if (store_attachment(s, at, part, e) < 0)
             return -1;
-    return store_page(s, e);
+    }
+    if (store_page(s, e) < 0)
+        return -1;
+    while (n > 0)
+        uploaded[--n]->content = NULL;
+    return 0;
 }
 
 /* ---- quotas ---- */

@@ -18,11 +18,13 @@
 #include "bridge/reply_all.h"
 #include "store/people.h"
 #include "bridge/threading.h"
+#include "bridge/upload.h"
 #include "mapping/attachment_read.h"
 #include "mapping/display_name.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/page_write.h"
+#include "mapping/people_read.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
 #include "store/faces.h"
@@ -36,8 +38,9 @@
 
 enum {
     ARENA_EXTRA = 16 << 20,
-    TEXT_MAX = 64 << 10,  /* a longer text is served as a file */
-    TEXT_SHOWN = 16 << 10 /* and begins like this in the message */
+    TEXT_MAX = 64 << 10,   /* a longer text is served as a file */
+    TEXT_SHOWN = 16 << 10, /* and begins like this in the message */
+    UPLOAD_TRIES = 3       /* of a mail whose files nobody takes, before it goes without them */
 };
 
 void shipment_free(struct shipment *s)
@@ -137,7 +140,7 @@ static int read_mail(struct shipment *s, struct err *e)
     if (mime_read(&ctx, s->arena, m->content, m->content_len, &envelope, &s->letter, e) < 0 ||
         shorten(s, e) < 0)
         return -1;
-    return shelf_write(s, e);
+    return upload_is_due(s) ? 0 : shelf_write(s, e);
 }
 
 static void read_run(struct work_job *job)
@@ -436,21 +439,89 @@ static void prepare_done(struct store_work *work, const struct err *e)
     s->ready(s, e);
 }
 
-/* Back on the loop after reading. */
-static void read_done(struct work_job *job)
+static void prepare(struct shipment *s)
 {
-    struct shipment *s = (struct shipment *)job;
     struct err busy;
 
-    if (!s->letter) {
-        s->ready(s, &s->err);
-        return;
-    }
     s->prepare.run = prepare_run;
     s->prepare.done = prepare_done;
     if (store_submit(s->gateway->store, &s->prepare) < 0) {
         err_set(&busy, ERR_RETRY, "the store is busy");
         s->ready(s, &busy);
+    }
+}
+
+/* Uploading: what is not taken is served by ourselves, or waits, or is told not to be there. */
+
+static struct shipment *of_shelve(struct work_job *job)
+{
+    return (struct shipment *)(void *)((char *)job - offsetof(struct shipment, shelve));
+}
+
+static int say_not_delivered(struct shipment *s)
+{
+    const char *text = arena_printf(
+        s->arena,
+        "Files of this mail could not be delivered (%s). Ask its author to send them another way.",
+        s->upload_err.text);
+
+    return text ? people_add_notice(s->letter, text) : -1;
+}
+
+static void shelve_run(struct work_job *job)
+{
+    struct shipment *s = of_shelve(job);
+    bool is_short = s->upload_err.class != ERR_NONE && !s->settings->conf->web_url;
+
+    err_clear(&s->err);
+    if (shelf_write(s, &s->err) == 0 && is_short && say_not_delivered(s) < 0)
+        err_memory(&s->err);
+}
+
+static void shelved(struct work_job *job)
+{
+    struct shipment *s = of_shelve(job);
+
+    if (s->err.class != ERR_NONE)
+        s->ready(s, &s->err);
+    else
+        prepare(s);
+}
+
+/* Is it worth waiting for a service that is out of order? */
+static bool has_patience(const struct shipment *s)
+{
+    return s->upload_err.class == ERR_RETRY && !s->settings->conf->web_url &&
+           s->parcel->message.items[0].attempts < UPLOAD_TRIES;
+}
+
+static void uploaded(struct shipment *s)
+{
+    struct err e;
+
+    s->shelve.run = shelve_run;
+    s->shelve.done = shelved;
+    if (has_patience(s)) {
+        s->ready(s, &s->upload_err);
+    } else if (!stream_is_up(s->gateway->stream) || s->gateway->is_closing ||
+               work_submit(s->gateway->readers, &s->shelve) < 0) {
+        err_set(&e, ERR_RETRY, "the gateway is busy");
+        s->ready(s, &e);
+    }
+}
+
+/* Back on the loop after reading. */
+static void read_done(struct work_job *job)
+{
+    struct shipment *s = (struct shipment *)job;
+
+    if (!s->letter) {
+        s->ready(s, &s->err);
+    } else if (!upload_is_due(s)) {
+        prepare(s);
+    } else if (upload_start(s->gateway->uploads, s, uploaded) < 0) {
+        err_set(&s->upload_err, ERR_RETRY, "too many mails with files at a time");
+        uploaded(s);
     }
 }
 

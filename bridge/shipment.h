@@ -45,6 +45,7 @@ struct leg { /* one item */
 
 struct shipment {
     struct work_job read;
+    struct work_job shelve; /* after an upload */
     struct store_work prepare;
     struct persist_work outcome;
     struct gateway *gateway;
@@ -53,7 +54,8 @@ struct shipment {
     struct arena *arena;
     struct letter *letter; /* NULL: unreadable, err says why */
     struct err err;
-    struct leg *legs; /* one for each item of the parcel */
+    struct err upload_err; /* why a file was not uploaded; ERR_NONE: all were that should be */
+    struct leg *legs;      /* one for each item of the parcel */
     size_t under_way;
     size_t page_size; /* bytes of the page with the whole mail; 0: none was made */
     int64_t now_s;

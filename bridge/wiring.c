@@ -33,6 +33,7 @@ static void stream_went_down(enum stream_loss loss, const char *reason, void *ar
     struct gateway *g = arg;
 
     notify_send("STATUS=the Jabber server is away");
+    asks_lost(g->asks);
     window_down(g->window, loss, reason);
 }
 
@@ -65,7 +66,8 @@ static void answer_arrived(const struct xml_node *stanza, void *arg)
 {
     struct gateway *g = arg;
 
-    nicknames_answered(g->nicknames, stanza);
+    if (!asks_take(g->asks, stanza))
+        nicknames_answered(g->nicknames, stanza);
 }
 
 static void user_asks(const char *jid, void *arg)

@@ -145,6 +145,12 @@ static const char *const steps[] = {
     "CREATE INDEX item_due ON item(kind, lane, next, message, n) WHERE next >= 0;"
     "CREATE INDEX item_aside ON item(kind, next) WHERE next < 0;"
     "CREATE TABLE life(id INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
+
+    /* Files of a mail that an upload service has got. */
+    "CREATE TABLE upload("
+    "  message INTEGER NOT NULL, part INTEGER NOT NULL, url TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, PRIMARY KEY(message, part)) WITHOUT ROWID;"
+    "CREATE INDEX upload_created ON upload(created);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

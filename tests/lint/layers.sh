@@ -30,6 +30,7 @@ home 'libetpan' 'mail|mapping'
 home 'sqlite3|libpq' 'store'
 home 'confuse' 'base'
 home 'libxml' 'mapping'
+home 'curl' 'web'
 
 # Every header compiles alone.
 for header in base/*.h mapping/*.h component/*.h mail/*.h store/*.h web/*.h bridge/*.h; do

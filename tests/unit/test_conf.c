@@ -116,6 +116,8 @@ static void test_defaults(void **state)
     assert_null(c->web.text);
     assert_null(c->web_url);
     assert_int_equal(c->web_keep_s, 30 * 86400);
+    assert_false(c->upload.is_on);
+    assert_false(c->fetch.is_on);
     assert_null(c->admin.text);
     assert_int_equal(c->admin_jid_count, 0);
     assert_string_equal(c->store_url, "sqlite:/var/lib/postern/postern.db");
@@ -595,6 +597,10 @@ static void test_values(void **state)
         {JID "map \"a@b\" { mail = \"c@d\" direction = back }\n",
          "postern.conf:2: map.direction: \"back\" is none of its words; expected both, to-mail or "
          "to-jabber"},
+        {JID "upload { service = \"juliet@example.org\" }\n",
+         "postern.conf:2: upload.service: \"juliet@example.org\" has a node or resource; expected"},
+        {JID "upload { clear = perhaps }\n",
+         "postern.conf:2: upload.clear: \"perhaps\" is none of its words; expected false or true"},
     };
     size_t i;
 
