@@ -51,12 +51,16 @@ static bool starts_with(const char *s, size_t n, const char *word)
 
 static bool begins_header(const char *s, size_t n)
 {
+    bool is_indented =
+        n > 0 && *s == ' '; /* some name the message before they say what became of it */
+
     while (n > 0 && (*s == '>' || *s == ' ' || *s == '|')) {
         s++;
         n--;
     }
     return starts_with(s, n, "received: ") || starts_with(s, n, "return-path: ") ||
-           starts_with(s, n, "message-id: <") || starts_with(s, n, "x-envelope-from: ");
+           (starts_with(s, n, "message-id: <") && !is_indented) ||
+           starts_with(s, n, "x-envelope-from: ");
 }
 
 static bool announces_message(const char *s, size_t n)
@@ -194,6 +198,19 @@ static bool has_code(const char *s, size_t n)
     return false;
 }
 
+/* "#5.1.1" */
+static bool has_enhanced(const char *s, size_t n)
+{
+    size_t i;
+
+    for (i = 1; i + 5 <= n; i++)
+        if ((s[i - 1] == '#' || s[i - 1] == ' ' || s[i - 1] == '(') &&
+            (s[i] == '4' || s[i] == '5') && s[i + 1] == '.' && isdigit((unsigned char)s[i + 2]) &&
+            s[i + 3] == '.' && isdigit((unsigned char)s[i + 4]))
+            return true;
+    return false;
+}
+
 /* Only the address on its line, or first there and followed by a colon? */
 static bool leads_line(const struct candidate *c)
 {
@@ -288,7 +305,8 @@ static void weigh(const struct search *s, struct candidate *c)
     if (text_has(c->line, c->line_len, "expanded from") ||
         text_has(c->line, c->line_len, "generated from"))
         c->score = SCORE_ENOUGH; /* the address as it was written to */
-    if (bounce_words_has(BOUNCE_WORDS_REASON, before, n) || has_code(before, n))
+    if (bounce_words_has(BOUNCE_WORDS_REASON, before, n) || has_code(before, n) ||
+        has_enhanced(before, n))
         c->score += 1;
     if (bounce_words_has(BOUNCE_WORDS_ASIDE, c->line, c->line_len))
         c->score -= 3;
@@ -425,6 +443,12 @@ int bounce_text_status(struct arena *a, const char *words, size_t len, struct sm
     return out->text || text >= end ? 0 : -1;
 }
 
+/* Is there anything that tells one failure from another? */
+static bool is_told(const struct smtp_status *s)
+{
+    return s->enhanced || s->code != 0;
+}
+
 /* ---- results ---- */
 
 static bool is_known(const struct report *report, const char *s, size_t n)
@@ -514,6 +538,65 @@ static int add_sure(struct arena *a, const struct bounce_hints *in, const struct
     return 0;
 }
 
+/* The words round an address may be of a language that nobody here knows: where it is the only one
+ * that can be meant, or the only one of those whom the returned message was for, it is. */
+static const struct candidate *only_candidate(const struct search *s, bool known)
+{
+    const struct candidate *found = NULL;
+    const struct mailbox *m;
+    size_t i;
+
+    for (i = 0; i < s->count; i++) {
+        const struct candidate *c = &s->found[i];
+
+        for (m = s->in->addressees; known && m; m = m->next)
+            if (bounce_text_is_mail(&m->addr, c->s, c->n))
+                break;
+        if (c->score < 0 || (known && !m))
+            continue;
+        if (found && (found->n != c->n || strncasecmp(found->s, c->s, c->n) != 0))
+            return NULL;
+        found = found ? found : c;
+    }
+    return found;
+}
+
+static int add_only_candidate(struct arena *a, const struct search *s, struct report *report,
+                              enum report_action action)
+{
+    const struct candidate *c = only_candidate(s, true);
+
+    if (!c)
+        c = only_candidate(s, false);
+    return !c || bounce_text_add(a, report, c->s, c->n, action) ? 0 : -1;
+}
+
+/* What nothing behind the address explained, the line before it may, or of a single one the whole
+ * text and the subject. */
+static int explain(struct arena *a, const struct search *s, struct report *report)
+{
+    struct report_recipient *r;
+    size_t i, n;
+
+    for (r = report->recipients; r; r = r->next) {
+        const char *before = NULL;
+
+        for (i = 0; i < s->count && !before && !is_told(&r->status); i++)
+            if (is_same_text(r->address, s->found[i].s, s->found[i].n))
+                before = line_before(s, s->found[i].line, &n);
+        if (before && bounce_text_status(a, before, n, &r->status) < 0)
+            return -1;
+    }
+    r = report->recipients;
+    if (!r || r->next || is_told(&r->status))
+        return 0;
+    if (bounce_text_status(a, s->text, (size_t)(s->end - s->text), &r->status) < 0)
+        return -1;
+    return is_told(&r->status) || !s->in->subject
+               ? 0
+               : bounce_text_status(a, s->in->subject, strlen(s->in->subject), &r->status);
+}
+
 /* A bounce that names nobody, of a message that was for one person. */
 static int add_only_addressee(struct arena *a, const struct search *s, struct report *report,
                               enum report_action action)
@@ -565,5 +648,9 @@ int bounce_text_read(struct arena *a, const struct bounce_hints *in, struct repo
     if (!report->recipients && bounce_names_read(a, in->addressees, in->letter->from.mail.domain,
                                                  in->text, n, action, report) < 0)
         return -1;
-    return report->recipients ? 0 : add_only_addressee(a, &s, report, action);
+    if (!report->recipients &&
+        (add_only_candidate(a, &s, report, action) < 0 ||
+         (!report->recipients && add_only_addressee(a, &s, report, action) < 0)))
+        return -1;
+    return explain(a, &s, report);
 }

@@ -81,6 +81,12 @@ static bool is_enhanced(const char *s)
            strspn(s, "0123456789.") == strlen(s);
 }
 
+/* "5.0.0", and the "5.5.0" that some make of a 550. */
+static bool is_vague(const char *enhanced)
+{
+    return strcmp(enhanced + 1, ".0.0") == 0 || strcmp(enhanced + 1, ".5.0") == 0;
+}
+
 static int read_status(struct arena *a, const struct mail_header *h, struct report_recipient *r)
 {
     const char *diagnostic = header_read_get(h, "Diagnostic-Code");
@@ -101,7 +107,7 @@ static int read_status(struct arena *a, const struct mail_header *h, struct repo
         r->status.code = said.code;
         r->status.text = said.text;
         /* Programs that say only "5.0.0" often know better in the server's own words. */
-        if (!r->status.enhanced || (said.enhanced && strcmp(r->status.enhanced + 1, ".0.0") == 0 &&
+        if (!r->status.enhanced || (said.enhanced && is_vague(r->status.enhanced) &&
                                     said.enhanced[0] == r->status.enhanced[0]))
             r->status.enhanced = said.enhanced;
     }
@@ -305,6 +311,8 @@ static bool is_bounce(const struct letter *l, const struct mail_header *h, const
     if (words_is_forward(l->subject))
         return false;
     if (system && subject && (null_path || !l->in_reply_to))
+        return true;
+    if (system && null_path && !is_automatic_answer(l, h)) /* in whatever language */
         return true;
     if (!bounce_text_is_bounce(text))
         return false;

@@ -87,8 +87,10 @@ static const struct {
     {5, 2, 3, 3, UNACCEPTABLE},   {5, 3, 4, 4, UNACCEPTABLE},
     {5, 6, 0, 999, UNACCEPTABLE}, {5, 5, 3, 3, UNACCEPTABLE},
     {5, 7, 3, 7, UNACCEPTABLE},   {5, 7, 1, 2, FORBIDDEN},
-    {5, 7, 20, 27, FORBIDDEN},    {5, 7, 8, 8, PROTOCOL},   /* the gateway's own credentials */
-    {5, 7, 100, 999, FORBIDDEN},  {5, 5, 0, 999, PROTOCOL}, /* x.7.100 and up: of one maker */
+    {5, 7, 20, 27, FORBIDDEN},    {5, 7, 8, 8, PROTOCOL},    /* the gateway's own credentials */
+    {5, 7, 100, 999, FORBIDDEN},  {5, 5, 0, 999, PROTOCOL},  /* x.7.100 and up: of one maker */
+    {5, 1, 351, 351, UNKNOWN},    {5, 4, 300, 300, TIMEOUT}, /* as are these */
+    {5, 4, 310, 310, NO_SERVER},  {5, 4, 316, 316, TIMEOUT},
 };
 
 static const struct {
@@ -287,6 +289,11 @@ static enum verdict judge(const struct smtp_status *s)
 
     if (s->trouble != SMTP_TROUBLE_NONE)
         return of_trouble[s->trouble];
+    /* Exchange says 5.1.10, a null MX (RFC 7505), of a user whom it does not know. */
+    if (s->enhanced && strcmp(s->enhanced, "5.1.10") == 0 &&
+        (has_words(s->text, "RecipientNotFound") ||
+         has_words(s->text, "not found by SMTP address")))
+        return UNKNOWN;
     if (s->enhanced && read_enhanced(s->enhanced, &x)) {
         verdict = look_up_enhanced(&x);
         is_silent = x.subject == 0 && x.detail == 0;

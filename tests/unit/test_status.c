@@ -85,6 +85,10 @@ static void test_to_jabber(void **state)
         {550, "5.1.2", NULL, 504, "remote-server-not-found", "cancel"},
         {0, "5.4.4", NULL, 504, "remote-server-not-found", "cancel"},
         {556, "5.1.10", NULL, 504, "remote-server-not-found", "cancel"},
+        {550, "5.1.10", "RESOLVER.ADR.RecipientNotFound; not found by SMTP address lookup", 404,
+         "item-not-found", "cancel"},
+        {550, "5.1.351", "unknown recipient", 404, "item-not-found", "cancel"},
+        {550, "5.4.300", "Message expired", 504, "remote-server-timeout", "wait"},
         {556, NULL, NULL, 504, "remote-server-not-found", "cancel"},
         /* 404 */
         {550, "5.1.1", NULL, 404, "item-not-found", "cancel"},
