@@ -119,6 +119,41 @@ static int read_home(struct conf *conf, const struct conf_values *v)
     return add_text(memory(v), dot + 1, &conf->home, &conf->home_count, v->e);
 }
 
+/* Written into discovery as it stands, so nothing but a plain URI. */
+static bool is_contact_uri(const char *text)
+{
+    static const char *const schemes[] = {"mailto:", "xmpp:", "https://", "http://"};
+    bool is_known = false;
+    const char *p;
+    size_t i;
+
+    for (i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t n = strlen(schemes[i]);
+
+        is_known = is_known || (strncmp(text, schemes[i], n) == 0 && text[n]);
+    }
+    for (p = text; is_known && *p; p++)
+        is_known = *p > ' ' && *p < 0x7f && !strchr("<>\"", *p);
+    return is_known;
+}
+
+static int add_contact(const struct conf_values *v, const struct conf_setting *s, void *arg)
+{
+    struct conf *conf = arg;
+
+    if (!is_contact_uri(s->value))
+        return FAIL(v, s,
+                    "\"%s\" is no address; expected one such as mailto:admin@example.org, "
+                    "xmpp:admin@example.org or https://example.org/help",
+                    s->value);
+    return add_text(memory(v), s->value, &conf->contacts, &conf->contact_count, v->e);
+}
+
+static int read_contact(struct conf *conf, const struct conf_values *v)
+{
+    return conf_value_each(v, "contact", add_contact, conf);
+}
+
 static int read_log_level(struct conf *conf, const struct conf_values *v)
 {
     static const char *const words[] = {"error", "warning", "info", "debug", NULL};
@@ -594,7 +629,7 @@ static int read_all(struct conf *conf, struct conf_values *v)
         {"web", read_web},         {"admin", read_admin},       {"store", read_store},
         {"queue", read_queue},     {"limit", read_limit},       {"attachments", read_attachments},
         {"openpgp", read_openpgp}, {"verdicts", read_verdicts}, {"upload", read_upload},
-        {"fetch", read_fetch},
+        {"fetch", read_fetch},     {"", read_contact},
     };
     size_t i;
 

@@ -66,6 +66,8 @@ struct conf {
     const char *mail_domain; /* A-labels, default: jid */
     const char **home; /* prepared Jabber domains; default: the domain that jid is a part of */
     size_t home_count;
+    const char **contacts; /* URIs of those who run the gateway, for its users */
+    size_t contact_count;
 
     struct {
         const char *host;

@@ -34,7 +34,9 @@ static const struct known {
     int kind;
     const char *options[OPTIONS_MAX];
 } known[] = {
-    {"", 0, {"jid", "mail_domain", "home*", "map_file", "log_level", "receipts", END_MARK}},
+    {"",
+     0,
+     {"jid", "mail_domain", "home*", "contact*", "map_file", "log_level", "receipts", END_MARK}},
     {"jabber", 0, {"host", "port", "secret", "secret_file"}},
     {"smtp",
      0,

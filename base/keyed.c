@@ -193,6 +193,16 @@ void keyed_sha1_hex(const void *data, size_t len, char *out)
         write_hex(md, size, out);
 }
 
+void keyed_sha1_base64(const void *data, size_t len, char *out)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    size_t size = 0;
+
+    *out = '\0';
+    if (EVP_Q_digest(NULL, "SHA1", NULL, data, len, md, &size) == 1 && size == 20)
+        EVP_EncodeBlock((unsigned char *)out, md, (int)size);
+}
+
 void keyed_sha256_base64(const void *data, size_t len, char *out)
 {
     unsigned char digest[SHA256_SIZE];

@@ -45,6 +45,10 @@ void keyed_hash_hex(const struct keyed_key *key, const char *purpose, const void
 /* Lower-case hex SHA-1 (XEP-0114 §3 asks for it); out holds 41. */
 void keyed_sha1_hex(const void *data, size_t len, char *out);
 
+/* SHA-1 in base64 (XEP-0115 §5.1); out holds KEYED_SHA1_BASE64_SIZE. */
+enum { KEYED_SHA1_BASE64_SIZE = 29 };
+void keyed_sha1_base64(const void *data, size_t len, char *out);
+
 /* SHA-256 in base64 (XEP-0300); out holds KEYED_SHA256_BASE64_SIZE. */
 enum { KEYED_SHA256_BASE64_SIZE = 45 };
 void keyed_sha256_base64(const void *data, size_t len, char *out);

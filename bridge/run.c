@@ -169,6 +169,15 @@ static enum log_level level_of(const char *name)
     return LOG_LEVEL_INFO;
 }
 
+static void set_router(struct life *life, const struct conf *conf)
+{
+    life->router_settings = (struct router_settings){
+        .jid = life->g.started->conf->jid,
+        .version = POSTERN_VERSION,
+        .disco = {conf->contacts, conf->contact_count},
+    };
+}
+
 static void reload(int signo, void *arg)
 {
     struct life *life = arg;
@@ -192,6 +201,8 @@ static void reload(int signo, void *arg)
         log_warning("gateway",
                     "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
                     "web.listen and limit take effect after a restart\"");
+    set_router(life, next->conf);
+    router_settle(g->router);
     settings_drop(g->settings);
     g->settings = next;
     log_set_level(level_of(next->conf->log_level));
@@ -313,7 +324,7 @@ static int open_jabber(struct life *life, struct err *e)
         .ping_to = conf->home_count > 0 ? conf->home[0] : conf->jid,
         .stanza_size_max = (size_t)conf->limit.stanza_size_max,
     };
-    life->router_settings = (struct router_settings){conf->jid, POSTERN_VERSION};
+    set_router(life, conf);
     g->stream = stream_new(g->loop, g->net, g->clock, &life->stream_settings, &wiring_stream, g, e);
     if (!g->stream)
         return -1;

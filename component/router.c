@@ -29,6 +29,7 @@ struct router {
     struct router_handler handler;
     void *arg;
     int64_t start_ms;
+    char gateway_ver[DISCO_VER_SIZE], contact_ver[DISCO_VER_SIZE]; /* "": no memory, not told */
 };
 
 /* One stanza on its way. */
@@ -76,9 +77,14 @@ static int find_contact(struct visit *v, enum reply_error *error_out, struct err
 
 /* ---- iq ---- */
 
+static const char *ver_of(const struct visit *v, enum disco_of of)
+{
+    return of == DISCO_GATEWAY ? v->r->gateway_ver : v->r->contact_ver;
+}
+
 static struct xml_node *get_info(const struct visit *v)
 {
-    return disco_info(v->arena, v->stanza, v->of, v->mail);
+    return disco_info(v->arena, v->stanza, &v->r->settings->disco, v->of, ver_of(v, v->of));
 }
 
 static struct xml_node *get_items(const struct visit *v)
@@ -266,11 +272,15 @@ static void send_presence(const struct visit *v, const char *type, const char *s
 {
     struct arena *a = v->arena;
     struct xml_node *p = xml_new(a, STREAM_NS, "presence");
+    const char *ver;
 
     p = xml_set(a, xml_set(a, p, "from", bare(a, v->to)), "to", bare(a, v->from));
     if (type)
         p = xml_set(a, p, "type", type);
     if (status && !xml_add_with_text(a, p, STREAM_NS, "status", status))
+        return;
+    ver = ver_of(v, is_contact(v->to) ? DISCO_CONTACT : DISCO_GATEWAY);
+    if (!type && *ver && !disco_caps(a, p, ver))
         return;
     answer(v, p);
 }
@@ -361,7 +371,18 @@ struct router *router_new(const struct clock *clock, const struct router_setting
     r->handler = *handler;
     r->arg = arg;
     r->start_ms = clock_mono_ms(clock);
+    router_settle(r);
     return r;
+}
+
+void router_settle(struct router *r)
+{
+    const struct disco_settings *disco = &r->settings->disco;
+
+    if (disco_ver(disco, DISCO_GATEWAY, r->gateway_ver) < 0)
+        r->gateway_ver[0] = '\0';
+    if (disco_ver(disco, DISCO_CONTACT, r->contact_ver) < 0)
+        r->contact_ver[0] = '\0';
 }
 
 void router_free(struct router *r)

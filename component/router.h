@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/xml.h"
+#include "component/disco.h"
 
 struct router_handler {
     /* A message not of type error; the arena is the callee's. */
@@ -45,13 +46,16 @@ struct router_handler {
 struct router_settings {
     const char *jid; /* gw */
     const char *version;
+    struct disco_settings disco;
 };
 
 struct router;
 
+/* NULL: memory.  The settings are borrowed; router_settle is called when they have changed. */
 struct router *router_new(const struct clock *clock, const struct router_settings *settings,
                           const struct router_handler *handler, void *arg);
 void router_free(struct router *r); /* takes NULL */
+void router_settle(struct router *r);
 
 /* One stanza from the stream; takes the arena over. */
 void router_dispatch(struct router *r, struct xml_node *stanza, struct arena *arena);

@@ -140,6 +140,7 @@ static const char everything[] =
     "cher.example\"   // another\n"
     "home        = { \"example.org\", \"Example.NET\", \"example.org\" }\n"
     "log_level   = debug\n"
+    "contact     = { \"mailto:help@example.org\", \"xmpp:admin@example.org\" }\n"
     "map_file    = \"people\"\n"
     "jabber  { host = \"[::1]\"  port = 5348  secret_file = \"secret\" }\n"
     "smtp    { host = smtp.example.org port = 2525 tls = starttls user = me password_file = "
@@ -185,6 +186,9 @@ static void test_everything(void **state)
     assert_int_equal(c->home_count, 2);
     assert_string_equal(c->home[1], "example.net");
     assert_string_equal(c->log_level, "debug");
+    assert_int_equal(c->contact_count, 2);
+    assert_string_equal(c->contacts[0], "mailto:help@example.org");
+    assert_string_equal(c->contacts[1], "xmpp:admin@example.org");
     snprintf(path, sizeof path, "%s/people", folder); /* beside the file */
     assert_string_equal(c->map_file, path);
     assert_string_equal(c->jabber.host, "::1");
@@ -228,13 +232,13 @@ static void test_everything(void **state)
     assert_string_equal(c->map[0].jabber, "juliet@capulet.example");
     assert_string_equal(c->map[0].mail, "juliet.c@example.org");
     assert_int_equal(c->map[0].direction, CONF_MAP_BOTH);
-    assert_string_equal(c->map[0].where, "postern.conf:19");
+    assert_string_equal(c->map[0].where, "postern.conf:20");
     assert_string_equal(c->map[1].jabber, "*@montague.example");
     assert_int_equal(c->map[1].direction, CONF_MAP_TO_MAIL);
-    assert_string_equal(c->map[1].where, "postern.conf:20");
+    assert_string_equal(c->map[1].where, "postern.conf:21");
     assert_string_equal(c->map[2].mail, "other@example.org");
     assert_int_equal(c->map[2].direction, CONF_MAP_TO_JABBER);
-    assert_string_equal(c->map[2].where, "postern.conf:24");
+    assert_string_equal(c->map[2].where, "postern.conf:25");
     assert_string_equal(c->map[3].where, "people:1");
     conf_each_pending(c, count_pending, pending);
     assert_null(strstr(pending, "lmtp"));
@@ -507,6 +511,12 @@ static void test_values(void **state)
         {JID "home = {\n \"x.y\",\n \"a b\" }\n", "postern.conf:4: home: \"a b\": "},
         {JID "home = { A.example }\n",
          "postern.conf:2: home: \"A.example\" is the component itself; expected"},
+        {JID "contact = { \"mailto:a@b.example\", \"a@b.example\" }\n",
+         "postern.conf:2: contact: \"a@b.example\" is no address; expected one such as mailto:"},
+        {JID "contact = { \"https://\" }\n", "postern.conf:2: contact: \"https://\" is no address"},
+        {JID "contact = { \"https://a b\" }\n", "postern.conf:2: contact: \"https://a b\" is no"},
+        {JID "contact = { \"xmpp:a<b\" }\n", "postern.conf:2: contact: \"xmpp:a<b\" is no address"},
+        {JID "contact = { \"javascript:alert(1)\" }\n", "postern.conf:2: contact: \"javascript:"},
         {JID "log_level = loud\n", "postern.conf:2: log_level: \"loud\" is none of its words; "
                                    "expected error, warning, info or debug"},
         {JID "jabber {\n\n port = abc }\n",

@@ -143,9 +143,21 @@ static const struct router_handler handler = {
 #define NOT_YOURS       "This is not yours to change: only your own vCard is."
 #define INFO            "http://jabber.org/protocol/disco#info"
 #define ITEMS           "http://jabber.org/protocol/disco#items"
-#define FEATURE(x)      "<feature var='" x "'/>"
-#define FORBIDDEN       ERROR("403", "auth", "forbidden", "You are not allowed to use this gateway.")
-#define MALFORMED(jid)  ERROR("400", "modify", "jid-malformed", "no mail address: " jid)
+#define NODE            "https://postern.invalid/caps"
+/* computed by another program, as XEP-0115 §5.1 says */
+#define VER_GW  "MU6SQAS4Ht6e9Iqf1k/wdkLRjEI="
+#define VER_ANN "ZVa9OpW/M/MvfUs8/mwoOO7/BL4="
+#define CAPS(ver)                                                                                  \
+    "><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" NODE "' ver='" ver           \
+    "'/></presence>"
+#define SERVER_INFO                                                                                \
+    "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"                 \
+    "<value>http://jabber.org/network/serverinfo</value></field>"                                  \
+    "<field var='admin-addresses' type='list-multi'><value>xmpp:a@home</value>"                    \
+    "<value>mailto:z@gw</value></field></x>"
+#define FEATURE(x)     "<feature var='" x "'/>"
+#define FORBIDDEN      ERROR("403", "auth", "forbidden", "You are not allowed to use this gateway.")
+#define MALFORMED(jid) ERROR("400", "modify", "jid-malformed", "no mail address: " jid)
 
 static const struct {
     const char *in, *out;
@@ -163,24 +175,33 @@ static const struct {
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "'/></iq>",
      IQ("result") "><query xmlns='" INFO "'>"
                   "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(INFO)
-                      FEATURE(ITEMS) FEATURE("urn:xmpp:ping") FEATURE("jabber:iq:gateway") FEATURE(
-                          "jabber:iq:last") FEATURE("jabber:iq:version") FEATURE("urn:xmpp:time")
-                          FEATURE("jid\\20escaping") FEATURE("vcard-temp") FEATURE(
-                              "jabber:x:envelope") FEATURE("http://jabber.org/protocol/address")
-                              FEATURE("http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
-                                  FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
-                                      FEATURE("jabber:x:expire")
-                                          FEATURE("jabber:x:oob") "</query></iq>"},
+                      FEATURE(ITEMS) FEATURE("urn:xmpp:ping")
+                          FEATURE("http://jabber.org/protocol/caps") FEATURE("jabber:iq:gateway")
+                              FEATURE("jabber:iq:last") FEATURE("jabber:iq:version")
+                                  FEATURE("urn:xmpp:time") FEATURE("jid\\20escaping")
+                                      FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
+                                          FEATURE("http://jabber.org/protocol/address")
+                                              FEATURE("http://jabber.org/protocol/amp") FEATURE(
+                                                  "jabber:x:event") FEATURE("urn:xmpp:receipts")
+                                                  FEATURE("urn:xmpp:chat-markers:0") FEATURE(
+                                                      "jabber:x:expire") FEATURE("jabber:x:oob")
+                                                      SERVER_INFO "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node=''/></iq>",
      IQ_ANN("result") "><query xmlns='" INFO "'>"
-                      "<identity category='account' type='registered' "
-                      "name='ann@example.org'/>" FEATURE(INFO) FEATURE(ITEMS) FEATURE(
-                          "urn:xmpp:ping") FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
-                          FEATURE("http://jabber.org/protocol/address")
-                              FEATURE("http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
+                      "<identity category='account' type='registered'/>" FEATURE(INFO) FEATURE(
+                          ITEMS) FEATURE("urn:xmpp:ping") FEATURE("http://jabber.org/protocol/caps")
+                          FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
+                              FEATURE("http://jabber.org/protocol/address") FEATURE(
+                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
                                   FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
                                       FEATURE("jabber:x:expire")
                                           FEATURE("jabber:x:oob") "</query></iq>"},
+    {"<iq type='get' id='1' " U ANN "><query xmlns='" ITEMS "' node='" NODE "#" VER_ANN "'/></iq>",
+     IQ_ANN("error") ">" ERROR("404", "cancel", "item-not-found",
+                               "There is no such node here.") "</iq>"},
+    {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node='" NODE "#" VER_GW "'/></iq>",
+     IQ_ANN("error") ">" ERROR("404", "cancel", "item-not-found",
+                               "There is no such node here.") "</iq>"},
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "' node='n'/></iq>",
      IQ("error") ">" ERROR("404", "cancel", "item-not-found",
                            "There is no such node here.") "</iq>"},
@@ -265,10 +286,10 @@ static const struct {
     /* presence */
     {"<presence type='subscribe' " U ANN "/>",
      "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
-     "<presence from='ann\\40example.org@gw' to='u@home'/>"},
+     "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
     {"<presence type='subscribe' " U "to='gw/r'/>",
      "[user u@home/r]<presence from='gw' to='u@home' type='subscribed'/><presence from='gw' "
-     "to='u@home'/>"},
+     "to='u@home'" CAPS(VER_GW)},
     {"<presence type='subscribe' " X GW "/>",
      "<presence type='error' from='gw' to='x@else/r'>" FORBIDDEN
      "</presence><presence from='gw' to='x@else' type='unsubscribed'>"
@@ -284,7 +305,7 @@ static const struct {
      "<presence from='bad@gw' to='x@else' type='unsubscribed'/>"
      "<presence from='bad@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U ANN "/>",
-     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home'/>"},
+     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
     {"<presence type='probe' " X ANN "/>",
      "<presence from='ann\\40example.org@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U BAD "/>",
@@ -302,7 +323,8 @@ static const struct {
 
 static void world_open(struct world *w)
 {
-    static const struct router_settings settings = {"gw", "1.2.3"};
+    static const char *const contacts[] = {"xmpp:a@home", "mailto:z@gw"};
+    static const struct router_settings settings = {"gw", "1.2.3", {contacts, 2}};
     static struct clock clock;
 
     memset(w, 0, sizeof *w);

@@ -1,0 +1,112 @@
+"""What a client finds out about the gateway: everything it announces is answered for real."""
+
+import base64
+import datetime
+import hashlib
+import signal
+
+import pytest
+
+import world as w
+from jabber import error_of, quote
+
+INFO = "{http://jabber.org/protocol/disco#info}"
+CAPS = "{http://jabber.org/protocol/caps}"
+FORM = "{jabber:x:data}"
+SERVER_INFO = "http://jabber.org/network/serverinfo"
+CONTACTS = ["xmpp:admin@capulet.example", "mailto:help@capulet.example"]
+
+
+@pytest.fixture(params=["prosody", "ejabberd"])
+def found(request, make_world):
+    return make_world({"contact": CONTACTS}, host=request.param).start()
+
+
+def info(client, jid, node=None):
+    attribute = f" node={quote(node)}" if node else ""
+    answer = client.ask(jid, f"<query xmlns='http://jabber.org/protocol/disco#info'{attribute}/>")
+    assert answer.get("type") == "result"
+    return answer.find(f"{INFO}query")
+
+
+def forms(query):
+    """{FORM_TYPE: {field: values}}"""
+    found = {}
+    for form in query.iter(f"{FORM}x"):
+        fields = {f.get("var"): [v.text for v in f.iter(f"{FORM}value")] for f in form.iter(f"{FORM}field")}
+        found[fields.pop("FORM_TYPE")[0]] = fields
+    return found
+
+
+def ver_of(query):
+    """XEP-0115 §5.1."""
+    text = "".join(sorted(f"{i.get('category')}/{i.get('type')}//{i.get('name') or ''}<"
+                          for i in query.iter(f"{INFO}identity")))
+    text += "".join(f"{var}<" for var in sorted(f.get("var") for f in query.iter(f"{INFO}feature")))
+    for name, fields in sorted(forms(query).items()):
+        text += f"{name}<"
+        for var in sorted(fields):
+            text += f"{var}<" + "".join(f"{value}<" for value in sorted(fields[var]))
+    return base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+
+
+def presence_of(world, jid):
+    world.juliet.send_xml(f"<presence xmlns='jabber:client' type='subscribe' to={quote(jid)}/>")
+    return world.juliet.wait_stanza(lambda s: s.tag.endswith("}presence") and s.get("type") is None
+                                    and (s.get("from") or "").partition("/")[0] == jid)
+
+
+def test_the_hash_in_presence_stands_for_what_is_told(found):
+    verses = set()
+    contacts = [found.contact(f"{name}@{w.MAIL_DOMAIN}") for name in ("romeo", "benvolio")]
+    for jid in [w.GATEWAY, *contacts]:
+        caps = presence_of(found, jid).find(f"{CAPS}c")
+        assert caps.get("hash") == "sha-1"
+        query = info(found.juliet, jid, f"{caps.get('node')}#{caps.get('ver')}")
+        assert query.get("node") == f"{caps.get('node')}#{caps.get('ver')}"
+        assert ver_of(query) == caps.get("ver") == ver_of(info(found.juliet, jid))
+        verses.add(caps.get("ver"))
+    assert len(verses) == 2, "all contacts are alike, so a client asks once"
+    unknown = found.juliet.ask(w.GATEWAY, "<query xmlns='http://jabber.org/protocol/disco#info' node='x'/>")
+    assert error_of(unknown)[:2] == ("404", "item-not-found")
+
+
+def test_everything_announced_is_answered(found):
+    questions = {
+        "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
+        "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
+        "jabber:iq:last": "<query xmlns='jabber:iq:last'/>",
+        "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
+        "jabber:iq:gateway": "<query xmlns='jabber:iq:gateway'/>",
+        "vcard-temp": "<vCard xmlns='vcard-temp'/>",
+        "http://jabber.org/protocol/disco#items": "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+    }
+    for jid, least in ((w.GATEWAY, set(questions)),
+                       (found.contact(found.romeo.address), {"urn:xmpp:ping", "vcard-temp"})):
+        announced = {f.get("var") for f in info(found.juliet, jid).iter(f"{INFO}feature")}
+        assert least <= announced
+        for feature in announced & set(questions):
+            assert found.juliet.ask(jid, questions[feature]).get("type") == "result", feature
+        for feature in set(questions) - announced:
+            assert error_of(found.juliet.ask(jid, questions[feature]))[1] == "service-unavailable"
+
+    version = found.juliet.ask(w.GATEWAY, questions["jabber:iq:version"])[0]
+    assert version.findtext("{jabber:iq:version}name") == "postern"
+    assert version.findtext("{jabber:iq:version}version") == \
+        found.gateway.command("version").stdout.split()[-1]
+    assert 0 <= int(found.juliet.ask(w.GATEWAY, questions["jabber:iq:last"])[0].get("seconds")) < 600
+    utc = found.juliet.ask(w.GATEWAY, questions["urn:xmpp:time"])[0].findtext("{urn:xmpp:time}utc")
+    told = datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - told).total_seconds()) < 60
+
+
+def test_whom_to_write_to_about_the_gateway(found):
+    assert forms(info(found.juliet, w.GATEWAY))[SERVER_INFO]["admin-addresses"] == CONTACTS
+    assert not forms(info(found.juliet, found.contact(found.romeo.address)))
+    before = presence_of(found, w.GATEWAY).find(f"{CAPS}c").get("ver")
+    found.gateway.configure({"contact": CONTACTS[:1]})
+    found.gateway.process.popen.send_signal(signal.SIGHUP)
+    found.gateway.wait_log("event=reloaded")
+    query = info(found.juliet, w.GATEWAY)
+    assert forms(query)[SERVER_INFO]["admin-addresses"] == CONTACTS[:1]
+    assert ver_of(query) != before
