@@ -56,6 +56,7 @@ static const struct known {
     {"openpgp", 0, {"mime_inline"}},
     {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},
+    {"fetch", 0, {"size", "total", "timeout", "allow*", "ca_file"}},
     {"upload", 0, {"service", "timeout", "clear", "ca_file"}},
 };
 

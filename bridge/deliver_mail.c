@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/step.h"
+#include "bridge/fetch.h"
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
@@ -221,9 +222,13 @@ static void expire(struct mailing *m)
     write_outcome(m);
 }
 
-bool deliver_mail(struct parcel *p, void *arg)
+static bool has_expired(const struct gateway *g, const struct parcel *p)
 {
-    struct gateway *g = arg;
+    return p->message.deadline_s != 0 && p->message.deadline_s <= gateway_now_s(g);
+}
+
+static bool send_parcel(struct gateway *g, struct parcel *p)
+{
     struct queue_message *message = &p->message;
     struct mailing *m = mailing_new(g, p);
     size_t i;
@@ -231,7 +236,7 @@ bool deliver_mail(struct parcel *p, void *arg)
     if (!m)
         return false;
     m->now_s = gateway_now_s(g);
-    if (message->deadline_s != 0 && message->deadline_s <= m->now_s) {
+    if (has_expired(g, p)) {
         expire(m);
         return true;
     }
@@ -256,4 +261,17 @@ bool deliver_mail(struct parcel *p, void *arg)
     }
     g->sending++;
     return true;
+}
+
+bool deliver_mail(struct parcel *p, void *arg)
+{
+    struct gateway *g = arg;
+
+    if (!has_expired(g, p) && fetch_is_due(p)) {
+        if (fetch_start(g->fetches, p) == 0)
+            return true;
+        if (fetch_skip(p) < 0)
+            return false;
+    }
+    return send_parcel(g, p);
 }

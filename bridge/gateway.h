@@ -30,6 +30,7 @@
 #include "web/http.h"
 #include "web/web.h"
 
+struct fetches;     /* files that users link to, in fetch.c */
 struct uploads;     /* files on their way to the upload service, in upload.c */
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
@@ -59,6 +60,7 @@ struct gateway {
     struct http *http;
     struct asks *asks;
     struct uploads *uploads;
+    struct fetches *fetches;
 
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
@@ -72,6 +74,7 @@ struct gateway {
     unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */
+    unsigned fetching;  /* mails whose links are being downloaded */
     unsigned uploading; /* mails whose files are being uploaded */
     unsigned sightings; /* key ids on their way into the store */
     unsigned cards;     /* vCards of contacts being looked up */

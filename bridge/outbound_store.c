@@ -14,6 +14,7 @@
 #include "bridge/reply_all.h"
 #include "bridge/threading.h"
 #include "mapping/contacts.h"
+#include "mapping/mime_attach.h"
 #include "mapping/mime_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
@@ -158,6 +159,7 @@ static int spell_items(const struct acceptance *a, const struct transaction *t)
 static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
                     const struct context *ctx, struct err *e)
 {
+    const struct conf *conf = a->settings->conf;
     struct parcel *p = t->parcel;
     struct buf b;
 
@@ -167,6 +169,8 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     if (a->letter->wishes.displayed || a->letter->wishes.markable)
         a->letter->wishes.disposition_to = p->message.sender;
     buf_init(&b, MIME_MAX);
+    if (conf->fetch.is_on)
+        mime_attach_note(&b, a->letter, a->bare_jid, (size_t)conf->fetch.size_max);
     if (mime_write(ctx, a->letter, &b, e) < 0 || set_content(p, &b, e) < 0) {
         buf_clear(&b);
         return -1;

@@ -14,6 +14,7 @@
 #include "bridge/deliver_jabber.h"
 #include "bridge/deliver_stanza.h"
 #include "bridge/deliver_mail.h"
+#include "bridge/fetch.h"
 #include "bridge/inbound.h"
 #include "bridge/inbound_lmtp.h"
 #include "bridge/nickname.h"
@@ -335,7 +336,8 @@ static int open_jabber(struct life *life, struct err *e)
     if (!g->http)
         return -1;
     g->uploads = uploads_new(g);
-    return g->window && g->router && g->asks && g->uploads ? 0 : err_memory(e);
+    g->fetches = fetches_new(g);
+    return g->window && g->router && g->asks && g->uploads && g->fetches ? 0 : err_memory(e);
 }
 
 static int open_mail(struct life *life, struct err *e)
@@ -441,6 +443,8 @@ static void close_all(struct life *life)
         uploads_stop(g->uploads);
     if (g->asks)
         asks_lost(g->asks);
+    if (g->fetches)
+        fetches_stop(g->fetches);
     http_free(g->http);
     sender_free(g->sender);
     work_pool_free(g->readers);
@@ -455,6 +459,7 @@ static void close_all(struct life *life)
     persist_free(g->persist);
     router_free(g->router);
     uploads_free(g->uploads);
+    fetches_free(g->fetches);
     asks_free(g->asks);
     stream_free(g->stream);
     receipt_close(g);

@@ -111,6 +111,18 @@ int queue_put(struct store_txn *txn, const struct queue_message *m, struct err *
     return 0;
 }
 
+int queue_set_content(struct store_txn *txn, int64_t id, const char *content, size_t len,
+                      struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn, "UPDATE message SET content = ? WHERE id = ?", e);
+
+    if (!s)
+        return -1;
+    sqlite3_bind_blob64(s, 1, len ? content : "", len, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, id);
+    return txn_step(txn, s, e);
+}
+
 int queue_put_fetched(struct store_txn *txn, const struct queue_message *m, const char *mailbox,
                       uint32_t uidvalidity, uint32_t uid, bool *new_out, struct err *e)
 {

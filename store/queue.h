@@ -98,6 +98,10 @@ struct queue_found {
 int queue_due(struct store_txn *txn, struct arena *a, const struct queue_wish *wish,
               struct queue_found *out, struct err *e) MUST_CHECK;
 
+/* Another content for a message that is in the queue; nothing happens to one that is not. */
+int queue_set_content(struct store_txn *txn, int64_t id, const char *content, size_t len,
+                      struct err *e) MUST_CHECK;
+
 /* Whole, with all items; *out NULL when there is none. */
 int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_message **out,
               struct err *e) MUST_CHECK;

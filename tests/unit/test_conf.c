@@ -607,6 +607,8 @@ static void test_values(void **state)
         {JID "map \"a@b\" { mail = \"c@d\" direction = back }\n",
          "postern.conf:2: map.direction: \"back\" is none of its words; expected both, to-mail or "
          "to-jabber"},
+        {JID "fetch { allow = { \"10.0.0.0/8\", localhost } }\n",
+         "postern.conf:2: fetch.allow: \"localhost\" is no network; expected one such as"},
         {JID "upload { service = \"juliet@example.org\" }\n",
          "postern.conf:2: upload.service: \"juliet@example.org\" has a node or resource; expected"},
         {JID "upload { clear = perhaps }\n",
