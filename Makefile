@@ -162,6 +162,7 @@ fuzz:
 lint:
 	tests/lint/layers.sh
 	tests/lint/options.sh
+	tests/lint/words.sh
 	@clang-format --dry-run --Werror $(FORMATTED) && echo 'lint: the format is right'
 	@! command -v mandoc >/dev/null || { mandoc -T lint -W warning $(MANUAL) && echo 'lint: the manual is right'; }
 

@@ -218,6 +218,7 @@ static struct query *find(struct nicknames *n, const struct xml_node *iq)
 {
     const char *id = xml_get(iq, "id"), *from = xml_get(iq, "from");
     struct query *q = n->first;
+    const char *bare = NULL;
     struct arena *a;
     struct jid jid;
 
@@ -226,8 +227,9 @@ static struct query *find(struct nicknames *n, const struct xml_node *iq)
     if (!q || strcmp(q->bare_jid, from) == 0)
         return q;
     a = arena_new(ARENA_MAX); /* written in another way, perhaps */
-    if (!a || jid_parse(a, from, &jid, NULL) < 0 || jid.resource || !jid_bare(a, &jid) ||
-        strcmp(q->bare_jid, jid_bare(a, &jid)) != 0)
+    if (a && jid_parse(a, from, &jid, NULL) == 0 && !jid.resource)
+        bare = jid_bare(a, &jid);
+    if (!bare || strcmp(q->bare_jid, bare) != 0)
         q = NULL;
     arena_free(a);
     return q;

@@ -8,7 +8,7 @@ from jabber import error_of, new_id, quote
 from mail import make_mail
 
 VCARD = "{vcard-temp}"
-HOSTS = ("prosody", "ejabberd")
+HOSTS = ("prosody", "ejabberd", "jabberd2")
 ASK = "<vCard xmlns='vcard-temp'/>"
 
 
@@ -35,8 +35,10 @@ def card_of(client, jid):
 
 
 def name_user(client, xml):
-    answer = client.ask(client.jid.partition("/")[0],
-                        f"<vCard xmlns='vcard-temp'>{xml}</vCard>", kind="set")
+    stanza_id = new_id("card")
+    client.send_xml(f"<iq xmlns='jabber:client' type='set' id='{stanza_id}'>"
+                    f"<vCard xmlns='vcard-temp'>{xml}</vCard></iq>")
+    answer = client.wait_stanza(lambda s: s.tag.endswith("}iq") and s.get("id") == stanza_id)
     assert answer.get("type") == "result"
 
 
