@@ -398,6 +398,10 @@ static const struct {
     {HTML_MARK_SIGNATURE, true, "moz-signature"},
     {HTML_MARK_SIGNATURE, true, "protonmail_signature_block"},
     {HTML_MARK_SIGNATURE, true, "ydpsignature"},
+    {HTML_MARK_SIGNATURE, true, "front-signature"},
+    {HTML_MARK_SIGNATURE, true, "bluemail_signature"},
+    {HTML_MARK_SIGNATURE, false, "composer_signature"},
+    {HTML_MARK_SIGNATURE, false, "Signature"},
     {HTML_MARK_SIGNATURE, false, "ms-outlook-mobile-signature"},
     {HTML_MARK_SIGNATURE, false, "AppleMailSignature"},
 };

@@ -265,6 +265,21 @@ static bool is_forward_heading(const struct line *l)
     return ((is_rule(l, &words) && words) || ends_in_colon(l)) && words_forwarded(l->s, l->n);
 }
 
+/* "  On Mon, 2 Apr 2012 at 18:26, Juliet<j@x> wrote:   Come?": a program for phones goes on in the
+ * same line, with blanks round it that people do not write. */
+static bool is_yahoo(const struct line *l)
+{
+    const char *end = l->s + l->n, *p = end;
+
+    if (l->n < 20 || strncmp(l->s, "  ", 2) != 0 || l->s[2] == ' ')
+        return false;
+    for (p = l->s; p + 3 < end; p++)
+        if (*p == ':' && strncmp(p + 1, "   ", 3) == 0)
+            break;
+    return p + 3 < end && memchr(l->s, '@', (size_t)(p - l->s)) &&
+           has_date(l->s, (size_t)(p - l->s)) && words_wrote(l->s, (size_t)(p - l->s));
+}
+
 /* Does all from here on belong to what is answered? */
 static bool is_splitter(const struct text *t, size_t i)
 {
@@ -280,13 +295,16 @@ static bool is_splitter(const struct text *t, size_t i)
     if (words_above(l->s, l->n))
         return true;
     if (is_rule(l, &words)) {
-        if (words && words_original(l->s, l->n))
+        if (words &&
+            (words_original(l->s, l->n) || (has_date(l->s, l->n) && words_wrote(l->s, l->n))))
             return true;
         return next < t->count && is_header_block(t, next, t->count);
     }
     if (l->n < 60 && ends_in_colon(l) && words_original(l->s, l->n))
         return true;
     if (is_header_block(t, i, t->count))
+        return true;
+    if (is_yahoo(l))
         return true;
     /* "On ... wrote:" above a text that has no ">". */
     return ends_in_colon(l) && has_date(l->s, l->n) && words_wrote(l->s, l->n) &&

@@ -341,6 +341,9 @@ static const char *const mobile[] = {
     "Στάλθηκε από ",
     "נשלח מ",
     "發自我的",
+    "sent from ",
+    "来自我的",
+    "來自我的",
     NULL,
 };
 static const char *const mobile_ends[] = {
@@ -354,9 +357,23 @@ static const char *const mobile_ends[] = {
 
 /* A line is only taken for a program's signature when it names a device or a program. */
 static const char *const devices[] = {
-    "iphon",  "ipad",   "ipod",  "android",   "samsung", "galaxy",  "mobil", "phone", "blackberry",
-    "huawei", "xiaomi", "nokia", "pixel",     "windows", "outlook", "mail",  "handy", "tablet",
-    "http",   "proton", " app",  "téléphone", "телефон", "手机",    "手機",  NULL,
+    "iphon",      "ipad",        "ipod",     "android",    "samsung",        "galaxy", "mobil",
+    "phone",      "blackberry",  "huawei",   "xiaomi",     "nokia",          "pixel",  "windows",
+    "outlook",    "mail",        "handy",    "tablet",     "http",           "proton", " app",
+    "téléphone",  "телефон",     "手机",     "手機",       "スマートフォン", "携帯",   "from spark",
+    "from front", "from nine",   "from aol", "superhuman", "from hey",       "canary", "fastmail",
+    "k-9",        "thunderbird", NULL,
+};
+
+/* "Get Outlook for iOS": what the program asks its reader to do, in its languages. */
+static const char *const invites[] = {
+    "get ",       "aka.ms/",  "obten",  "obtén",    "obtê",    "obter",        "descargar",
+    "télécharge", "beziehen", "holen",  "ottieni",  "scarica", "baixar",       "baixe",
+    "download",   "hämta",    "hent ",  "skaff",    "lataa",   "hanki",        "pobierz",
+    "získat",     "stáh",     "letölt", "beszerz",  "indir",   "edin",         "obține",
+    "descărca",   "олучит",   "качать", "завантаж", "отрима",  "λήψη",         "获取",
+    "获得",       "下载",     "取得",   "下載",     "入手",    "ダウンロード", "다운로드",
+    "받기",       "dapatkan", "tải ",   NULL,
 };
 
 /* A blank of needle is any run of blanks and line ends, since text is wrapped. */
@@ -427,10 +444,47 @@ bool words_label(const char *s, size_t n)
     return is_one(labels, s, n) || is_one(from, s, n);
 }
 
+/* A line of a few words that ends in the name of a system: "TypeApp for Android". */
+static bool is_program(const char *s, size_t n)
+{
+    static const char *const systems[] = {" for android", " for ios", " for iphone", NULL};
+    size_t i, words = 1, m;
+
+    for (i = 0; i < n; i++)
+        words += s[i] == ' ';
+    for (i = 0; systems[i]; i++) {
+        m = strlen(systems[i]);
+        if (n > m && strncasecmp(s + n - m, systems[i], m) == 0)
+            return words <= 3 && isupper((unsigned char)*s);
+    }
+    return false;
+}
+
+static bool is_invitation(const char *s, size_t n)
+{
+    return text_has(s, n, "outlook") && (text_has(s, n, "ios") || text_has(s, n, "android")) &&
+           s[n - 1] != '?' && any(invites, s, n);
+}
+
+/* "sent from" may begin a sentence: of a program it is a few words, one of which names it. */
+static bool is_long_sentence(const char *s, size_t n)
+{
+    size_t i, words = 1;
+
+    for (i = 0; i < n; i++)
+        words += s[i] == ' ' || s[i] == ',';
+    return words > 7;
+}
+
 bool words_mobile(const char *s, size_t n)
 {
     size_t i, m;
 
+    if (n > 0 && (is_program(s, n) || is_invitation(s, n)))
+        return true;
+    if (n > 10 && strncasecmp(s, "sent from ", 10) == 0 && strncasecmp(s + 10, "my ", 3) != 0 &&
+        is_long_sentence(s, n))
+        return false;
     for (i = 0; mobile[i]; i++)
         if (n >= strlen(mobile[i]) && strncasecmp(s, mobile[i], strlen(mobile[i])) == 0)
             return any(devices, s, n);

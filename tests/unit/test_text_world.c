@@ -145,6 +145,142 @@ static const char *const mobiles[] = {
     "從我的iPhone傳送",
     "iPhoneから送信",
     "나의 iPhone에서 보냄",
+    "Ottieni Outlook per Android",
+    "Download Outlook voor iOS",
+    "Hämta Outlook för iOS",
+    "Obter o Outlook para iOS",
+    "获取 Outlook for Android",
+    "スマートフォンから送信",
+    "Sent via BlackBerry by AT&T",
+    "Sent from my BlackBerry 10 smartphone.",
+    "Sent from my Huawei phone",
+    "Sent from my mobile device",
+    "Sent from my Verizon, Samsung Galaxy smartphone",
+    "Sent from Gmail Mobile",
+    "Sent from Samsung tablet",
+    "Envoyé depuis mon appareil mobile Samsung.",
+    "Enviado desde mi dispositivo Samsung",
+    "Sent from AOL on Android",
+    "Envoyé de mon mobile Orange",
+    "Von meinem Huawei-Mobiltelefon gesendet",
+    "Wysłano z telefonu Samsung Galaxy",
+    "Отправлено с моего телефона Xiaomi",
+    "Получить Outlook для Android",
+    "Odesláno z Galaxy zařízení",
+    "Skickat från min Samsung Galaxy-smartphone.",
+    "Galaxy에서 보냄",
+    "Sent from Spark",
+    "Sent from Front",
+    "来自我的华为手机",
+    "Outlook for iOS を入手",
+    "Sent from Nine",
+};
+
+/* Whole answers, as programs for phones and the web write them: "Yes." is all that is new. */
+static const char *const answers[] = {
+    "Yes.\n\n________________________________\nFrom: Juliet <j@example.org>\nSent: Monday, April "
+    "2, 2012 6:26 PM\nTo: Romeo <r@example.org>\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\nGet Outlook for iOS<https://aka.ms/o0ukef>\n________________________________\nFrom: "
+    "Juliet <j@example.org>\nSent: Monday, April 2, 2012 6:26:03 PM\nTo: Romeo "
+    "<r@example.org>\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\n*From:* Juliet <j@example.org>\n*Sent:* Monday, April 2, 2012 6:26 PM\n*To:* "
+    "Romeo\n*Subject:* S\n\nCome?\nSoon?\n",
+    "Yes.\n\n*Von:* Julia <j@example.org>\n*Gesendet:* Montag, 2. April 2012 18:26\n*An:* "
+    "Romeo\n*Betreff:* S\n\nCome?\nSoon?\n",
+    "Yes.\n\n-------- Original Message --------\nSubject: S\nFrom: Juliet\nTo: Romeo\nDate: "
+    "x\n\nCome?\nSoon?\n",
+    "Yes.\n\n-------- Original message --------\nFrom: Juliet <j@example.org>\nDate: 02/04/2012 "
+    "18:26 (GMT+01:00)\nTo: Romeo\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\n-------- Ursprüngliche Nachricht --------\nVon: Julia <j@example.org>\nDatum: "
+    "02.04.12 18:26 (GMT+01:00)\nAn: Romeo\nBetreff: S\n\nCome?\nSoon?\n",
+    "Yes.\n\n-------- Message d'origine --------\nDe : Juliette <j@example.org>\nDate : 02/04/2012 "
+    "18:26 (GMT+01:00)\nÀ : Romeo\nObjet : S\n\nCome?\nSoon?\n",
+    "Yes.\n\nSent from Yahoo Mail on Android\n\n  On Mon, 2 Apr 2012 at 18:26, "
+    "Juliet<j@example.org> wrote:   Come?\nSoon?",
+    "Yes.\n\nSent from Yahoo Mail for iPhone\n\n\nOn Monday, April 2, 2012, 6:26 PM, Juliet "
+    "<j@example.org> wrote:\n\nCome?\nSoon?",
+    "Yes.\n    On Monday, April 2, 2012, 06:26:05 PM GMT+2, Juliet <j@example.org> wrote:  \n \n "
+    "Come?\nSoon?",
+    "Yes.\n\nSent from Mail for Windows\n\nFrom: Juliet\nSent: Monday, April 2, 2012 6:26 PM\nTo: "
+    "Romeo\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\nGesendet von Mail für Windows\n\nVon: Julia\nGesendet: Montag, 2. April 2012 "
+    "18:26\nAn: Romeo\nBetreff: S\n\nCome?\nSoon?\n",
+    "Yes.\n\nSent from Proton Mail Android\n\n\n-------- Original Message --------\nOn 02/04/2012 "
+    "18:26, Juliet wrote:\n\n> Come?\n> Soon?",
+    "Yes.\n\nSent with Proton Mail secure email.\n\nOn Monday, April 2nd, 2012 at 6:26 PM, Juliet "
+    "<j@example.org> wrote:\n\n> Come?\n> Soon?",
+    "Yes.\n\nSent from my Galaxy\n\n\n-------- Original message --------\nFrom: Juliet "
+    "<j@example.org>\nDate: 4/2/12 6:26 PM (GMT-05:00)\nTo: Romeo\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\nSent from BlueMail\n\nOn 2 Apr 2012, 18:26, at 18:26, Juliet <j@example.org> "
+    "wrote:\n>Come?\n>Soon?",
+    "Yes.\n-- \nSent from my Android device with K-9 Mail. Please excuse my brevity.",
+    "Yes.\n-- \nDiese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
+    "Yes.\n\nSent from my iPad\n\n> On 2 Apr 2012, at 18:26, Juliet <j@example.org> wrote:\n> \n> "
+    "Come?\n",
+    "Yes.\n\nVon meinem iPad gesendet\n\n> Am 02.04.2012 um 18:26 schrieb Julia "
+    "<j@example.org>:\n> \n> Come?\n",
+    "Yes.\n\nEnvoyé de mon iPad\n\n> Le 2 avr. 2012 à 18:26, Juliette <j@example.org> a écrit :\n> "
+    "\n> Come?\n",
+    "Yes.\n\nEnviado desde mi iPad\n\n> El 2 abr 2012, a las 18:26, Julieta <j@example.org> "
+    "escribió:\n> \n> ¿Vienes?\n",
+    "Yes.\n\nEnviado do meu iPhone\n\n> Em 2 de abr. de 2012, à(s) 18:26, Julieta <j@example.org> "
+    "escreveu:\n> \n> Vens?\n",
+    "Yes.\n\nInviato da iPad\n\n> Il giorno 2 apr 2012, alle ore 18:26, Giulietta <j@example.org> "
+    "ha scritto:\n> \n> Vieni?\n",
+    "Yes.\n\n发自我的小米手机\n在 Juliet <j@example.org>，2012年4月2日 18:26写道：\n\n来吗？",
+    "Yes.\n\n\n\n\n\n发自我的iPhone\n\n\n------------------ Original ------------------\nFrom: "
+    "Juliet <j@example.org>\nDate: Mon,Apr 2,2012 6:26 PM\nTo: Romeo <r@example.org>\nSubject: Re: "
+    "S\n\n来吗？",
+    "Yes.\n\n\n\n在 2012-04-02 18:26:05，\"Juliet\" <j@example.org> 写道：\n\n来吗？",
+    "Yes.\n\n\nAt 2012-04-02 18:26:05, \"Juliet\" <j@example.org> wrote:\n>Come?\n",
+    "Yes.\n\n----- Original Message ----- \nFrom: \"Juliet\" <j@example.org>\nTo: \"Romeo\" "
+    "<r@example.org>\nSent: Monday, April 02, 2012 6:26 PM\nSubject: S\n\n\n> Come?\n",
+    "Yes.\n\n---- On Mon, 02 Apr 2012 18:26:05 +0200 Juliet <j@example.org> wrote ---\n\nCome?\n",
+    "Yes.\n\n--- Juliet <j@example.org> schrieb am Mo, 2.4.2012:\n\nVon: Julia "
+    "<j@example.org>\nBetreff: S\nAn: r@example.org\nDatum: Montag, 2. April 2012\n\nKommst du?\n",
+    "Yes.\n\nGesendet: Montag, 02. April 2012 um 18:26 Uhr\nVon: \"Julia\" <j@example.org>\nAn: "
+    "\"Romeo\" <r@example.org>\nBetreff: S\n\nKommst du?\n",
+    "Yes.\n\nПонедельник, 2 апреля 2012, 18:26 +03:00 от Джульетта <j@example.org>:\n>Придёшь?\n",
+    "Yes.\n\n\n--\nОтправлено из Mail.ru для Android\n\nпонедельник, 2 апреля 2012 г., 18:26 +0300 "
+    "от j@example.org <j@example.org>:\n>Придёшь?\n",
+    "Yes.\n\n02.04.2012, 18:26, \"Джульетта\" <j@example.org>:\n> Придёшь?\n",
+    "Yes.\n\n02.04.2012 18:26, Juliet пишет:\n> Придёшь?\n",
+    "Yes.\n\nW dniu 02.04.2012 o 18:26, Julia pisze:\n> Przyjdziesz?\n",
+    "Yes.\n\nDne 2.4.2012 v 18:26 Julie napsal(a):\n> Přijdeš?\n",
+    "Yes.\n\n2012. 04. 02. 18:26 keltezéssel, Julia írta:\n> Jössz?\n",
+    "Yes.\n\n2012年4月2日(月) 18:26、Juliet さんは書きました:\n> 来る？\n",
+    "Yes.\n\n2012/04/02 18:26, Juliet wrote:\n> 来る？\n",
+    "Yes.\n\nOn 02-04-12 18:26, Juliet wrote:\n> Come?\n",
+    "Yes.\n\nOp 02-04-12 om 18:26 schreef Julia:\n> Kom je?\n",
+    "Yes.\n\nLe 02/04/2012 à 18:26, Juliette a écrit :\n> Viens ?\n",
+    "Yes.\n\nAm 02.04.12 um 18:26 schrieb Julia:\n> Kommst du?\n",
+    "Yes.\n\nIl 02/04/2012 18:26, Giulietta ha scritto:\n> Vieni?\n",
+    "Yes.\n\nEl 2/4/12 a las 18:26, Julieta escribió:\n> ¿Vienes?\n",
+    "Yes.\n\nEm 02/04/2012 18:26, Julieta escreveu:\n> Vens?\n",
+    "Yes.\n\nDen 2012-04-02 kl. 18:26, skrev Julia:\n> Kommer du?\n",
+    "Yes.\n\nDen 02.04.2012 kl. 18.26 skrev Julie:\n> Kommer du?\n",
+    "Yes.\n\nJulia kirjoitti 2.4.2012 klo 18.26:\n> Tuletko?\n",
+    "Yes.\n\n2 Nisan 2012 Pazartesi tarihinde Juliet <j@example.org> yazdı:\n> Geliyor musun?\n",
+    "Yes.\n\nJuliet <j@example.org> schrieb am Mo., 2. Apr. 2012, 18:26:\n\n> Kommst du?\n",
+    "Yes.\n\nJulieta <j@example.org> escreveu no dia segunda, 2/04/2012 à(s) 18:26:\n\n> Vens?\n",
+    "Yes.\n\n> Gesendet: Montag, 02. April 2012 um 18:26 Uhr\n> Von: Julia <j@example.org>\n> An: "
+    "Romeo\n> Betreff: S\n>\n> Kommst du?\n",
+    "Yes.\n\nTypeApp for Android\n\nOn Apr 2, 2012, 18:26, at 18:26, Juliet <j@example.org> "
+    "wrote:\n>Come?\n",
+    "Yes.\n\nSent from Outlook for "
+    "Android<https://aka.ms/AAb9ysg>\n________________________________\nFrom: Juliet "
+    "<j@example.org>\nSent: Monday\nTo: Romeo\nSubject: S\n\nCome?\nSoon?\n",
+    "Yes.\n\nTélécharger Outlook pour "
+    "iOS<https://aka.ms/o0ukef>\n________________________________\nDe : Juliette "
+    "<j@example.org>\nEnvoyé : lundi 2 avril 2012 18:26\nÀ : Romeo\nObjet : S\n\nCome?\nSoon?\n",
+    "Yes.\n\nOutlook für Android "
+    "beziehen<https://aka.ms/AAb9ysg>\n________________________________\nVon: Julia "
+    "<j@example.org>\nGesendet: Montag, 2. April 2012 18:26\nAn: Romeo\nBetreff: "
+    "S\n\nCome?\nSoon?\n",
+    "Yes.\n\nObtener Outlook para "
+    "iOS<https://aka.ms/o0ukef>\n________________________________\nDe: Julieta "
+    "<j@example.org>\nEnviado: lunes, 2 de abril de 2012 18:26\nPara: Romeo\nAsunto: "
+    "S\n\nCome?\nSoon?\n",
 };
 
 static void reads_the_world(void **state)
@@ -164,6 +300,8 @@ static void reads_the_world(void **state)
         check(a, arena_printf(a, "Yes.\n\n%s\n\nCome?\nSoon?\n", headings[i]), "Yes.", reply);
     for (i = 0; i < sizeof mobiles / sizeof *mobiles; i++)
         check(a, arena_printf(a, "Yes.\n\n%s\n", mobiles[i]), "Yes.", reply);
+    for (i = 0; i < sizeof answers / sizeof *answers; i++)
+        check(a, answers[i], "Yes.", reply);
     arena_free(a);
     assert_int_equal(bad, 0);
 }
@@ -194,6 +332,20 @@ static const char *const real[] = {
     "Name: Romeo\nEmail: romeo@example.org\nDate: 2012-04-02\nPhone: 555",
     "Yours,\nRomeo",
     "1. one\n2. two\n-- three\n--- four",
+    "Does it work in Outlook for iOS?",
+    "I use it for Android",
+    "We should get it for iOS and for Android",
+    "Sent from Rome this morning, it should be with you by mail on Friday.",
+    "The parcel was sent from my phone shop in Mantua.",
+    "On Monday, 2 April 2012 at 18:26, Juliet <j@example.org> wrote: come at nine. Shall I?",
+    "---- On time: what I wrote in 1599 ----\n\nAll the world's a stage.",
+    "Please write me:\n\nFrom: where do you come?\nTo: where do you go?\n\nI want to know.",
+    "来自我的朋友的问候，祝你好运。",
+    "Hier ist der Link:\nhttps://example.org/outlook-for-android.html",
+    "* From: Verona\n* To: Mantua\n\nThat is the way I took.",
+    "The agenda:\n\nDate: Monday\nPlace: the tomb\n\nBring a rope.\n\nRomeo",
+    "Download the programme from the web, it is good.",
+    "Get well soon for iOS",
 };
 
 static void keeps_what_was_written(void **state)
