@@ -384,10 +384,12 @@ static int read_lmtp(struct conf *conf, const struct conf_values *v)
 {
     int64_t connections = 100;
 
+    conf->lmtp_receipt_wait_s = 3600;
     if (!v->section)
         return 0;
     if (read_mode(v, &conf->lmtp_mode) < 0 ||
-        conf_value_number(v, "connections", 1, 10000, &connections) < 0)
+        conf_value_number(v, "connections", 1, 10000, &connections) < 0 ||
+        conf_value_number(v, "receipt_wait", 1, 30 * DAY_S, &conf->lmtp_receipt_wait_s) < 0)
         return -1;
     conf->lmtp_connections = (unsigned)connections;
     if (conf_value_need(v, "listen", "address:port as in 127.0.0.1:2424, or unix:/path") < 0)

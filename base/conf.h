@@ -81,8 +81,9 @@ struct conf {
     struct conf_mailbox *mailboxes;
     size_t mailbox_count;
     struct conf_endpoint lmtp;
-    unsigned lmtp_mode;        /* of the file of a unix socket; default 0660 */
-    unsigned lmtp_connections; /* at once; default 100 */
+    unsigned lmtp_mode;          /* of the file of a unix socket; default 0660 */
+    unsigned lmtp_connections;   /* at once; default 100 */
+    int64_t lmtp_receipt_wait_s; /* until NOTIFY=SUCCESS is answered without one; default 3600 */
     struct conf_endpoint web;
     const char *web_url;    /* without a final slash; NULL: no web section */
     int64_t web_space;      /* bytes of all files that are kept; default 10 GiB */

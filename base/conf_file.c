@@ -46,7 +46,7 @@ static const struct known {
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",
       "done", "poll", "sub_addresses"}},
-    {"lmtp", 0, {"listen", "mode", "connections"}},
+    {"lmtp", 0, {"listen", "mode", "connections", "receipt_wait"}},
     {"web", 0, {"listen", "url", "keep", "space", "user_space"}},
     {"admin", 0, {"listen", "jids*"}},
     {"store", 0, {"url"}},

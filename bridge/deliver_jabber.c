@@ -11,11 +11,13 @@
 #include "base/step.h"
 #include "bridge/consent.h"
 #include "bridge/gateway.h"
+#include "bridge/inbound_lmtp.h"
 #include "bridge/introduction.h"
 #include "bridge/outcome.h"
 #include "bridge/poison.h"
 #include "bridge/policy.h"
 #include "bridge/shipment.h"
+#include "bridge/success.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,6 +38,10 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
         .arrived_s = m->created_s,
         .original = m->content,
         .original_len = m->content_len,
+        .envelope_id = m->envelope_id,
+        .original_recipient = leg->item->original,
+        .ret = m->ret,
+        .notify = leg->item->notify,
     };
 
     struct link link = leg->link;
@@ -46,10 +52,48 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
     if (!leg->is_answer && !is_reported &&
         outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
         return -1;
+    if (success_forget(txn, m->id, leg->item->n, e) < 0)
+        return -1;
     link.mail = ""; /* told once: what comes later is not told again */
     if (link.jid && links_put(txn, &link, e) < 0)
         return -1;
     return queue_remove(txn, m->id, leg->item->n, e);
+}
+
+/* BY=n;N: the sender hears once that the time is over; the mail goes on waiting. */
+static bool late_is_due(const struct leg *leg)
+{
+    const struct queue_message *m = &leg->shipment->parcel->message;
+
+    return leg->fate == LEG_LATER && (m->expiry & INBOUND_BY_NOTIFY) && m->deadline_s != 0 &&
+           m->deadline_s <= leg->shipment->now_s;
+}
+
+static int late_put(struct store_txn *txn, const struct leg *leg, struct err *e)
+{
+    const struct shipment *s = leg->shipment;
+    const struct queue_message *m = &s->parcel->message;
+    struct outcome_report report = {
+        .action = REPORT_DELAYED,
+        .reverse_path = m->sender,
+        .recipient = leg->item->recipient,
+        .recipient_jid = leg->jid,
+        .status = {.code = 451,
+                   .enhanced = "4.4.7",
+                   .text = "the time that was given for it (BY) is over"},
+        .arrived_s = m->created_s,
+        .original = m->content,
+        .original_len = m->content_len,
+        .envelope_id = m->envelope_id,
+        .original_recipient = leg->item->original,
+        .notify = leg->item->notify,
+    };
+
+    if (!late_is_due(leg))
+        return 0;
+    if (outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
+        return -1;
+    return queue_forget_deadline(txn, m->id, e);
 }
 
 static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e)
@@ -62,10 +106,14 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
             return -1;
         if (consent_is_due(leg) && consent_put(txn, leg, e) < 0)
             return -1;
+        if (success_trace(txn, leg, e) < 0)
+            return -1;
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_LATER:
+        if (late_put(txn, leg, e) < 0)
+            return -1;
         return queue_defer(txn, m->id, leg->item->n, leg->next_at_s,
                            leg->status.text ? leg->status.text : "", e);
     case LEG_FAILED:
@@ -73,6 +121,8 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
     case LEG_ANSWERED:
         return 0;
     case LEG_POISON:
+        if (success_forget(txn, m->id, leg->item->n, e) < 0)
+            return -1;
         return poison_set_aside(txn, leg->shipment->settings, m, leg->item, leg->why,
                                 leg->poison_ids, leg->shipment->now_s, e);
     case LEG_SEND:
@@ -117,7 +167,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
         if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
             next = leg->next_at_s;
-        has_report = has_report || leg->fate == LEG_FAILED || leg->fate == LEG_POISON;
+        has_report = has_report || leg->report_id != 0 || leg->fate == LEG_POISON;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
                      leg->contacts_id != 0 || leg->question_id != 0 || leg->fate == LEG_POISON;
@@ -182,7 +232,7 @@ static void write_outcome(struct shipment *s)
         if (leg->fate == LEG_LATER)
             leg->next_at_s =
                 policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
-        if (leg->fate == LEG_FAILED)
+        if (leg->fate == LEG_FAILED || late_is_due(leg))
             leg->report_id = id_next(&s->gateway->ids);
         if (introduction_is_due(leg))
             leg->contacts_id = id_next(&s->gateway->ids);
@@ -375,6 +425,9 @@ static int late_report(struct store_txn *txn, struct late *l, struct link *link,
         .arrived_s = link->created_s,
         .original = link->mail_header ? link->mail_header : "",
         .original_len = link->mail_header ? strlen(link->mail_header) : 0,
+        .envelope_id = link->envelope_id,
+        .original_recipient = link->original,
+        .notify = link->notify,
     };
 
     if (status_from_jabber(l->arena, l->error, &report.status) < 0)
@@ -383,6 +436,8 @@ static int late_report(struct store_txn *txn, struct late *l, struct link *link,
         return -1;
     l->is_reported = link->mail[0] != '\0';
     link->mail = ""; /* told once */
+    if (success_forget(txn, link->id, link->n, e) < 0)
+        return -1;
     return links_put(txn, link, e);
 }
 

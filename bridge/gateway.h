@@ -78,6 +78,7 @@ struct gateway {
     unsigned uploading; /* mails whose files are being uploaded */
     unsigned sightings; /* key ids on their way into the store */
     unsigned cards;     /* vCards of contacts being looked up */
+    bool is_sweeping;   /* reports that are due are being looked for, in success.c */
     bool is_stopping;
     bool is_closing; /* the threads end: nothing new for them */
 };

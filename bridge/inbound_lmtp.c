@@ -264,6 +264,7 @@ static int fill_parcel(struct parcel *p, struct lmtp_mail *mail, int64_t now_s)
     for (i = 0; i < mail->recipient_count; i++)
         if (!is_repeated(mail, i) && add_item(a, m, &mail->recipients[i]) < 0)
             return -1;
+    m->lane = queue_lane(m->items[0].recipient);
     p->heap = buf_detach(&mail->content, &m->content_len);
     m->content = p->heap;
     return p->heap ? 0 : -1;

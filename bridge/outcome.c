@@ -279,6 +279,21 @@ out:
     return r;
 }
 
+bool outcome_is_asked(unsigned notify, enum report_action action)
+{
+    switch (action) {
+    case REPORT_FAILED:
+        return notify == 0 || (notify & NOTIFY_FAILURE);
+    case REPORT_DELAYED:
+        return notify == 0 || (notify & NOTIFY_DELAY);
+    case REPORT_DELIVERED:
+    case REPORT_RELAYED:
+    case REPORT_EXPANDED:
+        return (notify & NOTIFY_SUCCESS) != 0;
+    }
+    return false;
+}
+
 int outcome_report(struct store_txn *txn, const struct settings *s, const struct outcome_report *in,
                    int64_t report_id, int64_t now_s, struct err *e)
 {
@@ -287,17 +302,22 @@ int outcome_report(struct store_txn *txn, const struct settings *s, const struct
         .to = in->reverse_path,
         .recipient = in->recipient,
         .recipient_jid = in->recipient_jid,
-        .action = REPORT_FAILED,
+        .action = in->action,
         .status = in->status,
         .jabber_condition = in->jabber_condition,
         .arrived_s = in->arrived_s,
         .original = in->original,
         .original_len = in->original_len,
+        .envelope_id = in->envelope_id,
+        .original_recipient = in->original_recipient,
+        .returns_all = in->ret == RET_FULL,
     };
     struct context ctx;
     struct buf b;
     int r;
 
+    if (!outcome_is_asked(in->notify, in->action))
+        return 0;
     if (!in->reverse_path || !in->reverse_path[0])
         return 0; /* RFC 5321 §4.5.5: never a report about a report */
     settings_context(s, now_s, &ctx);

@@ -50,9 +50,10 @@ int outcome_stanza_failed(struct store_txn *txn, const struct queue_message *m,
                           const struct jabber_error *error, int64_t report_id, int64_t now_s,
                           struct err *e) MUST_CHECK;
 
-/* A mail did not reach its Jabber user: a delivery report to its reverse-path is queued under
- * report_id, unless that is null (then nothing is). */
+/* What became of a mail for a Jabber user: a delivery report to its reverse-path is queued under
+ * report_id, unless that is null, or NOTIFY (RFC 3461) does not ask for one of this kind. */
 struct outcome_report {
+    enum report_action action; /* REPORT_FAILED when nothing is set */
     const char *reverse_path;
     const char *recipient;
     const char *recipient_jid;
@@ -61,7 +62,12 @@ struct outcome_report {
     int64_t arrived_s;
     const char *original;
     size_t original_len;
+    /* What the envelope asked, as in store/queue.h. */
+    const char *envelope_id, *original_recipient;
+    unsigned ret, notify;
 };
+/* Does NOTIFY, or the lack of it, ask for a report of this kind? */
+bool outcome_is_asked(unsigned notify, enum report_action action);
 int outcome_report(struct store_txn *txn, const struct settings *s, const struct outcome_report *in,
                    int64_t report_id, int64_t now_s, struct err *e) MUST_CHECK;
 

@@ -102,6 +102,10 @@ static int report_to_mail(struct store_txn *txn, const struct settings *s,
         .arrived_s = m->created_s,
         .original = m->content,
         .original_len = m->content_len,
+        .envelope_id = m->envelope_id,
+        .original_recipient = item->original,
+        .ret = m->ret,
+        .notify = item->notify,
     };
 
     return outcome_report(txn, s, &report, ids->report, now_s, e);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bridge/consent.h"
 #include "bridge/inbound.h"
+#include "bridge/success.h"
 #include "mapping/mdn_write.h"
 #include "mapping/receipts.h"
 #include "store/links.h"
@@ -35,10 +36,11 @@ struct receipt {
     struct arena *arena;
     const char *jid, *contact, *stanza_id;
     unsigned tries;
-    int64_t id, now_s;
+    int64_t id, report_id, now_s;
     /* found on the writer */
     struct link *link;
-    bool is_sent;
+    bool is_displayed; /* else only delivered */
+    bool is_sent, is_reported;
     struct receipt *next, **place;
 };
 
@@ -108,12 +110,16 @@ static int receipt_run(struct store_txn *txn, struct persist_work *w, struct err
     struct receipt *r = (struct receipt *)w;
     bool is_owed;
 
-    r->is_sent = false;
+    r->is_sent = r->is_reported = false;
     if (links_by_stanza_id(txn, r->arena, r->jid, r->contact, r->stanza_id, &r->link, e) < 0)
         return -1;
     if (r->link && r->link->direction != LINK_TO_JABBER)
         r->link = NULL;
     if (!r->link)
+        return 0;
+    if (success_earned(txn, r->settings, r->link, r->report_id, r->now_s, &r->is_reported, e) < 0)
+        return -1;
+    if (!r->is_displayed)
         return 0;
     if (find_owed(txn, r, &is_owed, e) < 0)
         return -1;
@@ -147,12 +153,13 @@ static void receipt_done(struct persist_work *w, const struct err *e)
         loop_timer_start(r->again, AGAIN_MS);
         return;
     } else if (r->link) {
-        inbound_flag(r->gateway, r->link->origin, r->link->uidvalidity, r->link->uid,
-                     IMAP_FLAG_SEEN | (r->is_sent ? IMAP_FLAG_MDN_SENT : 0U));
-        if (r->is_sent)
+        if (r->is_displayed)
+            inbound_flag(r->gateway, r->link->origin, r->link->uidvalidity, r->link->uid,
+                         IMAP_FLAG_SEEN | (r->is_sent ? IMAP_FLAG_MDN_SENT : 0U));
+        if (r->is_sent || r->is_reported)
             courier_rescan(r->gateway->mail_out);
-        log_info("receipt", "event=displayed id=%s told=%s", id_format(r->link->id, id),
-                 r->is_sent ? "yes" : "no");
+        log_info("receipt", "event=%s id=%s told=%s", r->is_displayed ? "displayed" : "delivered",
+                 id_format(r->link->id, id), r->is_sent || r->is_reported ? "yes" : "no");
     }
     receipt_free(r);
 }
@@ -190,12 +197,15 @@ void receipt_arrived(struct gateway *g, const struct letter *letter, const char 
 {
     struct receipt *r;
 
-    if (letter->notice_kind != NOTICE_DISPLAYED || g->receipt_count >= UNDER_WAY_MAX)
+    if ((letter->notice_kind != NOTICE_DISPLAYED && letter->notice_kind != NOTICE_DELIVERED) ||
+        g->receipt_count >= UNDER_WAY_MAX)
         return;
     r = receipt_new(g, letter, bare_jid);
     if (!r)
         return;
+    r->is_displayed = letter->notice_kind == NOTICE_DISPLAYED;
     r->id = id_next(&g->ids);
+    r->report_id = id_next(&g->ids);
     r->now_s = gateway_now_s(g);
     r->work.run = receipt_run;
     r->work.done = receipt_done;

@@ -23,6 +23,7 @@
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
 #include "bridge/upload.h"
+#include "bridge/success.h"
 #include "bridge/waiting.h"
 #include "bridge/wiring.h"
 #include "bridge/words.h"
@@ -45,6 +46,7 @@ enum {
     DRAIN_S = 20,
     TICK_MS = 1000,
     CLEAN_EVERY_TICKS = 60,
+    SWEEP_EVERY_TICKS = 5,
     CLEAN_COUNT = 1000,
     DAY_S = 86400,
     LINK_KEEP_S = 60 * DAY_S,
@@ -152,6 +154,8 @@ static void ticked(void *arg)
     courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
+    if (life->ticks % SWEEP_EVERY_TICKS == 0)
+        success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0)
         clean(g);
     loop_timer_start(life->tick, TICK_MS);

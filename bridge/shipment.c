@@ -13,7 +13,9 @@
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "bridge/inbound_lmtp.h"
 #include "bridge/shelf.h"
+#include "bridge/success.h"
 #include "bridge/acquaint.h"
 #include "bridge/reply_all.h"
 #include "store/people.h"
@@ -24,6 +26,7 @@
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/page_write.h"
+#include "mapping/receipts.h"
 #include "mapping/people_read.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
@@ -140,6 +143,9 @@ static int read_mail(struct shipment *s, struct err *e)
     if (mime_read(&ctx, s->arena, m->content, m->content_len, &envelope, &s->letter, e) < 0 ||
         shorten(s, e) < 0)
         return -1;
+    if ((m->expiry & INBOUND_BY_RETURN) &&
+        (s->letter->expires_s == 0 || m->deadline_s < s->letter->expires_s))
+        s->letter->expires_s = m->deadline_s;
     return upload_is_due(s) ? 0 : shelf_write(s, e);
 }
 
@@ -225,6 +231,10 @@ static int fill_link(struct leg *leg, struct err *e)
         .origin = m->origin,
         .uidvalidity = m->uidvalidity,
         .uid = m->uid,
+        .envelope_id = m->envelope_id,
+        .original = leg->item->original,
+        .ret = m->ret,
+        .notify = success_notify(leg),
     };
     if (header > 0 && header <= HEADER_MAX)
         leg->link.mail_header = arena_strndup(s->arena, m->content, header);
@@ -250,6 +260,15 @@ static int remember(struct store_txn *txn, const struct leg *leg, const struct c
     return people_put_spelling(txn, leg->link.contact, spelling, s->now_s, e);
 }
 
+/* What the envelope asks for this recipient (RFC 3461 §4.1). */
+static void set_wishes(struct leg *leg)
+{
+    struct wishes *w = &leg->shipment->letter->wishes;
+
+    w->never = (leg->item->notify & NOTIFY_NEVER) != 0;
+    w->receipt = w->delivered = w->offline = (leg->item->notify & NOTIFY_SUCCESS) != 0;
+}
+
 /* A mail for this user. */
 static int make_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                         const struct jid *jid, struct err *e)
@@ -264,6 +283,11 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
         drop(leg, "its sender has been told that it failed");
         return 0;
     }
+    if ((s->parcel->message.expiry & INBOUND_BY_RETURN) &&
+        s->parcel->message.deadline_s <= s->now_s) { /* RFC 2852: that was a promise */
+        fail(leg, 554, "5.4.7", "the time that was given for it (BY) is over");
+        return 0;
+    }
     if (s->letter->expires_s != 0 && s->letter->expires_s <= s->now_s) {
         drop(leg, "expired");
         return 0;
@@ -274,12 +298,13 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
     if (threading_to_jabber(txn, ctx, s->letter, leg->to, e) < 0)
         return -1;
     s->letter->stanza_id = leg->id;
+    set_wishes(leg);
     if (set_text(leg, stanza_write(ctx, s->arena, s->letter, &recipient), e) < 0)
         return -1;
     if (leg->fate != LEG_SEND)
         return 0;
     /* Before it is sent: an answer may come back sooner than the barrier. */
-    if (fill_link(leg, e) < 0 || links_put(txn, &leg->link, e) < 0)
+    if (fill_link(leg, e) < 0 || links_put(txn, &leg->link, e) < 0 || success_owe(txn, leg, e) < 0)
         return -1;
     return remember(txn, leg, ctx, e);
 }

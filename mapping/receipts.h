@@ -43,6 +43,8 @@ struct xml_node *receipts_notice(struct arena *a, const char *from, const char *
 
 /* RFC 3461 §4.1, for the engine; no bit: nothing is said, and the server decides. */
 enum receipts_notify { NOTIFY_SUCCESS = 1, NOTIFY_FAILURE = 2, NOTIFY_DELAY = 4, NOTIFY_NEVER = 8 };
+/* §4.3, what of a failed mail goes back; not said: as the reporter likes. */
+enum receipts_ret { RET_NOT_SAID, RET_FULL, RET_HDRS };
 unsigned receipts_notify(const struct wishes *w);
 /* Are reports of more than failures asked for, so that ENVID, RET and ORCPT are worth sending? */
 bool receipts_has_request(unsigned notify);

@@ -18,9 +18,11 @@
 #include "mapping/transfer.h"
 
 enum {
-    ORIGINAL_MAX = 65536, /* bytes of the failed mail's header that go back */
-    WORDS_MAX = 500,      /* of a reason */
-    TEXT_MAX = 262144     /* of one part, with REPORT_ALSO_MAX addresses in it */
+    ORIGINAL_MAX = 65536,  /* bytes of the failed mail's header that go back */
+    RETURNED_MAX = 262144, /* of all of it */
+    LINE_MAX_LEN = 999,    /* with its CR */
+    WORDS_MAX = 500,       /* of a reason */
+    TEXT_MAX = 262144      /* of one part, with REPORT_ALSO_MAX addresses in it */
 };
 
 struct action {
@@ -67,6 +69,25 @@ static size_t header_len(const char *mail, size_t len)
             last = i;
     }
     return last;
+}
+
+/* RFC 3461 §4.3 speaks of failed mails only.  A message part may not be encoded (RFC 2046 §5.2.1),
+ * so what is not fit for every relay as it stands goes back as its header. */
+static bool returns_all(const struct report_input *in)
+{
+    const char *at = in->original, *end = in->original + in->original_len;
+
+    if (!in->returns_all || in->action != REPORT_FAILED || in->original_len > RETURNED_MAX ||
+        !utf8_is_ascii(in->original, in->original_len))
+        return false;
+    while (at < end) {
+        const char *line = memchr(at, '\n', (size_t)(end - at));
+
+        if (!line || line - at > LINE_MAX_LEN || line == at || line[-1] != '\r')
+            return false;
+        at = line + 1;
+    }
+    return in->original_len > 0;
 }
 
 /* The first Message-ID of a header, without its brackets; NULL: none that could be written. */
@@ -131,7 +152,8 @@ static void write_words(struct buf *out, const struct report_input *in)
     if (in->action == REPORT_DELAYED)
         buf_adds(&text, "\nThere is nothing you need to do.\n");
     if (in->original_len > 0)
-        buf_adds(&text, "\nThe header of your message is attached.\n");
+        buf_adds(&text, returns_all(in) ? "\nYour message is attached.\n"
+                                        : "\nThe header of your message is attached.\n");
     mime_text_part(out, "text/plain; charset=utf-8", text.data, text.len);
     out->failed = out->failed || buf_failed(&text);
     buf_clear(&text);
@@ -159,6 +181,20 @@ static void write_recipient(struct buf *out, const char *address)
             buf_printf(out, "\\x{%X}", (unsigned)cp);
         i += len > 0 ? len : 1;
     }
+    buf_adds(out, "\n");
+}
+
+/* §2.3.1: what the sender wrote, where that is known. */
+static void write_original(struct buf *out, const char *original)
+{
+    const char *address = original ? strchr(original, ';') : NULL;
+
+    if (!address || !utf8_is_ascii(original, strlen(original)))
+        return;
+    buf_adds(out, "Original-Recipient: ");
+    add_line(out, original, (size_t)(address - original));
+    buf_adds(out, "; ");
+    add_line(out, address + 1, WORDS_MAX);
     buf_adds(out, "\n");
 }
 
@@ -199,6 +235,8 @@ static void write_group(struct buf *out, const struct report_input *in, const ch
     bool is_temporary = in->action == REPORT_FAILED && in->status.code / 100 == 4;
 
     buf_adds(out, "\n");
+    if (recipient == in->recipient)
+        write_original(out, in->original_recipient);
     write_recipient(out, recipient);
     buf_printf(out, "Action: %s\nStatus: %s\n", action->name,
                is_enhanced(in->status.enhanced) ? in->status.enhanced
@@ -214,6 +252,11 @@ static void write_status(struct buf *out, const struct context *ctx, const struc
     size_t i;
 
     buf_init(&text, TEXT_MAX);
+    if (in->envelope_id) { /* §2.2.1 */
+        buf_adds(&text, "Original-Envelope-Id: ");
+        add_line(&text, in->envelope_id, WORDS_MAX);
+        buf_adds(&text, "\n");
+    }
     buf_printf(&text, "Reporting-MTA: dns; %s\n", md);
     if (in->jabber_condition) /* §2.2.3: exactly where a gateway turned a foreign report into this
                                  one */
@@ -280,7 +323,11 @@ int report_write(const struct context *ctx, const struct report_input *in, struc
         write_words(out, in);
         mime_multipart_next(&m);
         write_status(out, ctx, in);
-        if (header > 0) {
+        if (returns_all(in)) {
+            mime_multipart_next(&m);
+            buf_adds(out, "Content-Type: message/rfc822\r\n\r\n");
+            buf_add(out, in->original, in->original_len);
+        } else if (header > 0) {
             mime_multipart_next(&m);
             mime_text_part(out, "text/rfc822-headers", in->original, header);
         }

@@ -23,8 +23,12 @@ struct report_input {
     const char *jabber_condition; /* "item-not-found" for `Diagnostic-Code: x-xmpp; ...`; NULL: not
                                      from Jabber */
     int64_t arrived_s;
-    const char *original; /* the mail as it came: its header is returned (RET=HDRS) */
+    const char *envelope_id;        /* ENVID, decoded; NULL: none */
+    const char *original_recipient; /* ORCPT, "rfc822;juliet@example.org", decoded; NULL: none */
+    const char *original;           /* the mail as it came: its header is returned (RET=HDRS) */
     size_t original_len;
+    bool returns_all; /* RET=FULL, of a failed mail: all of it, where it is not too large and ASCII
+                       */
 };
 
 int report_write(const struct context *ctx, const struct report_input *in, struct buf *out,

@@ -188,6 +188,17 @@ int queue_blame(struct store_txn *txn, int64_t id, unsigned n, const char *error
     return r < 0 ? -1 : 0;
 }
 
+int queue_forget_deadline(struct store_txn *txn, int64_t id, struct err *e)
+{
+    sqlite3_stmt *s =
+        txn_statement(txn, "UPDATE message SET deadline = 0, expiry = 0 WHERE id = ?", e);
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int64(s, 1, id);
+    return txn_step(txn, s, e);
+}
+
 int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error, bool is_told,
                     int64_t now_s, struct err *e)
 {

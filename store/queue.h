@@ -118,6 +118,8 @@ int queue_defer(struct store_txn *txn, int64_t id, unsigned n, int64_t next_at_s
 /* *crashes_out: how often by now; 0: the item is gone or set aside. */
 int queue_blame(struct store_txn *txn, int64_t id, unsigned n, const char *error,
                 unsigned *crashes_out, struct err *e) MUST_CHECK;
+/* The message's time is over and that was told: it has no deadline any more. */
+int queue_forget_deadline(struct store_txn *txn, int64_t id, struct err *e) MUST_CHECK;
 int queue_remove(struct store_txn *txn, int64_t id, unsigned n, struct err *e) MUST_CHECK;
 int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error, bool is_told,
                     int64_t now_s, struct err *e) MUST_CHECK;

@@ -229,6 +229,56 @@ static void words_stay_words(void **state)
     buf_clear(&out);
 }
 
+/* RFC 3464 §2.2.1 and §2.3.1: what the sender's program knows the message and the person by. */
+static void the_envelope_is_named(void **state)
+{
+    struct report_input in = input();
+
+    has_not(*state, &in, "Original-");
+    in.envelope_id = "QQ+314159";
+    in.original_recipient = "rfc822;ju@old.example";
+    has(*state, &in,
+        "\r\n\r\nOriginal-Envelope-Id: QQ+314159\r\nReporting-MTA: dns; mail.example.org\r\n");
+    has(*state, &in,
+        "\r\n\r\nOriginal-Recipient: rfc822; ju@old.example\r\nFinal-Recipient: rfc822; juliet@");
+    in.original_recipient = "no type";
+    has_not(*state, &in, "Original-Recipient");
+}
+
+/* RET=FULL counts for failed mails, and for what every relay can carry as it stands. */
+static void all_comes_back_when_asked(void **state)
+{
+    static const struct {
+        const char *mail;
+        enum report_action action;
+        bool comes;
+    } samples[] = {
+        {"Subject: a\r\n\r\nthe words\r\n", REPORT_FAILED, true},
+        {"Subject: a\r\n\r\nthe words\r\n", REPORT_RELAYED, false},
+        {"Subject: a\r\n\r\nthe words", REPORT_FAILED, false},
+        {"Subject: a\r\n\r\nthe words\n", REPORT_FAILED, false},
+        {"Subject: a\r\n\r\nthe words \xc3\xa9\r\n", REPORT_FAILED, false},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        struct report_input in = input();
+
+        in.returns_all = true;
+        in.action = samples[i].action;
+        in.original = samples[i].mail;
+        in.original_len = strlen(in.original);
+        if (samples[i].comes) {
+            has(*state, &in,
+                "Content-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\nthe words\r\n--=_");
+            has(*state, &in, "Your message is attached.");
+        } else {
+            has_not(*state, &in, "the words");
+            has(*state, &in, "text/rfc822-headers");
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -242,6 +292,8 @@ int main(void)
         TEST(an_original_is_never_believed),
         TEST(long_headers_are_cut_at_a_line),
         TEST(words_stay_words),
+        TEST(the_envelope_is_named),
+        TEST(all_comes_back_when_asked),
     };
 
     return cmocka_run_group_tests_name("report_write", tests, NULL, NULL);
