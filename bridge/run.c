@@ -48,6 +48,7 @@ enum {
     CLEAN_EVERY_TICKS = 60,
     SWEEP_EVERY_TICKS = 5,
     CLEAN_COUNT = 1000,
+    SET_BACK_S = 5,
     DAY_S = 86400,
     LINK_KEEP_S = 60 * DAY_S,
     SPELLING_KEEP_S = 400 * 86400,
@@ -70,6 +71,7 @@ struct life {
     struct loop_signal *on_term, *on_int, *on_hup;
     struct loop_timer *tick, *drain;
     unsigned ticks;
+    int64_t ahead_s; /* by so much the wall clock was ahead of the monotonic one */
     int64_t drain_until_ms;
     bool is_inbound_stopped, is_stream_closed, is_closing;
     const char *conf_path;
@@ -88,6 +90,7 @@ struct cleaning {
     struct gateway *gateway;
     struct poison_ids ids; /* of the messages to the administrators */
     bool has_told;
+    unsigned hastened; /* items */
     int64_t now_s;
 };
 
@@ -97,6 +100,8 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     unsigned count;
 
     if (life_renew(txn, c->now_s, e) < 0 ||
+        queue_hasten(txn, c->now_s + 2 * c->settings->conf->queue.retry_max_s, c->now_s,
+                     CLEAN_COUNT, &c->hastened, e) < 0 ||
         poison_expire(txn, c->settings, c->now_s - c->settings->conf->queue.lifetime_s, CLEAN_COUNT,
                       &c->ids, c->now_s, &c->has_told, e) < 0)
         return -1;
@@ -114,6 +119,13 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
 }
 
+static void rescan(struct gateway *g)
+{
+    courier_rescan(g->mail_out);
+    courier_rescan(g->mail_in);
+    courier_rescan(g->stanza_out);
+}
+
 static void clean_done(struct persist_work *w, const struct err *e)
 {
     struct cleaning *c = (struct cleaning *)w;
@@ -122,6 +134,11 @@ static void clean_done(struct persist_work *w, const struct err *e)
         log_warning("store", "event=cleaning-failed error=\"%s\"", e->text);
     if (c->has_told)
         courier_rescan(c->gateway->stanza_out);
+    if (!e && c->hastened > 0) {
+        log_warning("queue", "event=clock-set-back items=%u next=\"they are due now\"",
+                    c->hastened);
+        rescan(c->gateway);
+    }
     settings_drop(c->settings);
     free(c);
 }
@@ -141,22 +158,30 @@ static void clean(struct gateway *g)
     persist_submit(g->persist, &c->work);
 }
 
+/* What waits for its next try would wait for so much longer. */
+static bool is_set_back(struct life *life)
+{
+    const struct clock *clock = life->g.clock;
+    int64_t ahead_s = clock_wall_s(clock) - clock_mono_ms(clock) / 1000;
+    bool is_back = ahead_s < life->ahead_s - SET_BACK_S;
+
+    life->ahead_s = ahead_s;
+    return is_back;
+}
+
 static void ticked(void *arg)
 {
     struct life *life = arg;
     struct gateway *g = &life->g;
 
-    if (store_has_foreign_change(g->store)) { /* `postern queue` was here */
-        courier_rescan(g->mail_out);
-        courier_rescan(g->mail_in);
-        courier_rescan(g->stanza_out);
-    }
+    if (store_has_foreign_change(g->store)) /* `postern queue` was here */
+        rescan(g);
     courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
     if (life->ticks % SWEEP_EVERY_TICKS == 0)
         success_tick(g);
-    if (life->ticks++ % CLEAN_EVERY_TICKS == 0)
+    if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))
         clean(g);
     loop_timer_start(life->tick, TICK_MS);
 }

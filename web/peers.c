@@ -7,10 +7,14 @@
  */
 #include "web/peers.h"
 
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+#include "base/log.h"
 
 enum { SWEEP_MS = 500 };
 
@@ -24,7 +28,6 @@ struct peers {
     struct loop *loop;
     struct evconnlistener *listener;
     struct loop_timer *sweep;
-    bool is_full;
     unsigned count;
     struct peer all[PEERS_MAX];
 };
@@ -55,12 +58,18 @@ static void sweep(void *arg)
             shutdown(bufferevent_getfd(p->all[i].bev), SHUT_RDWR);
         i++;
     }
-    if (p->is_full && p->count < PEERS_MAX) {
-        p->is_full = false;
-        evconnlistener_enable(p->listener);
-    }
-    if (p->count > 0)
-        loop_timer_start(p->sweep, SWEEP_MS);
+    if (p->count < PEERS_MAX)
+        evconnlistener_enable(p->listener); /* does nothing to one that is */
+    loop_timer_start(p->sweep, SWEEP_MS);
+}
+
+/* Without descriptors or memory for it, who knocks would be told of again and again at once: the
+ * listener rests until the next sweep.  The argument is evhttp's own. */
+static void rest(struct evconnlistener *listener, void *arg)
+{
+    (void)arg;
+    log_warning("web", "event=not-accepting reason=\"%s\"", strerror(errno));
+    evconnlistener_disable(listener);
 }
 
 /* evhttp asks for the bufferevent of a connection that it has just accepted. */
@@ -75,12 +84,9 @@ static struct bufferevent *welcome(struct event_base *base, void *arg)
     bufferevent_incref(bev);
     p->all[p->count].bev = bev;
     p->all[p->count++].deadline_ms = clock_mono_ms(p->clock) + PEERS_ASK_MS;
-    if (p->count == PEERS_MAX) {
-        p->is_full = true; /* who comes now waits in the kernel's queue, which has an end */
-        evconnlistener_disable(p->listener);
-    }
-    if (!loop_timer_is_pending(p->sweep))
-        loop_timer_start(p->sweep, SWEEP_MS);
+    if (p->count == PEERS_MAX)
+        evconnlistener_disable(p->listener); /* who comes now waits in the kernel's queue, which has
+                                              * an end */
     return bev;
 }
 
@@ -122,6 +128,8 @@ struct peers *peers_new(struct loop *loop, const struct clock *clock, struct evh
         return NULL;
     }
     evhttp_set_bevcb(http, welcome, p);
+    evconnlistener_set_error_cb(listener, rest);
+    loop_timer_start(p->sweep, SWEEP_MS);
     return p;
 }
 
