@@ -116,10 +116,10 @@ class Bed:
 class Crashing(Gateway):
     """A gateway that may be told where to die, and is not waited for."""
 
-    def launch(self, die_at=None, wrapper=()):
+    def launch(self, die_at=None, env=None):
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        argv = [*wrapper, PROGRAM, "-c", self.conf, "run"]
-        env = {"POSTERN_DIE_AT": die_at} if die_at else None
+        argv = [PROGRAM, "-c", self.conf, "run"]
+        env = {**({"POSTERN_DIE_AT": die_at} if die_at else {}), **(env or {})}
         self.process = Process("postern", argv, self.log, env=env, cwd=self.folder)
 
     def is_dead(self):
@@ -266,8 +266,10 @@ class Instance:
 
     def is_settled(self):
         self.pump()
+        if self.crashes == 0 and self.ledger.unanswered():
+            return False
         return not self.ledger.missing() and not self.unread() and \
-            self.rows("SELECT count(*) FROM item") == [(0,)] and not self.ledger.missing()
+            self.rows("SELECT count(*) FROM item WHERE next >= 0") == [(0,)] and not self.ledger.missing()
 
     def settle(self, timeout_s=SETTLE_S):
         """Waits until everything accepted has come to its end."""
