@@ -733,8 +733,6 @@ void conf_free(struct conf *conf)
 
 void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, void *arg), void *arg)
 {
-    if (conf->admin.text)
-        fn("admin.listen: there is no status page yet", arg);
     if (conf->admin_jid_count > 0)
         fn("admin.jids: administrators are told of what is set aside, but have no commands over "
            "Jabber yet",

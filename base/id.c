@@ -26,6 +26,11 @@ int64_t id_at(int64_t wall_s)
     return at_ms(wall_s > INT64_MAX / 1000 ? INT64_MAX : wall_s * 1000);
 }
 
+int64_t id_time_s(int64_t id)
+{
+    return (id >> 20) / 1000;
+}
+
 int64_t id_next(struct id_maker *m)
 {
     int64_t id, ms = clock_wall_ms(m->clock);

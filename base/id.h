@@ -25,6 +25,7 @@ struct id_maker {
 void id_maker_init(struct id_maker *m, const struct clock *clock);
 int64_t id_next(struct id_maker *m); /* > 0, larger than the one before */
 
+int64_t id_time_s(int64_t id); /* when it was made */
 /* The least id that is made at this time. */
 int64_t id_at(int64_t wall_s);
 

@@ -1,9 +1,11 @@
 /*
- * log: lines on standard error.  Owns the level and, for each thread that holds its lines back,
- * what it holds.  Any thread; lines never mix.  A crash loses what is held: the lines of one turn.
+ * log: lines on standard error.  Owns the level, the last lines that tell of trouble, and, for each
+ * thread that holds its lines back, what it holds.  Any thread; lines never mix.  A crash loses
+ * what is held: the lines of one turn.
  */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_LEN = 2048, HELD_MAX = 8192 };
+enum { LINE_MAX_LEN = 2048, HELD_MAX = 8192, RECENT_LEN = 400 };
 
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int journal;
@@ -25,6 +27,73 @@ struct held {
 };
 
 static _Thread_local struct held held;
+
+/* Trouble, for the administrators' page: a ring, next is written next. */
+static struct {
+    pthread_mutex_t mutex;
+    unsigned next;
+    struct trouble {
+        int64_t at_s;
+        enum log_level level;
+        unsigned times; /* 0: free */
+        char text[RECENT_LEN];
+    } all[LOG_RECENT];
+} recent = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* The same but for numbers, such as the time until the next attempt? */
+static bool is_same(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+
+    while (*a && *a == *b) {
+        a++;
+        b++;
+        a += strspn(a, digits);
+        b += strspn(b, digits);
+    }
+    return *a == *b;
+}
+
+/* The same again is moved to the front, so that one trouble does not hide the others. */
+static void remember(enum log_level level, const char *text)
+{
+    struct trouble t = {.at_s = time(NULL), .level = level, .times = 1};
+    unsigned i, from;
+
+    snprintf(t.text, sizeof t.text, "%s", text);
+    pthread_mutex_lock(&recent.mutex);
+    for (i = 0; i < LOG_RECENT; i++) {
+        from = (recent.next + LOG_RECENT - 1 - i) % LOG_RECENT;
+        if (recent.all[from].times > 0 && is_same(recent.all[from].text, t.text))
+            break;
+    }
+    if (i < LOG_RECENT) {
+        t.times += recent.all[from].times;
+        for (; i > 0; i--, from = (from + 1) % LOG_RECENT)
+            recent.all[from] = recent.all[(from + 1) % LOG_RECENT];
+        recent.all[from] = t;
+    } else {
+        recent.all[recent.next] = t;
+        recent.next = (recent.next + 1) % LOG_RECENT;
+    }
+    pthread_mutex_unlock(&recent.mutex);
+}
+
+void log_each_recent(void (*fn)(int64_t at_s, enum log_level level, unsigned times,
+                                const char *text, void *arg),
+                     void *arg)
+{
+    const struct trouble *t;
+    unsigned i;
+
+    pthread_mutex_lock(&recent.mutex);
+    for (i = 0; i < LOG_RECENT; i++) {
+        t = &recent.all[(recent.next + LOG_RECENT - 1 - i) % LOG_RECENT];
+        if (t->times > 0)
+            fn(t->at_s, t->level, t->times, t->text, arg);
+    }
+    pthread_mutex_unlock(&recent.mutex);
+}
 
 void log_set_level(enum log_level level)
 {
@@ -80,16 +149,18 @@ static bool may_hold(enum log_level level)
 static PRINTF(3, 0) void line(enum log_level level, const char *area, const char *fmt, va_list ap)
 {
     char text[LINE_MAX_LEN];
-    size_t len, i;
+    size_t len, head_len, i;
 
     if ((int)level > atomic_load(&current_level))
         return;
-    len = (size_t)head(text, sizeof text / 2, level, area);
+    head_len = len = (size_t)head(text, sizeof text / 2, level, area);
     vsnprintf(text + len, sizeof text - len - 1, fmt, ap);
     len = strlen(text);
     for (i = 0; i < len; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = '?';
+    if (level <= LOG_LEVEL_WARNING)
+        remember(level, text + head_len - strlen(area) - 1);
     text[len++] = '\n';
     if (held.len > HELD_MAX - len || !may_hold(level))
         log_release();

@@ -9,6 +9,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -24,6 +25,14 @@ void log_set_journal(int on);
  * what was held before it. */
 void log_hold(bool on);
 void log_release(void);
+
+/* The last errors and warnings of this process, newest first, at most LOG_RECENT; a line that
+ * was said again, but for numbers in it, comes once, with how often.  text: `area key=value ...`,
+ * valid during the call.  Any thread; fn must not log. */
+enum { LOG_RECENT = 20 };
+void log_each_recent(void (*fn)(int64_t at_s, enum log_level level, unsigned times,
+                                const char *text, void *arg),
+                     void *arg);
 
 /* area: the part of the program, such as "stream".  fmt: `key=value` pairs, a value with spaces in
  * "". */

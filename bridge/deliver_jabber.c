@@ -192,8 +192,14 @@ static void log_leg(const struct leg *leg)
 {
     static const char *const words[] = {"send",  "delivered", "answered", "dropped",
                                         "later", "failed",    "lost",     "poison"};
+    static const enum stat stats[] = {
+        [LEG_SEND] = STAT_JABBER_LATER,       [LEG_TAKEN] = STAT_JABBER_DELIVERED,
+        [LEG_ANSWERED] = STAT_JABBER_DROPPED, [LEG_DROPPED] = STAT_JABBER_DROPPED,
+        [LEG_LATER] = STAT_JABBER_LATER,      [LEG_FAILED] = STAT_JABBER_FAILED,
+        [LEG_LOST] = STAT_JABBER_LATER,       [LEG_POISON] = STAT_SET_ASIDE};
     char id[ID_TEXT_SIZE];
 
+    gateway_count(leg->shipment->gateway, stats[leg->fate]);
     if (leg->fate == LEG_POISON) {
         outcome_log_set_aside(&leg->shipment->parcel->message, leg->item->n, leg->to, leg->why);
         return;

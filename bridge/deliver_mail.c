@@ -163,6 +163,8 @@ static void status_of(const struct send_recipient *r, struct smtp_status *out)
 static void judge(struct mailing *m, size_t i)
 {
     static const char *const words[] = {"delivered", "later", "failed", "expired"};
+    static const enum stat stats[] = {STAT_MAIL_DELIVERED, STAT_MAIL_LATER, STAT_MAIL_FAILED,
+                                      STAT_MAIL_EXPIRED};
     const struct queue_message *message = &m->parcel->message;
     struct fate *fate = &m->fates[i];
     char id[ID_TEXT_SIZE];
@@ -189,10 +191,22 @@ static void judge(struct mailing *m, size_t i)
         fate->is_out_of_sight = true;
     if (fate->verdict == VERDICT_FAILED || fate->is_out_of_sight)
         fate->report_id = id_next(&m->gateway->ids);
+    gateway_count(m->gateway, stats[fate->verdict]);
     log_info("smtp", "event=%s id=%s n=%u code=%d status=%s reply=\"%s\"", words[fate->verdict],
              id_format(message->id, id), message->items[i].n, fate->status.code,
              fate->status.enhanced ? fate->status.enhanced : "-",
              fate->status.text ? fate->status.text : "");
+}
+
+/* A mail that was not fit to be sent says nothing about the relay. */
+static void note_relay(struct mailing *m)
+{
+    const struct send_recipient *r = &m->recipients[0];
+
+    if (r->trouble == SEND_ANSWERED)
+        stats_relay(&m->gateway->stats, NULL, m->now_s);
+    else if (r->trouble != SEND_UNSENT)
+        stats_relay(&m->gateway->stats, r->text[0] ? r->text : "no connection", m->now_s);
 }
 
 static void sent(struct send_job *job)
@@ -205,6 +219,7 @@ static void sent(struct send_job *job)
     m->now_s = gateway_now_s(m->gateway);
     for (i = 0; i < job->recipient_count; i++)
         judge(m, i);
+    note_relay(m);
     write_outcome(m);
     courier_poke(m->gateway->mail_out);
 }
@@ -218,6 +233,7 @@ static void expire(struct mailing *m)
         m->fates[i].verdict = VERDICT_EXPIRED;
         m->fates[i].report_id = id_next(&m->gateway->ids);
     }
+    gateway_count(m->gateway, STAT_MAIL_EXPIRED);
     log_info("smtp", "event=expired id=%s", id_format(m->parcel->message.id, id));
     write_outcome(m);
 }

@@ -93,6 +93,10 @@ static void write_posted(struct posting *p)
     const struct queue_message *m = &p->parcel->message;
 
     p->now_s = gateway_now_s(p->gateway);
+    gateway_count(p->gateway, p->poison       ? STAT_SET_ASIDE
+                              : p->is_refused ? STAT_JABBER_FAILED
+                              : p->is_expired ? STAT_JABBER_DROPPED
+                                              : STAT_JABBER_DELIVERED);
     if (p->poison)
         outcome_log_set_aside(m, m->items[0].n, p->entry.to, p->poison);
     else

@@ -18,6 +18,7 @@
 #include "bridge/courier.h"
 #include "bridge/persist.h"
 #include "bridge/settings.h"
+#include "bridge/stats.h"
 #include "bridge/window.h"
 #include "component/asks.h"
 #include "component/router.h"
@@ -35,6 +36,7 @@ struct uploads;     /* files on their way to the upload service, in upload.c */
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
+struct status;    /* the administrators' listener, in status.c */
 struct nicknames; /* the users' own names, in nickname.c */
 struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
@@ -57,6 +59,8 @@ struct gateway {
     struct window *window;
     struct sender *sender;
     struct web *web;
+    struct status *status; /* NULL: not configured */
+    struct stats stats;
     struct http *http;
     struct asks *asks;
     struct uploads *uploads;
@@ -86,6 +90,11 @@ struct gateway {
 static inline int64_t gateway_now_s(const struct gateway *g)
 {
     return clock_wall_s(g->clock);
+}
+
+static inline void gateway_count(struct gateway *g, enum stat what)
+{
+    stats_add(&g->stats, what, 1, gateway_now_s(g));
 }
 
 #endif

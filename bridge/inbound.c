@@ -17,6 +17,7 @@
 #include "store/queue.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,9 @@ struct inbound_box {
     struct imap_watch *watch;
     char *origin; /* "imap:NAME" */
     unsigned arrivals;
-    bool is_stopped;
+    bool is_stopped, is_ready;
+    char reason[200]; /* why it is not ready; "": none is known */
+    int64_t since_s;
     struct inbound_box *next;
 };
 
@@ -278,10 +281,13 @@ static void finish(struct arrival *a, const struct err *e)
     if (e)
         log_error("inbound", "event=not-stored mailbox=%s uid=%u class=%s error=\"%s\"",
                   box->mailbox->name, a->uid, err_class_name(e->class), e->text);
-    else
+    else {
+        if (a->is_new)
+            gateway_count(box->gateway, STAT_MAIL_ACCEPTED);
         log_info("inbound", "event=%s id=%s mailbox=%s uid=%u bytes=%zu%s",
                  a->is_new ? "accepted" : "known", id_format(a->id, id), box->mailbox->name, a->uid,
                  a->len, a->is_truncated ? " too-large=yes" : "");
+    }
     imap_watch_done(box->watch, a->uidvalidity, a->uid, !e);
     arrival_free(a);
 }
@@ -296,6 +302,7 @@ static void put_done(struct store_work *work, const struct err *e)
 
         a->parcel = NULL;
         if (p->message.items[0].is_set_aside) {
+            gateway_count(g, STAT_SET_ASIDE);
             log_warning("inbound", "event=set-aside reason=\"%s\" see=\"postern queue\"",
                         p->message.items[0].last_error);
             parcel_free(p);
@@ -402,9 +409,29 @@ static void state_changed(bool ready, const char *reason, void *arg)
 {
     struct inbound_box *box = arg;
 
+    if (ready != box->is_ready || box->since_s == 0)
+        box->since_s = gateway_now_s(box->gateway);
+    box->is_ready = ready;
+    snprintf(box->reason, sizeof box->reason, "%s", ready || !reason ? "" : reason);
     log_info("inbound", "event=%s mailbox=%s%s%s%s", ready ? "watching" : "away",
              box->mailbox->name, reason ? " reason=\"" : "", reason ? reason : "",
              reason ? "\"" : "");
+}
+
+void inbound_each(const struct gateway *g, void (*fn)(const struct inbound_state *box, void *arg),
+                  void *arg)
+{
+    const struct inbound_box *box;
+
+    for (box = g->boxes; box; box = box->next) {
+        struct inbound_state state = {.name = box->mailbox->name,
+                                      .host = box->mailbox->server.host,
+                                      .is_ready = box->is_ready,
+                                      .reason = box->reason,
+                                      .since_s = box->since_s ? box->since_s : g->stats.started_s};
+
+        fn(&state, arg);
+    }
 }
 
 /* Life. */

@@ -19,6 +19,15 @@ void inbound_stop(struct gateway *g, void (*stopped)(struct gateway *g));
  * origin or NULL: does nothing. */
 void inbound_flag(struct gateway *g, const char *origin, uint32_t uidvalidity, uint32_t uid,
                   unsigned flags);
+/* Each mailbox as it stands now; the text lives during the call. */
+struct inbound_state {
+    const char *name, *host;
+    bool is_ready;
+    const char *reason; /* why it is away; "": none is known */
+    int64_t since_s;
+};
+void inbound_each(const struct gateway *g, void (*fn)(const struct inbound_state *box, void *arg),
+                  void *arg);
 void inbound_close(struct gateway *g); /* after stopped, or never started */
 
 #endif

@@ -299,6 +299,8 @@ static void intake_done(struct store_work *work, const struct err *e)
 
     step("lmtp.stored");
     g->accepting--;
+    if (!e)
+        gateway_count(g, STAT_MAIL_ACCEPTED);
     if (e)
         log_error("inbound", "event=not-stored origin=lmtp class=%s error=\"%s\"",
                   err_class_name(e->class), e->text);

@@ -52,6 +52,7 @@ static void refuse(struct acceptance *a, const struct jabber_error *error)
 {
     struct xml_node *reply = jabber_error_reply(a->arena, a->stanza, error);
 
+    gateway_count(a->gateway, STAT_JABBER_REFUSED);
     log_info("outbound", "event=refused code=%d condition=%s", error->code, error->condition);
     if (!reply || stream_send_node(a->gateway->stream, reply) < 0)
         log_warning("outbound", "event=refusal-not-sent");
@@ -179,6 +180,7 @@ static void log_accepted(const struct acceptance *a, const struct parcel *p)
 {
     char id[ID_TEXT_SIZE];
 
+    gateway_count(a->gateway, STAT_JABBER_ACCEPTED);
     log_info("outbound", "event=accepted id=%s from=%s recipients=%zu bytes=%zu",
              id_format(p->message.id, id), a->bare_jid, p->message.item_count,
              p->message.content_len);
@@ -250,6 +252,7 @@ static void tell_expired(struct acceptance *a)
     const struct letter *l = a->letter;
     struct xml_node *report;
 
+    gateway_count(a->gateway, STAT_MAIL_EXPIRED);
     log_info("outbound", "event=expired from=%s", a->bare_jid);
     if (l->expiry_action == EXPIRY_DROP)
         return;

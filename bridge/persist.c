@@ -55,6 +55,11 @@ static void done(struct store_work *work, const struct err *e)
     w->done(w, e);
 }
 
+bool persist_is_failing(const struct persist *p)
+{
+    return p->is_failing;
+}
+
 static void submit(struct persist *p, struct persist_work *w)
 {
     if (store_submit(p->store, &w->work) < 0)

@@ -27,6 +27,8 @@ struct persist_work {
     struct persist_work *next;
 };
 
+bool persist_is_failing(const struct persist *p); /* does what it was last given wait? */
+
 /* run and done are set by the caller. */
 void persist_submit(struct persist *p, struct persist_work *w);
 

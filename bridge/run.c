@@ -22,6 +22,7 @@
 #include "bridge/poison.h"
 #include "bridge/reload.h"
 #include "bridge/receipt.h"
+#include "bridge/status.h"
 #include "bridge/upload.h"
 #include "bridge/success.h"
 #include "bridge/waiting.h"
@@ -389,6 +390,8 @@ static int open_mail(struct life *life, struct err *e)
         if (!g->web)
             return -1;
     }
+    if (status_open(g, e) < 0)
+        return -1;
     return inbound_open(g, e) < 0 ? -1 : inbound_lmtp_open(g, e);
 }
 
@@ -483,6 +486,7 @@ static void close_all(struct life *life)
     step("stop.written");
     inbound_close(g);
     inbound_lmtp_close(g);
+    status_close(g);
     web_free(g->web);
     window_free(g->window);
     persist_free(g->persist);

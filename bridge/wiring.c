@@ -23,6 +23,7 @@ static void stream_came_up(void *arg)
 {
     struct gateway *g = arg;
 
+    stats_stream(&g->stats, NULL, gateway_now_s(g));
     notify_send("STATUS=connected to the Jabber server");
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
@@ -32,6 +33,7 @@ static void stream_went_down(enum stream_loss loss, const char *reason, void *ar
 {
     struct gateway *g = arg;
 
+    stats_stream(&g->stats, reason, gateway_now_s(g));
     notify_send("STATUS=the Jabber server is away");
     asks_lost(g->asks);
     window_down(g->window, loss, reason);

@@ -7,28 +7,24 @@
  */
 #include "web/web.h"
 
+#include "base/place.h"
 #include "web/peers.h"
 #include "web/url.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { HEADERS_MAX = 16 << 10, BODY_MAX = 1024, TIMEOUT_S = 60, BACKLOG = 128 };
+enum { HEADERS_MAX = 16 << 10, BODY_MAX = 1024, TIMEOUT_S = 60 };
 
 struct web {
     struct evhttp *http;
@@ -37,7 +33,7 @@ struct web {
     web_find_fn *find;
     void *arg;
     struct peers *peers;
-    char *socket_path; /* removed at the end; NULL for TCP */
+    struct place place;
     struct web_request *requests;
 };
 
@@ -375,110 +371,20 @@ void web_answer(struct web_request *r, const struct web_file *file)
     request_free(r);
 }
 
-/* Listening. */
-
-static int say_in_use(const struct conf_endpoint *at, int error, struct err *e)
-{
-    if (error == EADDRINUSE)
-        return err_set(e, ERR_PERMANENT, "web.listen: %s is in use by another program", at->text);
-    if (error == EADDRNOTAVAIL)
-        return err_set(e, ERR_PERMANENT, "web.listen: %s is not an address of this machine",
-                       at->text);
-    return err_set(e, ERR_PERMANENT, "web.listen: %s cannot be listened on: %s", at->text,
-                   strerror(error));
-}
-
-/* A socket that is bound and listens; -1 with errno. */
-static int listen_at(int family, const struct sockaddr *address, socklen_t len)
-{
-    int error, one = 1, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    /* A restart must not wait for the connections of before. */
-    if (family != AF_UNIX)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-/* Removes a socket that a run which ended badly has left, and nothing else: no file, and no socket
- * that somebody listens on. */
-static void remove_stale(const struct sockaddr_un *address)
-{
-    struct stat st;
-    int r, fd;
-
-    if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-        return;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    r = connect(fd, (const struct sockaddr *)address, sizeof *address);
-    if (r < 0 && errno == ECONNREFUSED)
-        unlink(address->sun_path);
-    close(fd);
-}
-
-static int listen_unix(struct web *w, const struct conf_endpoint *at, struct err *e)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd;
-
-    if (strlen(at->path) >= sizeof address.sun_path)
-        return err_set(e, ERR_PERMANENT, "web.listen: the path %s is too long for a socket",
-                       at->path);
-    memcpy(address.sun_path, at->path, strlen(at->path) + 1);
-    remove_stale(&address);
-    fd = listen_at(AF_UNIX, (struct sockaddr *)&address, sizeof address);
-    if (fd < 0)
-        return say_in_use(at, errno, e);
-    w->socket_path = strdup(at->path);
-    if (w->socket_path)
-        return fd;
-    close(fd);
-    unlink(at->path);
-    return err_memory(e);
-}
-
-static int listen_tcp(const struct conf_endpoint *at, struct err *e)
-{
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *list, *i;
-    char port[16];
-    int r, fd = -1;
-
-    snprintf(port, sizeof port, "%u", at->port);
-    r = getaddrinfo(at->host, port, &hints, &list);
-    if (r != 0)
-        return err_set(e, ERR_PERMANENT, "web.listen: %s is no address: %s", at->text,
-                       gai_strerror(r));
-    for (i = list; i && fd < 0; i = i->ai_next)
-        fd = listen_at(i->ai_family, i->ai_addr, i->ai_addrlen);
-    r = errno;
-    freeaddrinfo(list);
-    return fd < 0 ? say_in_use(at, r, e) : fd;
-}
+/* Life. */
 
 static int start_listening(struct web *w, struct loop *loop, const struct conf_endpoint *at,
                            struct err *e)
 {
-    int fd = at->path ? listen_unix(w, at, e) : listen_tcp(at, e);
     struct evconnlistener *listener;
 
-    if (fd < 0)
+    if (place_open(&w->place, at, "web", 0, e) < 0)
         return -1;
-    listener = evconnlistener_new(loop_base(loop), NULL, NULL,
-                                  LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (!listener) {
-        close(fd);
-        return err_memory(e);
-    }
-    if (!evhttp_bind_listener(w->http, listener)) {
-        evconnlistener_free(listener);
+    listener =
+        evconnlistener_new(loop_base(loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, w->place.fd);
+    if (!listener || !evhttp_bind_listener(w->http, listener)) {
+        if (listener)
+            evconnlistener_free(listener);
         return err_memory(e);
     }
     w->peers = peers_new(loop, w->clock, w->http, listener);
@@ -529,8 +435,6 @@ void web_free(struct web *w)
     }
     evhttp_free(w->http);
     peers_free(w->peers);
-    if (w->socket_path)
-        unlink(w->socket_path);
-    free(w->socket_path);
+    place_close(&w->place);
     free(w);
 }

@@ -122,14 +122,52 @@ static void test_what_is_held_is_bounded(void **state)
     }
 }
 
+struct troubles {
+    char text[LOG_RECENT + 1][64];
+    unsigned times[LOG_RECENT + 1], count;
+};
+
+static void take_trouble(int64_t at_s, enum log_level level, unsigned times, const char *text,
+                         void *arg)
+{
+    struct troubles *t = arg;
+
+    assert_true(at_s > 0 && t->count < LOG_RECENT);
+    assert_true(level <= LOG_LEVEL_WARNING);
+    snprintf(t->text[t->count], sizeof t->text[0], "%s", text);
+    t->times[t->count++] = times;
+}
+
+/* The last ones are kept, newest first; what is said again moves up and is counted. */
+static void trouble_is_remembered(void **state)
+{
+    struct troubles t = {.count = 0};
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 3 * LOG_RECENT; i++)
+        log_warning("test", "event=filler-%c%c", 'a' + i % 26, 'a' + i / 26);
+    log_error("test", "event=lost retry_ms=%d", 100);
+    log_info("test", "event=fine");
+    log_warning("test", "event=other");
+    log_error("test", "event=lost retry_ms=%d", 25);
+    log_each_recent(take_trouble, &t);
+    assert_int_equal(t.count, LOG_RECENT);
+    assert_string_equal(t.text[0], "test event=lost retry_ms=25");
+    assert_int_equal(t.times[0], 2);
+    assert_string_equal(t.text[1], "test event=other");
+    assert_int_equal(t.times[1], 1);
+    assert_string_equal(t.text[2], "test event=filler-hc");
+    assert_string_equal(t.text[LOG_RECENT - 1], "test event=filler-qb");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_lines_go_out_at_once),
-        TEST(test_held_lines_wait),
-        TEST(test_trouble_does_not_wait),
-        TEST(test_what_is_held_is_bounded),
+        TEST(test_lines_go_out_at_once),  TEST(test_held_lines_wait),
+        TEST(test_trouble_does_not_wait), TEST(test_what_is_held_is_bounded),
+        TEST(trouble_is_remembered),
     };
 
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
