@@ -278,6 +278,10 @@ static int write_report(struct conversion *c, const struct xml_node *stanza)
     in.jabber_condition = outcome_condition(c->arena, error);
     if (!in.to || !in.recipient || status_from_jabber(c->arena, error, &in.status) < 0)
         return EX_TEMPFAIL;
+    if (status_class(&in.status) == SMTP_DELIVERED) { /* type continue (RFC 6120 §8.3.2) */
+        fputs("postern: this error is only a remark: the mail has arrived\n", stderr);
+        return EX_OK;
+    }
     buf_init(&out, 1 << 20);
     if (report_write(&c->ctx, &in, &out, &e) < 0) {
         status = command_fail(&e, EX_DATAERR);
@@ -544,6 +548,10 @@ static int write_messages(struct conversion *c, struct letter *letter)
     const struct party *r;
     unsigned n = 0;
 
+    if (letter->expires_s != 0 && letter->expires_s <= c->ctx.now_s) {
+        fputs("postern: the mail has expired: it is not sent\n", stderr);
+        return EX_OK;
+    }
     letter->thread = threading_root(&c->ctx, letter);
     for (r = letter->recipients; r; r = r->next, n++) {
         struct xml_node *stanza;

@@ -11,7 +11,7 @@
 #include "mapping/names.h"
 #include "mapping/text.h"
 
-enum { VALUE_MAX = 500, HEADERS_MAX = 20 };
+enum { VALUE_MAX = 500, HEADERS_MAX = 20, LANG_MAX = 63 };
 
 /* One line per field that passes: its name in SHIM and in mail. */
 static const struct field {
@@ -26,6 +26,9 @@ static const struct field {
 static const struct {
     const char *shim, *mail;
 } degrees[] = {{"low", "low"}, {"medium", "normal"}, {"high", "high"}};
+
+/* A letter's language is a field of its own: the body's xml:lang, and Content-Language in mail. */
+static const char content_language[] = "Content-Language";
 
 static const struct field *field_by_shim(const char *name)
 {
@@ -42,6 +45,15 @@ static const struct field *field_by_shim(const char *name)
 static bool is_urgency(const struct field *field)
 {
     return strcmp(field->shim, "Urgency") == 0;
+}
+
+/* RFC 5646, as far as it could end a header field or an attribute. */
+static bool is_language(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 0 && n < LANG_MAX &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == n;
 }
 
 /* In a letter a field has its mail name, and an Importance its mail degree. */
@@ -71,6 +83,18 @@ static int add(struct letter *l, const struct field *field, const char *value)
     return 0;
 }
 
+static int read_language(struct letter *l, const struct xml_node *node)
+{
+    const char *text = xml_text(l->arena, node);
+
+    text = text ? text_line(l->arena, text, LANG_MAX) : NULL;
+    if (!text)
+        return -1;
+    if (is_language(text))
+        l->lang = text;
+    return 0;
+}
+
 int shim_read_stanza(struct letter *l, const struct xml_node *headers)
 {
     const struct xml_node *node;
@@ -81,6 +105,8 @@ int shim_read_stanza(struct letter *l, const struct xml_node *headers)
         const struct field *field = name ? field_by_shim(name) : NULL;
 
         if (field && add(l, field, xml_text(l->arena, node)) < 0)
+            return -1;
+        if (name && strcasecmp(name, content_language) == 0 && read_language(l, node) < 0)
             return -1;
     }
     return 0;
@@ -143,12 +169,15 @@ int shim_write_stanza(struct arena *a, struct xml_node *message, const struct le
     const struct extra_header *e;
     struct xml_node *headers;
 
-    if (!l->extra_headers)
+    if (!l->extra_headers && !l->lang)
         return 0;
     headers = xml_add(a, message, NS_SHIM, "headers");
     for (e = l->extra_headers; e; e = e->next)
         if (!xml_set(a, xml_add_with_text(a, headers, NS_SHIM, "header", shim_value(e)), "name",
                      shim_name(e)))
             return -1;
+    if (l->lang && !xml_set(a, xml_add_with_text(a, headers, NS_SHIM, "header", l->lang), "name",
+                            content_language))
+        return -1;
     return 0;
 }

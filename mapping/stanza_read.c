@@ -736,8 +736,7 @@ static enum stanza_verdict finish_text(struct reading *r)
             return STANZA_FAILED;
         if (*l->text == '\0')
             l->text = NULL;
-        l->lang = arena_strdup(r->a, own_lang(r->body));
-        if (!l->lang && own_lang(r->body))
+        if (own_lang(r->body) && !(l->lang = arena_strdup(r->a, own_lang(r->body))))
             return STANZA_FAILED;
     }
     return STANZA_LETTER;

@@ -233,6 +233,32 @@ static void add_notices(struct buf *body, const struct letter *l)
     }
 }
 
+/* A body in the language that is known; what stands in it beside the text is in the gateway's. */
+static int add_body(struct writing *w, const char *text, const char *lang)
+{
+    struct xml_node *node = xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", text);
+
+    return added(node && lang ? xml_set_lang(w->a, node, lang) : node);
+}
+
+/* RFC 6121 §5.2.3: the same in other languages, from one Jabber user to another. */
+static int write_variants(struct writing *w)
+{
+    const struct variant *v;
+    struct xml_node *node;
+
+    for (v = w->letter->variants; v; v = v->next) {
+        if (add_body(w, v->text, v->lang) < 0)
+            return -1;
+        if (!v->subject)
+            continue;
+        node = xml_add_with_text(w->a, w->stanza, w->stanza->ns, "subject", v->subject);
+        if (!node || !xml_set_lang(w->a, node, v->lang))
+            return -1;
+    }
+    return 0;
+}
+
 /*
  * Subject, text, links, notices.  Each stands there for clients that know no better form of it;
  * the links' places in the body are kept, for XEP-0428 to mark them.
@@ -244,7 +270,7 @@ static int write_body(struct writing *w)
     int rc = 0;
 
     if (l->signature) /* to the byte: whatever is added would break the signature */
-        return added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", l->signed_text));
+        return add_body(w, l->signed_text, l->lang);
     buf_init(&body, 4 * (size_t)1024 * 1024);
     if (leads_with_subject(w))
         buf_add(&body, l->subject, header_clip(l->subject, HEADER_TEXT_MAX));
@@ -268,8 +294,7 @@ static int write_body(struct writing *w)
         rc = -1;
     else if (body.len > 0) {
         w->body = arena_strndup(w->a, body.data, body.len);
-        rc = w->body ? added(xml_add_with_text(w->a, w->stanza, w->stanza->ns, "body", w->body))
-                     : -1;
+        rc = w->body ? add_body(w, w->body, l->lang) : -1;
     }
     buf_clear(&body);
     return rc;
@@ -436,10 +461,10 @@ static int write_delay(struct writing *w)
 static struct xml_node *write_parts(struct writing *w)
 {
     static write_fn *const parts[] = {
-        write_attributes, write_subject, write_body,     write_thread,
-        write_origin_id,  write_reply,   write_openpgp,  write_envelope,
-        write_expire,     write_oobs,    write_files,    write_fallback,
-        write_unstyled,   write_delay,   write_receipts, write_shim,
+        write_attributes, write_subject, write_body,     write_variants, write_thread,
+        write_origin_id,  write_reply,   write_openpgp,  write_envelope, write_expire,
+        write_oobs,       write_files,   write_fallback, write_unstyled, write_delay,
+        write_receipts,   write_shim,
     };
     size_t i;
 

@@ -141,6 +141,28 @@ static void subjects_lead(void **state)
     assert_null(xml_child(write_node(f, l), NULL, "body"));
 }
 
+/* The main text first: clients that know no languages show the first body. */
+static void languages(void **state)
+{
+    struct fixture *f = *state;
+    struct letter *l = new_letter(f);
+    struct variant german = {
+        .lang = "de", .subject = "Schwur", .text = "Ich nehme dich beim Wort."};
+
+    l->lang = "en";
+    l->variants = &german;
+    check(f, l,
+          START "type='normal' id='s1'><body xml:lang='en'>I take thee at thy word.</body>"
+                "<body xml:lang='de'>Ich nehme dich beim Wort.</body>"
+                "<subject xml:lang='de'>Schwur</subject>"
+                "<origin-id xmlns='urn:xmpp:sid:0' id='s1'/>"
+                "<x xmlns='jabber:x:envelope'><from "
+                "jid='romeo\\40montague.example@mail.example.org'/></x>"
+                "<unstyled xmlns='urn:xmpp:styling:0'/>"
+                "<headers xmlns='http://jabber.org/protocol/shim'>"
+                "<header name='Content-Language'>en</header></headers></message>");
+}
+
 static void envelopes(void **state)
 {
     struct fixture *f = *state;
@@ -343,6 +365,7 @@ int main(void)
         TEST(encrypted),
         TEST(only_the_gateway_speaks),
         TEST(subjects_lead),
+        TEST(languages),
         TEST(envelopes),
         TEST(attachments),
         TEST(notices),
