@@ -6,7 +6,7 @@ BUILD   ?= build
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1.0
 
-PKGS := libevent libevent_pthreads expat libconfuse libidn libidn2 libcrypto libssl sqlite3 libxml-2.0 libcurl
+PKGS := libevent libevent_pthreads expat libconfuse libidn libidn2 libcrypto libssl libgsasl sqlite3 libxml-2.0 libcurl
 LIBS  = $(shell pkg-config --libs $(PKGS)) -lesmtp -letpan -lpthread
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
@@ -107,7 +107,7 @@ check: deps
 
 # Unit and golden tests under the address and undefined-behaviour sanitizers, then those with threads
 # under the thread sanitizer; san-programs builds what that needs.
-THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies \
+THREADED := test_loop test_work test_conn test_send test_send_kept test_send_replies test_send_tls \
             test_imap_watch test_store test_store_disk test_web test_http test_courier
 WITH_ASAN = BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefined \
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer'

@@ -22,6 +22,7 @@
 #include <event2/event.h>
 
 #include "base/buf.h"
+#include "base/tls.h"
 
 enum {
     READ_SIZE = 32 * 1024,
@@ -72,8 +73,12 @@ struct conn {
     bool paused, ended_by_peer;
     bool broken; /* writing has failed: what the peer said before is still read */
 
+    struct tls *tls; /* NULL: in the clear */
+    bool securing;   /* in the handshake */
+    bool held;       /* there may be more in it to read */
+
     struct buf out;
-    size_t sent; /* of out, already with the kernel */
+    size_t sent; /* of out, already with the kernel, or with tls */
     size_t write_max;
     bool writing; /* something was written since CONN_DRAINED was last told */
 
@@ -93,6 +98,22 @@ static void events_free(struct conn *c)
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
+    tls_free(c->tls);
+    c->tls = NULL;
+}
+
+/* A close_notify, if the kernel takes it at once. */
+static void say_bye(struct conn *c)
+{
+    const char *data;
+    size_t len;
+
+    if (!c->tls || c->securing || c->fd < 0)
+        return;
+    tls_bye(c->tls);
+    data = tls_pending(c->tls, &len);
+    if (len > 0)
+        (void)!send(c->fd, data, len, MSG_NOSIGNAL);
 }
 
 static void conn_destroy(struct conn *c)
@@ -115,6 +136,8 @@ void conn_free(struct conn *c)
 {
     if (!c)
         return;
+    if (!c->freed)
+        say_bye(c);
     c->freed = true;
     if (c->calling == 0)
         conn_destroy(c);
@@ -159,7 +182,7 @@ static void fail_errno(struct conn *c, const char *what, int code)
 
 static void idle_restart(struct conn *c)
 {
-    if (c->idle_ms > 0 && c->state == OPEN && !c->paused && !c->ended_by_peer)
+    if (c->idle_ms > 0 && c->state == OPEN && !c->paused && !c->ended_by_peer && !c->securing)
         loop_timer_start(c->idle, c->idle_ms);
     else
         loop_timer_stop(c->idle);
@@ -193,13 +216,41 @@ static void write_failed(struct conn *c, int code)
     err_set(&c->last, ERR_RETRY, "lost the connection to %s: %s", c->name, strerror(code));
 }
 
+/* What may leave now, in *data_out; -1: TLS is broken and the connection over. */
+static int next_bytes(struct conn *c, const char **data_out, size_t *len_out)
+{
+    size_t n;
+
+    *data_out = c->out.data + c->sent;
+    *len_out = c->out.len - c->sent;
+    if (!c->tls)
+        return 0;
+    while (!c->securing && c->sent < c->out.len) {
+        tls_pending(c->tls, &n);
+        if (n >= KEEP_SIZE)
+            break;
+        n = c->out.len - c->sent;
+        n = n > TLS_RECORD_MAX ? TLS_RECORD_MAX : n;
+        if (tls_write(c->tls, c->out.data + c->sent, n, &c->last) < 0) {
+            end(c, CONN_FAILED);
+            return -1;
+        }
+        c->sent += n;
+    }
+    *data_out = tls_pending(c->tls, len_out);
+    return 0;
+}
+
 static void flush(struct conn *c)
 {
-    if (!c->writing || c->broken)
-        return;
-    while (c->sent < c->out.len) {
-        ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+    const char *data;
+    size_t len;
+    ssize_t n;
 
+    if ((!c->writing && !c->tls) || c->broken)
+        return;
+    while (next_bytes(c, &data, &len) == 0 && len > 0) {
+        n = send(c->fd, data, len, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -211,9 +262,17 @@ static void flush(struct conn *c)
             write_failed(c, errno);
             return;
         }
-        c->sent += (size_t)n;
+        if (c->tls)
+            tls_sent(c->tls, (size_t)n);
+        else
+            c->sent += (size_t)n;
     }
-    drained(c);
+    if (c->state != OPEN)
+        return;
+    if (c->writing && c->sent == c->out.len)
+        drained(c);
+    else
+        event_del(c->writable); /* the rest waits for the handshake */
 }
 
 int conn_write(struct conn *c, const void *data, size_t len)
@@ -247,12 +306,112 @@ void conn_set_fit(struct conn *c, bool (*is_fit)(const struct sockaddr *address)
 
 size_t conn_waiting(const struct conn *c)
 {
-    return c->out.len - c->sent;
+    size_t in_tls = 0;
+
+    if (c->tls)
+        tls_pending(c->tls, &in_tls);
+    return c->out.len - c->sent + in_tls;
 }
 
 void conn_set_write_max(struct conn *c, size_t max)
 {
     c->write_max = max;
+}
+
+/* The peer will send no more; what we have to say may still be wanted. */
+static void peer_ended(struct conn *c)
+{
+    if (c->securing) {
+        err_set(&c->last, ERR_RETRY, "%s closed the connection in the TLS handshake", c->name);
+        end(c, CONN_FAILED);
+        return;
+    }
+    if (c->ended_by_peer)
+        return;
+    c->ended_by_peer = true;
+    event_del(c->readable);
+    idle_restart(c);
+    tell(c, CONN_CLOSED, NULL, 0, NULL);
+}
+
+/* ---- TLS ---- */
+
+void conn_start_tls(struct conn *c, struct tls **t, int64_t timeout_ms)
+{
+    c->tls = *t;
+    *t = NULL;
+    c->securing = true;
+    c->timeout_ms = timeout_ms;
+    loop_timer_start(c->total, timeout_ms);
+    event_active(c->soon, EV_WRITE, 1);
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+    return c->tls && !c->securing ? tls_version(c->tls) : NULL;
+}
+
+/* False: the conn has ended, and may have been freed. */
+static bool flush_held(struct conn *c)
+{
+    c->calling++;
+    flush(c);
+    c->calling--;
+    if (!c->freed)
+        return c->state == OPEN;
+    if (c->calling == 0)
+        conn_destroy(c);
+    return false;
+}
+
+/* One step of the handshake.  False: it is not over, or the conn has ended and may have been freed.
+ */
+static bool shake_hands(struct conn *c)
+{
+    switch (tls_handshake(c->tls, &c->last)) {
+    case TLS_WANTS_MORE:
+        flush(c);
+        return false;
+    case TLS_DONE:
+        c->securing = false;
+        loop_timer_stop(c->total);
+        idle_restart(c);
+        event_active(c->soon, EV_WRITE, 1);
+        return tell(c, CONN_SECURED, NULL, 0, NULL) && c->state == OPEN;
+    default:
+        if (flush_held(c)) /* the alert tells the peer why */
+            end(c, CONN_FAILED);
+        return false;
+    }
+}
+
+/* What TLS makes of the bytes it has. */
+static void read_secured(struct conn *c)
+{
+    char data[READ_SIZE];
+    enum tls_result result;
+    size_t len, wanted;
+
+    if (c->securing && !shake_hands(c))
+        return;
+    c->held = true; /* when paused before all is read */
+    while (!c->paused) {
+        result = tls_read(c->tls, data, sizeof data, &len, &c->last);
+        if (result == TLS_DONE) {
+            if (!tell(c, CONN_DATA, data, len, NULL) || c->state != OPEN)
+                return;
+            continue;
+        }
+        c->held = false;
+        tls_pending(c->tls, &wanted);
+        if (wanted > 0) /* TLS has something to say of its own */
+            event_active(c->soon, EV_WRITE, 1);
+        if (result == TLS_FAILED)
+            end(c, CONN_FAILED);
+        else if (result == TLS_CLOSED)
+            peer_ended(c);
+        return;
+    }
 }
 
 /* ---- reading ---- */
@@ -275,16 +434,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         fail_errno(c, "lost the connection to", errno);
         return;
     }
-    if (n > 0) {
-        idle_restart(c);
-        tell(c, CONN_DATA, data, (size_t)n, NULL);
+    if (n == 0) {
+        peer_ended(c);
         return;
     }
-    /* The peer will send no more; what we have to say may still be wanted. */
-    c->ended_by_peer = true;
-    event_del(c->readable);
     idle_restart(c);
-    tell(c, CONN_CLOSED, NULL, 0, NULL);
+    if (!c->tls)
+        tell(c, CONN_DATA, data, (size_t)n, NULL);
+    else if (tls_take(c->tls, data, (size_t)n) < 0)
+        fail_errno(c, "cannot read from", ENOMEM);
+    else
+        read_secured(c);
 }
 
 static void on_idle(void *arg)
@@ -314,6 +474,8 @@ void conn_pause(struct conn *c, bool paused)
         return;
     c->paused = paused;
     idle_restart(c);
+    if (c->held && !paused)
+        event_active(c->soon, EV_WRITE, 1);
     if (reading_update(c) == 0)
         return;
     /* No memory to go on reading: told from the loop, as any other failure. */
@@ -434,8 +596,12 @@ static void on_total_timeout(void *arg)
 {
     struct conn *c = arg;
 
-    err_set(&c->last, ERR_RETRY, "cannot connect to %s: no answer within %lld ms%s", c->name,
-            (long long)c->timeout_ms, c->state == RESOLVING ? " from the name service" : "");
+    if (c->securing)
+        err_set(&c->last, ERR_RETRY, "no TLS with %s: no answer within %lld ms", c->name,
+                (long long)c->timeout_ms);
+    else
+        err_set(&c->last, ERR_RETRY, "cannot connect to %s: no answer within %lld ms%s", c->name,
+                (long long)c->timeout_ms, c->state == RESOLVING ? " from the name service" : "");
     end(c, CONN_TIMEOUT);
 }
 
@@ -475,6 +641,10 @@ static void on_soon(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (c->state == RESOLVING)
         connect_start(c);
+    else if (c->state == OPEN && c->securing)
+        (void)shake_hands(c); /* our side speaks first */
+    else if (c->state == OPEN && c->held && !c->paused && flush_held(c))
+        read_secured(c);
     else if (c->state == OPEN)
         flush(c);
     else if (c->state == ENDED)

@@ -20,9 +20,10 @@ enum conn_event {
     CONN_CONNECTED, /* the connection stands */
     CONN_DATA,      /* data, len: what arrived, valid during the call */
     CONN_DRAINED,   /* all that was written has left */
-    CONN_TIMEOUT,   /* the timeout of conn_set_timeout or of connecting passed */
+    CONN_TIMEOUT,   /* the timeout of conn_set_timeout, of connecting or of the handshake passed */
     CONN_FAILED,    /* could not connect, or reset: e says why */
-    CONN_CLOSED     /* the peer closed its side in order; writing is still possible */
+    CONN_CLOSED,    /* the peer closed its side in order; writing is still possible */
+    CONN_SECURED    /* TLS stands, and the peer is who it should be (conn_start_tls) */
 };
 
 struct conn;
@@ -42,6 +43,14 @@ void conn_set_fit(struct conn *c, bool (*is_fit)(const struct sockaddr *address)
  * fails. peer: its name in messages.  It stands at once: there is no CONN_CONNECTED. */
 struct conn *conn_accepted(struct loop *loop, int fd, const char *peer, conn_fn *fn, void *arg,
                            struct err *e);
+/* From here on the connection, which stands, is TLS; *t is the conn's and NULL after.  Whatever has
+ * come and was not given to the owner yet is the handshake's, so nothing said in the clear is taken
+ * for what is said in TLS.  CONN_SECURED when the handshake is over; CONN_FAILED (class
+ * ERR_PERMANENT: the certificate is refused) or, after timeout_ms, CONN_TIMEOUT (with e) end the
+ * connection.  What is written meanwhile goes after the handshake. */
+struct tls;
+void conn_start_tls(struct conn *c, struct tls **t, int64_t timeout_ms);
+const char *conn_tls_version(const struct conn *c); /* NULL: in the clear */
 void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after it */
 
 /* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the

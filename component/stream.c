@@ -520,6 +520,8 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
     case CONN_DRAINED:
         tell_writable(s);
         break;
+    case CONN_SECURED: /* the stream goes in the clear */
+        break;
     case CONN_TIMEOUT:
         if (s->state == STATE_CONNECTING)
             lose(s, STREAM_LOSS_NETWORK, "%s", e->text);

@@ -229,6 +229,7 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
         break;
     case CONN_TIMEOUT:
     case CONN_CONNECTED:
+    case CONN_SECURED:
         break;
     }
 }

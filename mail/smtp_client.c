@@ -26,6 +26,7 @@
 enum {
     CONNECTIONS_MAX = 10000,
     COMMANDS_MAX = 128 * 1024, /* bytes of an envelope: 100 recipients with all they may have */
+    TRUST_MS = 3600 * 1000,    /* how long certificates of authorities are believed to be as read */
     PAUSE_MS = 3000,           /* before another connection is tried beside those that stand */
     NAME_THREADS = 1,
     CLOSE_MS = 120 * 60 * 1000 /* a bound on the bounds: every session has its own deadlines */
@@ -56,7 +57,9 @@ struct smtp_client {
     bool is_stopping;
     struct loop_task settle;
     struct buf scratch;
-    struct probe *probe; /* NULL: it sends */
+    struct tls_client *tls; /* NULL: not read yet */
+    int64_t tls_until_ms;   /* when it is read again */
+    struct probe *probe;    /* NULL: it sends */
 };
 
 /* ---- lists ---- */
@@ -145,6 +148,21 @@ struct conn *smtp_client_connect(struct smtp_client *c, conn_fn *fn, void *arg, 
                      "it has no loopback or private address, and nothing is sent in the clear to "
                      "another");
     return conn;
+}
+
+struct tls *smtp_client_tls(struct smtp_client *c, struct err *e)
+{
+    const struct conf_server *server = &c->settings.server;
+
+    if (c->tls && smtp_client_now_ms(c) >= c->tls_until_ms) {
+        tls_client_free(c->tls);
+        c->tls = NULL;
+    }
+    if (!c->tls) {
+        c->tls = tls_client_new(server->ca_file, e);
+        c->tls_until_ms = smtp_client_now_ms(c) + TRUST_MS;
+    }
+    return c->tls ? tls_new(c->tls, server->host, e) : NULL;
 }
 
 struct loop_timer *smtp_client_timer(struct smtp_client *c, void (*fire)(void *arg), void *arg)
@@ -260,6 +278,8 @@ static void give(struct smtp_client *c, struct smtp_session *s)
         smtp_session_start(s, job);
 }
 
+/* A mail that follows another waits as long as that one does, so a connection that is being opened
+ * is waited for instead. */
 static void dispatch(struct smtp_client *c)
 {
     while (c->waiting.head) {
@@ -267,7 +287,7 @@ static void dispatch(struct smtp_client *c)
             give(c, c->places[SMTP_PLACE_IDLE]);
         else if (may_open(c) && open_session(c) == 0)
             continue;
-        else if (c->waiting.head && c->places[SMTP_PLACE_ROOMY])
+        else if (c->waiting_count > c->opening_count && c->places[SMTP_PLACE_ROOMY])
             give(c, c->places[SMTP_PLACE_ROOMY]);
         else
             break;
@@ -347,6 +367,7 @@ static void client_close(void *impl)
     stop(c);
     loop_cancel(c->loop, &c->settle);
     work_pool_free(c->names);
+    tls_client_free(c->tls);
     buf_clear(&c->scratch);
     free(c);
 }
@@ -388,9 +409,9 @@ static int client_check(const struct conf_server *server, struct err *e)
 {
     if (!server->host || !server->host[0])
         return err_set(e, ERR_PERMANENT, "smtp.host: no relay is named; set it to 127.0.0.1, say");
-    if (server->tls != CONF_TLS_NONE || (server->user && server->user[0]))
-        return err_set(e, ERR_PERMANENT, "smtp.tls: neither TLS nor a user is served");
-    return smtp_check_host(server->host, e);
+    if (server->user && server->user[0])
+        return err_set(e, ERR_PERMANENT, "smtp.user: no user is served");
+    return server->tls == CONF_TLS_NONE ? smtp_check_host(server->host, e) : 0;
 }
 
 /* ---- probing ---- */

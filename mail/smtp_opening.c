@@ -1,11 +1,16 @@
 /*
- * smtp_opening: from the connection to the first mail: greeting, EHLO (or HELO).
+ * smtp_opening: from the connection to the first mail: greeting, EHLO (or HELO), STARTTLS.
+ *
+ * A hop with TLS is never weakened: a server that does not offer STARTTLS, or refuses it, is sent
+ * nothing more, and what it offered before the handshake is forgotten after it (RFC 3207 §4.2).
  *
  * Data: the session's.  Loop thread.  A crash leaves nothing behind.
  */
 #include "mail/smtp_session.h"
 
 #include <string.h>
+
+enum { SLACK_MS = 1000 };
 
 static void enter(struct smtp_session *s, enum smtp_state state)
 {
@@ -36,10 +41,77 @@ static void is_refused(struct smtp_session *s)
                       reply.enhanced[0] ? " " : "", reply.text);
 }
 
-void smtp_opening_start(struct smtp_session *s)
+static enum conf_tls tls_of(const struct smtp_session *s)
+{
+    return smtp_client_settings(s->client)->server.tls;
+}
+
+static void await_greeting(struct smtp_session *s)
 {
     s->outstanding = 1;
     enter(s, SMTP_GREETING);
+}
+
+static void shake_hands(struct smtp_session *s)
+{
+    const struct send_settings *settings = smtp_client_settings(s->client);
+    struct err e = {0};
+    struct tls *tls = smtp_client_tls(s->client, &e);
+
+    if (!tls) {
+        smtp_session_fail(s, SEND_CONNECT, e.class, "%s", e.text);
+        return;
+    }
+    s->state = SMTP_HANDSHAKE; /* whose time the connection watches */
+    smtp_session_set_deadline(s, settings->connect_timeout_s * 1000 + SLACK_MS);
+    s->outstanding = 0;
+    conn_start_tls(s->conn, &tls, settings->connect_timeout_s * 1000);
+}
+
+void smtp_opening_start(struct smtp_session *s)
+{
+    if (tls_of(s) == CONF_TLS_IMPLICIT)
+        shake_hands(s);
+    else
+        await_greeting(s);
+}
+
+void smtp_opening_secured(struct smtp_session *s)
+{
+    memset(&s->offer, 0, sizeof s->offer);
+    if (tls_of(s) == CONF_TLS_IMPLICIT)
+        await_greeting(s);
+    else
+        say(s, SMTP_EHLO, "EHLO");
+}
+
+/* The server's offer is known: TLS, if it is to come, or mails. */
+static void go_on(struct smtp_session *s)
+{
+    if (tls_of(s) != CONF_TLS_STARTTLS || conn_tls_version(s->conn)) {
+        smtp_session_is_ready(s);
+    } else if (!s->offer.has_starttls) {
+        smtp_session_fail(s, SEND_CONNECT, ERR_PERMANENT,
+                          "the relay does not offer STARTTLS, and nothing is sent in the clear "
+                          "(option tls)");
+    } else {
+        smtp_session_write(s, "STARTTLS\r\n", 10, 1);
+        enter(s, SMTP_STARTTLS);
+    }
+}
+
+static void on_starttls(struct smtp_session *s)
+{
+    struct smtp_reply reply;
+
+    if (s->lines.code == 220) {
+        shake_hands(s);
+        return;
+    }
+    smtp_reply_parse(&reply, s->lines.code, s->lines.text);
+    smtp_session_fail(s, SEND_CONNECT, reply.code / 100 == 5 ? ERR_PERMANENT : ERR_RETRY,
+                      "the relay refuses STARTTLS, and nothing is sent in the clear: %d %s%s%.250s",
+                      reply.code, reply.enhanced, reply.enhanced[0] ? " " : "", reply.text);
 }
 
 static void on_greeting(struct smtp_session *s)
@@ -65,7 +137,7 @@ static void on_ehlo(struct smtp_session *s)
         smtp_session_not_understood(s);
     } else {
         smtp_ehlo_read(s->lines.text, &s->offer);
-        smtp_session_is_ready(s);
+        go_on(s);
     }
 }
 
@@ -77,7 +149,7 @@ static void on_helo(struct smtp_session *s)
         smtp_session_not_understood(s);
     } else {
         memset(&s->offer, 0, sizeof s->offer);
-        smtp_session_is_ready(s);
+        go_on(s);
     }
 }
 
@@ -92,6 +164,9 @@ void smtp_opening_reply(struct smtp_session *s)
         break;
     case SMTP_HELO:
         on_helo(s);
+        break;
+    case SMTP_STARTTLS:
+        on_starttls(s);
         break;
     default: /* nothing is asked in another state */
         smtp_session_not_understood(s);

@@ -361,6 +361,18 @@ static void on_reply(struct smtp_session *s)
         smtp_session_set_deadline(s, s->flight_count > 0 ? reply_ms(s) : KEEP_MS);
 }
 
+/* It answers what it was not asked.  Before the handshake that may be somebody on the way who wants
+ * their words taken for the server's (CVE-2011-0411 and its kind). */
+static void is_ahead(struct smtp_session *s)
+{
+    if (s->state == SMTP_HANDSHAKE)
+        smtp_session_fail(s, SEND_CONNECT, ERR_RETRY,
+                          "something was sent in the clear after the answer to STARTTLS: the "
+                          "connection is not trusted");
+    else
+        smtp_session_not_understood(s);
+}
+
 /* Replies are taken only to what had been written when they came: the rest of these bytes cannot
  * be meant for what is written because of their beginning. */
 static void feed(struct smtp_session *s, const char *data, size_t len)
@@ -371,7 +383,7 @@ static void feed(struct smtp_session *s, const char *data, size_t len)
 
     while (len > 0 && s->state != SMTP_ENDED) {
         if (due == 0) {
-            smtp_session_not_understood(s);
+            is_ahead(s);
             return;
         }
         result = smtp_lines_feed(&s->lines, data, len, &used);
@@ -411,6 +423,12 @@ static void is_not_connected(struct smtp_session *s, enum conn_event event, cons
     smtp_session_fail(s, trouble, e->class, "%s", e->text);
 }
 
+static void is_not_secured(struct smtp_session *s, enum conn_event event, const struct err *e)
+{
+    smtp_session_fail(s, event == CONN_TIMEOUT ? SEND_TIMEOUT : SEND_CONNECT, e->class, "%s",
+                      e->text);
+}
+
 static void on_event(struct conn *c, enum conn_event event, const char *data, size_t len,
                      const struct err *e, void *arg)
 {
@@ -420,11 +438,16 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
     (void)c;
     if (s->state == SMTP_CONNECTING && (event == CONN_FAILED || event == CONN_TIMEOUT)) {
         is_not_connected(s, event, e);
+    } else if (s->state == SMTP_HANDSHAKE && (event == CONN_FAILED || event == CONN_TIMEOUT)) {
+        is_not_secured(s, event, e);
     } else {
         switch (event) {
         case CONN_CONNECTED:
             set_limit(s, reply_ms(s) * OPENING_REPLIES);
             smtp_opening_start(s);
+            break;
+        case CONN_SECURED:
+            smtp_opening_secured(s);
             break;
         case CONN_DATA:
             feed(s, data, len);

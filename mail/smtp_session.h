@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/conn.h"
 #include "base/loop.h"
+#include "base/tls.h"
 #include "mail/send.h"
 #include "mail/smtp_ehlo.h"
 #include "mail/smtp_lines.h"
@@ -22,9 +23,11 @@ struct smtp_client;
 
 #define SMTP_STATES(X)                                                                             \
     X(CONNECTING, "the connection")                                                                \
+    X(HANDSHAKE, "the TLS handshake")                                                              \
     X(GREETING, "the greeting")                                                                    \
     X(EHLO, "the answer to EHLO")                                                                  \
     X(HELO, "the answer to HELO")                                                                  \
+    X(STARTTLS, "the answer to STARTTLS")                                                          \
     X(READY, "a mail")                                                                             \
     X(QUITTING, "the answer to QUIT")                                                              \
     X(ENDED, "nothing")
@@ -127,6 +130,7 @@ void smtp_session_start(struct smtp_session *s, struct send_job *job);
 
 void smtp_opening_start(struct smtp_session *s);
 void smtp_opening_reply(struct smtp_session *s);
+void smtp_opening_secured(struct smtp_session *s); /* the handshake is over */
 
 /* ---- smtp_transaction: a mail ---- */
 
@@ -144,6 +148,8 @@ struct buf *smtp_client_scratch(struct smtp_client *c); /* empty; until the next
 int64_t smtp_client_now_ms(const struct smtp_client *c);
 bool smtp_client_is_stopping(const struct smtp_client *c);
 struct conn *smtp_client_connect(struct smtp_client *c, conn_fn *fn, void *arg, struct err *e);
+/* TLS for a connection, with the trust as it was read not long ago; NULL: *e says why. */
+struct tls *smtp_client_tls(struct smtp_client *c, struct err *e);
 struct loop_timer *smtp_client_timer(struct smtp_client *c, void (*fire)(void *arg), void *arg);
 void smtp_client_move(struct smtp_client *c, struct smtp_session *s, enum smtp_place place);
 void smtp_client_done(struct smtp_client *c, struct send_job *job);  /* every recipient answered */

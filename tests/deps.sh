@@ -9,7 +9,7 @@
 set -eu
 
 BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev libetpan-dev
-       libconfuse-dev libidn-dev libidn2-dev libssl-dev libsqlite3-dev libxml2-dev
+       libconfuse-dev libidn-dev libidn2-dev libgsasl-dev libssl-dev libsqlite3-dev libxml2-dev
        libcurl4-gnutls-dev"
 TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix openssl python3
       python3-pytest python3-pytest-xdist python3-slixmpp gnupg util-linux

@@ -93,6 +93,23 @@ void stage_open_beside(struct stage *s, struct stage *hub, const struct fake_smt
         fail_msg("%s", e.text);
 }
 
+void stage_open_tls(struct stage *s, struct stage *hub, const struct fake_smtp_rule *rules,
+                    const char *extensions, const struct fake_smtp_tls *tls,
+                    struct send_settings *settings)
+{
+    struct err e = {0};
+
+    memset(s, 0, sizeof *s);
+    s->hub = hub;
+    s->loop = hub == s ? loop_new(&e) : hub->loop;
+    assert_non_null(s->loop);
+    s->fake = fake_smtp_start_tls(rules, extensions, tls);
+    settings->server.port = fake_smtp_port(s->fake);
+    s->sender = sender_new(s->loop, settings, &e);
+    if (!s->sender)
+        fail_msg("%s", e.text);
+}
+
 void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char *extensions,
                 unsigned connections)
 {

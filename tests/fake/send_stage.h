@@ -58,6 +58,10 @@ void stage_open(struct stage *s, const struct fake_smtp_rule *rules, const char 
 /* On the loop of another, which is closed last; stage_run of that one runs all. */
 void stage_open_beside(struct stage *s, struct stage *hub, const struct fake_smtp_rule *rules,
                        const char *extensions, unsigned connections);
+/* With a server that has TLS, on our own client; settings as the test wants them, but the port. */
+void stage_open_tls(struct stage *s, struct stage *hub, const struct fake_smtp_rule *rules,
+                    const char *extensions, const struct fake_smtp_tls *tls,
+                    struct send_settings *settings);
 void stage_close(struct stage *s);
 void stage_run(struct stage *s); /* until every letter made is done */
 void stage_pause(struct stage *s, int64_t ms);

@@ -20,11 +20,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/fake/smtp_auth.h"
+
 enum { CONNECTIONS_MAX = 4096, MAILS_MAX = 8192, VERBS_MAX = 16, LINE_SIZE = 4096 };
 
 struct connection {
     struct fake_smtp *fake;
     int fd;
+    SSL *ssl;        /* NULL: in the clear */
     unsigned number; /* from 1 */
     pthread_t thread;
     bool is_open, has_left;
@@ -41,6 +44,9 @@ struct connection {
 struct fake_smtp {
     const struct fake_smtp_rule *rules;
     const char *extensions;
+    struct fake_smtp_tls tls; /* ctx NULL: none */
+    char clear[65536], auths[4096];
+    size_t clear_len, auths_len;
     int listener;
     unsigned port;
     pthread_t acceptor;
@@ -73,14 +79,38 @@ static void sleep_ms(unsigned ms)
 
 /* ---- one connection ---- */
 
+static void keep_text(struct fake_smtp *f, char *into, size_t size, size_t *len, const char *text,
+                      size_t n)
+{
+    pthread_mutex_lock(&f->lock);
+    if (n > size - 1 - *len)
+        n = size - 1 - *len;
+    memcpy(into + *len, text, n);
+    *len += n;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static ssize_t receive(struct connection *c)
+{
+    ssize_t n;
+
+    if (c->ssl)
+        return SSL_read(c->ssl, c->in, sizeof c->in);
+    do
+        n = recv(c->fd, c->in, sizeof c->in, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && c->fake->tls.ctx)
+        keep_text(c->fake, c->fake->clear, sizeof c->fake->clear, &c->fake->clear_len, c->in,
+                  (size_t)n);
+    return n;
+}
+
 static int get_byte(struct connection *c)
 {
     ssize_t n;
 
     if (c->in_at == c->in_len) {
-        do
-            n = recv(c->fd, c->in, sizeof c->in, 0);
-        while (n < 0 && errno == EINTR);
+        n = receive(c);
         if (n <= 0)
             return -1;
         c->in_len = (size_t)n;
@@ -112,10 +142,13 @@ static void put(struct connection *c, const char *text, unsigned drip_ms)
     size_t len = strlen(text), at = 0, step = drip_ms ? 1 : len;
     ssize_t n;
 
+    if (len == 0)
+        return;
     for (; at < len; at += (size_t)n) {
         if (drip_ms && at > 0)
             sleep_ms(drip_ms);
-        n = send(c->fd, text + at, step, MSG_NOSIGNAL);
+        n = c->ssl ? SSL_write(c->ssl, text + at, (int)step)
+                   : send(c->fd, text + at, step, MSG_NOSIGNAL);
         if (n <= 0)
             return;
     }
@@ -187,7 +220,8 @@ static int answer(struct connection *c, const char *verb, const char *line, cons
 static void greet(struct connection *c, const char *line)
 {
     char reply[2048] = "250-fake greets you\r\n", *last = reply;
-    const char *p = c->fake->extensions;
+    const char *p =
+        c->ssl && c->fake->tls.extensions ? c->fake->tls.extensions : c->fake->extensions;
     size_t n, len = strlen(reply);
 
     while (p && *p) {
@@ -335,6 +369,75 @@ static void leave(struct connection *c)
     pthread_mutex_unlock(&c->fake->lock);
 }
 
+/* ---- TLS and AUTH ---- */
+
+static void shake_hands(struct connection *c)
+{
+    answer(c, "HANDSHAKE", "", "");
+    if (c->ended)
+        return;
+    c->ssl = must(SSL_new(c->fake->tls.ctx));
+    SSL_set_fd(c->ssl, c->fd);
+    if (SSL_accept(c->ssl) != 1)
+        c->ended = true;
+    c->in_at = c->in_len = 0;
+}
+
+static void start_tls(struct connection *c, const char *line)
+{
+    if (!c->fake->tls.ctx || c->ssl)
+        answer(c, "STARTTLS", line, "503 5.5.1 no\r\n");
+    else if (answer(c, "STARTTLS", line, "220 2.0.0 go\r\n") == 2 && !c->ended)
+        shake_hands(c);
+}
+
+static void say_line(void *arg, const char *line)
+{
+    put(arg, line, 0);
+}
+
+static int hear_line(void *arg, char *line, size_t size)
+{
+    struct connection *c = arg;
+
+    if (get_line(c, line, size) < 0)
+        return -1;
+    keep_text(c->fake, c->fake->auths, sizeof c->fake->auths, &c->fake->auths_len, line,
+              strlen(line));
+    keep_text(c->fake, c->fake->auths, sizeof c->fake->auths, &c->fake->auths_len, "\n", 1);
+    return 0;
+}
+
+static void log_in(struct connection *c, const char *line)
+{
+    const struct fake_smtp_rule *r;
+    struct fake_auth a = {.user = c->fake->tls.user,
+                          .password = c->fake->tls.password,
+                          .say = say_line,
+                          .hear = hear_line,
+                          .arg = c};
+
+    keep_text(c->fake, c->fake->auths, sizeof c->fake->auths, &c->fake->auths_len, line,
+              strlen(line));
+    keep_text(c->fake, c->fake->auths, sizeof c->fake->auths, &c->fake->auths_len, "\n", 1);
+    for (r = c->fake->rules; r && r->verb; r++)
+        if (strcmp(r->verb, "AUTH") == 0) {
+            answer(c, "AUTH", line, "");
+            return;
+        }
+    count(c->fake, "AUTH");
+    switch (fake_auth_run(&a, line + 5)) {
+    case 1:
+        put(c, "235 2.7.0 welcome\r\n", 0);
+        break;
+    case 0:
+        put(c, "535 5.7.8 wrong user or password\r\n", 0);
+        break;
+    default:
+        c->ended = true;
+    }
+}
+
 static void forget(struct connection *c, const char *line)
 {
     c->has_mail = false;
@@ -354,6 +457,10 @@ static void serve_line(struct connection *c, const char *line)
         add_recipient(c, line);
     else if (strcmp(line, "DATA") == 0)
         take_data(c, line);
+    else if (strcmp(line, "STARTTLS") == 0)
+        start_tls(c, line);
+    else if (strncmp(line, "AUTH ", 5) == 0)
+        log_in(c, line);
     else if (strcmp(line, "RSET") == 0)
         forget(c, line);
     else if (strcmp(line, "QUIT") == 0) {
@@ -372,10 +479,16 @@ static void *serve(void *arg)
     struct fake_smtp *f = c->fake;
     char line[LINE_SIZE];
 
-    answer(c, "GREETING", "", "220 fake ESMTP\r\n");
+    if (f->tls.ctx && f->tls.is_implicit)
+        shake_hands(c);
+    if (!c->ended)
+        answer(c, "GREETING", "", "220 fake ESMTP\r\n");
     while (!c->ended && get_line(c, line, sizeof line) == 0)
         serve_line(c, line);
     leave(c);
+    if (c->ssl && SSL_is_init_finished(c->ssl))
+        SSL_shutdown(c->ssl);
+    SSL_free(c->ssl);
     pthread_mutex_lock(&f->lock);
     c->is_open = false;
     close(c->fd);
@@ -429,11 +542,29 @@ static void *accept_all(void *arg)
 
 struct fake_smtp *fake_smtp_start(const struct fake_smtp_rule *rules, const char *extensions)
 {
+    return fake_smtp_start_tls(rules, extensions, NULL);
+}
+
+const char *fake_smtp_clear(const struct fake_smtp *f)
+{
+    return f->clear;
+}
+
+const char *fake_smtp_auths(const struct fake_smtp *f)
+{
+    return f->auths;
+}
+
+struct fake_smtp *fake_smtp_start_tls(const struct fake_smtp_rule *rules, const char *extensions,
+                                      const struct fake_smtp_tls *tls)
+{
     struct fake_smtp *f = must(calloc(1, sizeof *f));
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
 
     f->rules = rules;
+    if (tls)
+        f->tls = *tls;
     f->extensions = extensions
                         ? extensions
                         : "PIPELINING\n8BITMIME\nSIZE 50000000\nENHANCEDSTATUSCODES\nCHUNKING\n";

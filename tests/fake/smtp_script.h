@@ -11,8 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/ssl.h>
+
 struct fake_smtp_rule {
-    const char *verb;    /* GREETING EHLO HELO MAIL RCPT DATA END (of DATA or BDAT) RSET QUIT; NULL
+    const char *verb;    /* GREETING EHLO HELO MAIL RCPT DATA END (of DATA or BDAT) RSET QUIT
+                          STARTTLS HANDSHAKE (before it) AUTH; NULL
                             ends    the list */
     const char *match;   /* the command line must contain it; NULL: any */
     unsigned connection; /* only on the nth, from 1; 0: on any */
@@ -44,6 +47,16 @@ struct fake_smtp_mail {
 
 struct fake_smtp;
 
+/* Before fake_smtp_start; the pointers are borrowed. */
+struct fake_smtp_tls {
+    SSL_CTX *ctx;
+    bool is_implicit;
+    const char *extensions;      /* after the handshake; NULL: as before it */
+    const char *user, *password; /* that AUTH takes */
+};
+struct fake_smtp *fake_smtp_start_tls(const struct fake_smtp_rule *rules, const char *extensions,
+                                      const struct fake_smtp_tls *tls);
+
 /* extensions: EHLO keywords, each with a LF ("PIPELINING\nSIZE 1000\n"); NULL: PIPELINING,
  * 8BITMIME, SIZE, ENHANCEDSTATUSCODES, CHUNKING.  The rules are borrowed.  Ends the test program
  * when there is no socket. */
@@ -59,6 +72,10 @@ unsigned fake_smtp_count(struct fake_smtp *f, const char *verb); /* commands so 
     NESTED: MAIL within a mail */
 size_t fake_smtp_mail_count(struct fake_smtp *f); /* mails accepted by a 2xx after their end */
 const struct fake_smtp_mail *fake_smtp_mail(struct fake_smtp *f, size_t i);
+
+/* After it has stopped: what came in the clear on all connections, and the AUTH commands. */
+const char *fake_smtp_clear(const struct fake_smtp *f);
+const char *fake_smtp_auths(const struct fake_smtp *f);
 
 void fake_smtp_stop(struct fake_smtp *f); /* closes every connection, joins its threads */
 void fake_smtp_free(struct fake_smtp *f); /* stops it; takes NULL */

@@ -53,14 +53,14 @@ SSL_CTX *fake_tls_server(const struct fake_tls *want, const char *ca_file)
 {
     EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
     X509 *ca = make("Test CA", ca_key, NULL, ca_key, 30);
-    X509 *cert = make("server", key, ca, ca_key, want->days);
+    X509 *cert = make("server", key, want->is_self_signed ? NULL : ca, ca_key, want->days);
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     FILE *f = fopen(ca_file, "w");
 
     need(ca_key && key && ctx && f, "keys");
     need(X509_sign(ca, ca_key, EVP_sha256()) > 0, "CA");
     extend(cert, ca, NID_subject_alt_name, want->name);
-    need(X509_sign(cert, ca_key, EVP_sha256()) > 0, "sign");
+    need(X509_sign(cert, want->is_self_signed ? key : ca_key, EVP_sha256()) > 0, "sign");
     need(PEM_write_X509(f, ca) == 1 && fclose(f) == 0, "write");
     need(SSL_CTX_use_certificate(ctx, cert) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1, "use");
     X509_free(ca);

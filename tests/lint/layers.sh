@@ -23,6 +23,7 @@ home() {
     [ -z "$found" ] || complain "<$1> belongs in $2:
 $found"
 }
+home 'openssl/(ssl|x509v3)' 'base|mail'
 home 'event2/|event\.h' 'base|web'
 home 'expat' 'component'
 home 'libesmtp' 'mail'

@@ -1037,7 +1037,7 @@ static const char *ca_file(void)
 
 static void use_tls(struct fixture *x, const char *name, int days, enum conf_tls tls)
 {
-    struct fake_tls want = {name, days};
+    struct fake_tls want = {.name = name, .days = days};
 
     x->server.tls = fake_tls_server(&want, ca_file());
     x->server.implicit = tls == CONF_TLS_IMPLICIT;

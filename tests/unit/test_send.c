@@ -514,8 +514,10 @@ static void test_check(void **state)
         {{.host = "::1", .port = 25, .user = ""}, NULL},
         {{.host = "10.1.2.3", .port = 25}, NULL},
         {{.host = "relay.example", .port = 25}, NULL},
-        {{.host = "127.0.0.1", .port = 25, .tls = CONF_TLS_STARTTLS}, "smtp.tls"},
-        {{.host = "127.0.0.1", .port = 465, .tls = CONF_TLS_IMPLICIT}, "tls = \"none\""},
+        {{.host = "127.0.0.1", .port = 25, .tls = CONF_TLS_STARTTLS}, NULL},
+        {{.host = "relay.example", .port = 465, .tls = CONF_TLS_IMPLICIT}, NULL},
+        {{.host = "relay.example", .tls = CONF_TLS_STARTTLS, .engine = CONF_ENGINE_LIBESMTP},
+         "smtp.tls"},
         {{.host = "127.0.0.1", .port = 25, .user = "me"}, "smtp.user"},
         {{.host = "192.0.2.1", .port = 25}, "smtp.host"},
         {{.host = "2001:db8::1", .port = 25}, "smtp.host"},
@@ -587,7 +589,7 @@ static void test_probe(void **state)
     }
     settings.server.host = "relay..example";
     assert_int_equal(send_probe(&settings, text, sizeof text, &e), -1);
-    settings.server.tls = CONF_TLS_IMPLICIT;
+    settings.server.user = "me";
     assert_int_equal(send_probe(&settings, text, sizeof text, &e), -1);
     assert_int_equal(e.class, ERR_PERMANENT);
 }
