@@ -241,6 +241,17 @@ static int fill_link(struct leg *leg, struct err *e)
     return leg->link.contact && leg->link.references ? 0 : err_memory(e);
 }
 
+static int keep_portrait(struct store_txn *txn, const struct leg *leg, struct err *e)
+{
+    const struct portrait *p = leg->shipment->letter->portrait;
+    struct face_portrait kept;
+
+    if (!p)
+        return 0;
+    kept = (struct face_portrait){p->type, p->image, p->len};
+    return faces_put_portrait(txn, leg->to, leg->link.contact, &kept, leg->shipment->now_s, e);
+}
+
 /* How its author spells their address and calls themself, and who else a reply to all is for. */
 static int remember(struct store_txn *txn, const struct leg *leg, const struct context *ctx,
                     struct err *e)
@@ -256,6 +267,8 @@ static int remember(struct store_txn *txn, const struct leg *leg, const struct c
     if (*leg->link.contact == '\0')
         return 0;
     if (*name && faces_put_contact(txn, leg->to, leg->link.contact, name, s->now_s, e) < 0)
+        return -1;
+    if (keep_portrait(txn, leg, e) < 0)
         return -1;
     return people_put_spelling(txn, leg->link.contact, spelling, s->now_s, e);
 }

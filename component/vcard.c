@@ -38,8 +38,15 @@ struct xml_node *vcard_gateway(struct arena *a, const struct xml_node *iq)
     return reply;
 }
 
+static int add_photo(struct arena *a, struct xml_node *card, const struct vcard_photo *photo)
+{
+    struct xml_node *node = xml_add(a, card, VCARD_NS, "PHOTO");
+
+    return add(a, node, "TYPE", photo->type) && add(a, node, "BINVAL", photo->base64) ? 0 : -1;
+}
+
 struct xml_node *vcard_contact(struct arena *a, const struct xml_node *iq, const char *name,
-                               const char *mail)
+                               const char *mail, const struct vcard_photo *photo)
 {
     struct xml_node *card, *reply = reply_query(a, iq, VCARD_NS, "vCard", &card), *email;
 
@@ -47,7 +54,7 @@ struct xml_node *vcard_contact(struct arena *a, const struct xml_node *iq, const
         return NULL;
     email = xml_add(a, card, VCARD_NS, "EMAIL");
     if (!xml_add(a, email, VCARD_NS, "INTERNET") || !add(a, email, "USERID", mail) ||
-        !add(a, card, "JABBERID", bare_jid(a, iq)))
+        !add(a, card, "JABBERID", bare_jid(a, iq)) || (photo && add_photo(a, card, photo) < 0))
         return NULL;
     return reply;
 }

@@ -13,8 +13,13 @@
 /* Of the gateway itself, which the iq was sent to. */
 struct xml_node *vcard_gateway(struct arena *a, const struct xml_node *iq);
 
-/* Of a contact, which the iq was sent to; name may be NULL, and then the address stands for it. */
+struct vcard_photo {
+    const char *type, *base64;
+};
+
+/* Of a contact, which the iq was sent to; name may be NULL, and then the address stands for it; and
+ * photo may be NULL. */
 struct xml_node *vcard_contact(struct arena *a, const struct xml_node *iq, const char *name,
-                               const char *mail);
+                               const char *mail, const struct vcard_photo *photo);
 
 #endif

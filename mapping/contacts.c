@@ -7,6 +7,7 @@
 #include "mapping/contacts.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "mapping/header_write.h"
 #include "mapping/mime_parts.h"
@@ -214,6 +215,30 @@ static bool is_vcard(const struct part *p)
     return part_is(p, "text/vcard") || part_is(p, "text/x-vcard") || part_is(p, "text/directory");
 }
 
+/* Is it the card of who wrote the mail? */
+static bool is_of_author(const struct letter *l, const struct vcard *card)
+{
+    const struct addr *author = &l->from.mail;
+    const char *text = author->domain ? addr_text(l->arena, author) : NULL;
+    size_t i;
+
+    for (i = 0; text && i < card->mail_count; i++)
+        if (strcasecmp(card->mails[i], text) == 0)
+            return true;
+    return false;
+}
+
+static int read_portrait(struct letter *l, const struct vcard *card)
+{
+    if (l->portrait || !card->photo || !is_of_author(l, card))
+        return 0;
+    l->portrait = arena_alloc(l->arena, sizeof *l->portrait);
+    if (!l->portrait)
+        return -1;
+    *l->portrait = (struct portrait){card->photo_type, card->photo, card->photo_len};
+    return 0;
+}
+
 int contacts_read_mail(const struct context *ctx, struct letter *l, const struct part *p)
 {
     const char *content;
@@ -226,6 +251,8 @@ int contacts_read_mail(const struct context *ctx, struct letter *l, const struct
     if (!content || vcard_read(l->arena, param_get(&p->type, "charset"), content, len, &card) < 0)
         return -1;
     for (; card; card = card->next) {
+        if (read_portrait(l, card) < 0)
+            return -1;
         for (i = 0; i < card->jid_count; i++)
             if (add_jid(ctx, l, card, card->jids[i]) < 0)
                 return -1;

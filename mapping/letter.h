@@ -134,6 +134,11 @@ struct contact { /* jabber:x:roster, XEP-0144, text/vcard */
     struct contact *next;
 };
 
+struct portrait { /* a picture of somebody */
+    const char *type, *image;
+    size_t len;
+};
+
 struct variant { /* the same text in another language, RFC 5646 tag */
     const char *lang, *subject, *text;
     struct variant *next;
@@ -179,6 +184,7 @@ struct letter {
     struct variant *variants; /* further languages */
     struct attachment *attachments;
     struct contact *contacts;
+    struct portrait *portrait; /* of the author, from their own vCard; NULL: none */
     struct extra_header *extra_headers;
 
     /* OpenPGP, end to end (XEP-0027): base64 between the armor's blank line and END line. */

@@ -15,12 +15,16 @@
 #include "mapping/text.h"
 #include "mapping/transfer_read.h"
 
-enum { LINE_MAX_LEN = 8192 }; /* bytes of an unfolded line; a photo is longer, and not wanted */
+enum {
+    LINE_MAX_LEN = 8192, /* bytes of an unfolded line */
+    PHOTO_LINE_MAX = VCARD_PHOTO_MAX / 3 * 4 + 1024
+};
 
 struct reading {
     struct arena *a;
     const char *at, *end; /* what is not read yet */
     struct buf line;      /* unfolded, with everything of a soft-broken value */
+    size_t line_max;      /* bytes of it; the rest is left out */
     const char *charset;
     struct vcard *card;  /* the one being read; NULL: none */
     struct vcard **last; /* where the next one goes */
@@ -56,8 +60,8 @@ static bool physical(struct reading *r, const char **line, size_t *len)
 
 static void add_piece(struct reading *r, const char *piece, size_t len)
 {
-    if (r->line.len < LINE_MAX_LEN)
-        buf_add(&r->line, piece, len < LINE_MAX_LEN ? len : LINE_MAX_LEN);
+    if (r->line.len < r->line_max)
+        buf_add(&r->line, piece, len < r->line_max ? len : r->line_max);
 }
 
 static bool is_folded(const struct reading *r)
@@ -81,6 +85,17 @@ static bool is_soft_broken(const struct reading *r)
     return r->line.len > 0 && r->line.data[r->line.len - 1] == '=' && r->at < r->end;
 }
 
+/* Of all properties only a photo may be long: PHOTO;..., item1.PHOTO:... */
+static bool is_photo(const char *line, size_t len)
+{
+    size_t n = 0, start = 0;
+
+    for (; n < len && n < 64 && line[n] != ':' && line[n] != ';'; n++)
+        if (line[n] == '.' || line[n] == ' ' || line[n] == '\t')
+            start = n + 1;
+    return n - start == 5 && strncasecmp(line + start, "PHOTO", 5) == 0;
+}
+
 /* The next logical line into r->line.  false: there is none. */
 static bool logical(struct reading *r)
 {
@@ -91,6 +106,7 @@ static bool logical(struct reading *r)
     buf_reset(&r->line);
     if (!physical(r, &piece, &len))
         return false;
+    r->line_max = is_photo(piece, len) ? PHOTO_LINE_MAX : LINE_MAX_LEN;
     add_piece(r, piece, len);
     is_quoted = is_quoted_printable(r->line.data);
     for (;;) {
@@ -370,6 +386,48 @@ static int read_categories(struct reading *r, char *value)
     return 0;
 }
 
+/* What the bytes are, whatever the card says of them; NULL: nothing that a client shows. */
+static const char *image_type(const char *p, size_t len)
+{
+    if (len >= 8 && memcmp(p, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return "image/png";
+    if (len >= 3 && memcmp(p, "\xff\xd8\xff", 3) == 0)
+        return "image/jpeg";
+    if (len >= 6 && (memcmp(p, "GIF87a", 6) == 0 || memcmp(p, "GIF89a", 6) == 0))
+        return "image/gif";
+    if (len >= 12 && memcmp(p, "RIFF", 4) == 0 && memcmp(p + 8, "WEBP", 4) == 0)
+        return "image/webp";
+    return NULL;
+}
+
+/* Base64 in the card itself, or as a data: URI (RFC 2397) with or without escapes; a photo that
+ * lies elsewhere is not fetched. */
+static int read_photo(struct reading *r, char *value)
+{
+    struct vcard *c = r->card;
+    const char *data = value, *type;
+    size_t len;
+
+    if (c->photo || r->line.len >= PHOTO_LINE_MAX)
+        return 0;
+    if (strncasecmp(data, "data:", 5) == 0) {
+        data = strchr(data, ',');
+        if (!data)
+            return 0;
+        data++;
+    }
+    data = transfer_read(r->a, ENCODING_BASE64, data, strlen(data), &len);
+    if (!data)
+        return -1;
+    type = image_type(data, len);
+    if (!type || len > VCARD_PHOTO_MAX)
+        return 0;
+    c->photo = data;
+    c->photo_len = len;
+    c->photo_type = type;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*read)(struct reading *r, char *value);
@@ -384,6 +442,7 @@ static const struct {
     {"X-GTALK", read_jabber},
     {"JABBERID", read_jabber},
     {"CATEGORIES", read_categories},
+    {"PHOTO", read_photo},
 };
 
 static int read_property(struct reading *r, const struct property *p)
@@ -462,7 +521,7 @@ int vcard_read(struct arena *a, const char *charset, const char *data, size_t le
     r.end = data + (len < VCARD_SIZE_MAX ? len : VCARD_SIZE_MAX);
     if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
         r.at += 3;
-    buf_init(&r.line, 2 * LINE_MAX_LEN + 16);
+    buf_init(&r.line, 2 * PHOTO_LINE_MAX + 16);
     while (result == 0 && logical(&r))
         result = read_line(&r);
     buf_clear(&r.line);

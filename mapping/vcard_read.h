@@ -15,7 +15,8 @@ enum {
     VCARD_CARDS_MAX = 500,    /* cards; later ones are not looked at, as below */
     VCARD_ADDRESSES_MAX = 10, /* mail addresses and JIDs of one card, each */
     VCARD_GROUPS_MAX = 10,
-    VCARD_TEXT_MAX = 200 /* bytes of a name or a group */
+    VCARD_TEXT_MAX = 200,      /* bytes of a name or a group */
+    VCARD_PHOTO_MAX = 32 << 10 /* of a photo; a larger one is left out */
 };
 
 struct vcard {
@@ -24,6 +25,8 @@ struct vcard {
     size_t mail_count, jid_count;
     const char *groups[VCARD_GROUPS_MAX];
     size_t group_count;
+    const char *photo, *photo_type; /* bytes, and what they are by their first ones; NULL: none */
+    size_t photo_len;
     struct vcard *next;
 };
 

@@ -1,5 +1,5 @@
 /*
- * faces: two small tables.  No data but the database; runs inside store work.
+ * faces: three small tables.  No data but the database; runs inside store work.
  */
 #include "store/faces.h"
 
@@ -39,6 +39,72 @@ int faces_get_contact(struct store_txn *txn, struct arena *a, const char *bare_j
     r = txn_row(txn, s, e);
     if (r > 0)
         r = txn_text(txn, a, s, 0, out, e);
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
+static int drop_oldest(struct store_txn *txn, const char *bare_jid, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "DELETE FROM portrait WHERE id IN (SELECT id FROM portrait"
+                                    " WHERE bare_jid = ? ORDER BY seen DESC, id DESC"
+                                    " LIMIT -1 OFFSET ?)",
+                                    e);
+
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, bare_jid);
+    sqlite3_bind_int(s, 2, FACES_PORTRAITS_MAX);
+    return txn_step(txn, s, e);
+}
+
+int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
+                       const struct face_portrait *portrait, int64_t now_s, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(
+        txn,
+        "INSERT INTO portrait(bare_jid, contact, seen, type, image) VALUES(?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT(bare_jid, contact) DO UPDATE SET seen = ?3, type = ?4, image = ?5"
+        " WHERE image <> ?5 OR seen < ?3 - 86400",
+        e);
+
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, bare_jid);
+    txn_bind_text(s, 2, contact);
+    sqlite3_bind_int64(s, 3, now_s);
+    txn_bind_text(s, 4, portrait->type);
+    sqlite3_bind_blob64(s, 5, portrait->image, portrait->len, SQLITE_STATIC);
+    return txn_step(txn, s, e) < 0 ? -1 : drop_oldest(txn, bare_jid, e);
+}
+
+static int read_portrait(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
+                         struct face_portrait *out, struct err *e)
+{
+    const char *image = sqlite3_column_blob(s, 1);
+
+    if (txn_text(txn, a, s, 0, &out->type, e) < 0)
+        return -1;
+    out->len = (size_t)sqlite3_column_bytes(s, 1);
+    out->image = arena_strndup(a, image ? image : "", image ? out->len : 0);
+    return out->image ? 0 : err_memory(e);
+}
+
+int faces_get_portrait(struct store_txn *txn, struct arena *a, const char *bare_jid,
+                       const char *contact, struct face_portrait *out, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(
+        txn, "SELECT type, image FROM portrait WHERE bare_jid = ? AND contact = ?", e);
+    int r;
+
+    *out = (struct face_portrait){0};
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, bare_jid);
+    txn_bind_text(s, 2, contact);
+    r = txn_row(txn, s, e);
+    if (r > 0)
+        r = read_portrait(txn, a, s, out, e);
     sqlite3_reset(s);
     return r < 0 ? -1 : 0;
 }
@@ -83,6 +149,16 @@ int faces_get_user(struct store_txn *txn, struct arena *a, const char *bare_jid,
     return r < 0 ? -1 : 0;
 }
 
+static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before_s, unsigned count_max,
+                  struct err *e)
+{
+    if (!s)
+        return -1;
+    sqlite3_bind_int64(s, 1, before_s);
+    sqlite3_bind_int64(s, 2, count_max);
+    return txn_step(txn, s, e);
+}
+
 int faces_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn,
@@ -90,9 +166,11 @@ int faces_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, st
                                     " (SELECT bare_jid, contact FROM face WHERE seen < ? LIMIT ?)",
                                     e);
 
-    if (!s)
+    if (expire(txn, s, before_s, count_max, e) < 0)
         return -1;
-    sqlite3_bind_int64(s, 1, before_s);
-    sqlite3_bind_int64(s, 2, count_max);
-    return txn_step(txn, s, e);
+    s = txn_statement(txn,
+                      "DELETE FROM portrait WHERE id IN"
+                      " (SELECT id FROM portrait WHERE seen < ? LIMIT ?)",
+                      e);
+    return expire(txn, s, before_s, count_max, e);
 }

@@ -1,5 +1,5 @@
 /*
- * faces: how people call themselves: who writes mail, as their mails said last, and the
+ * faces: how people call themselves and look: who writes mail, as their mails said last, and the
  * gateway's users, as their vCards said when they were last asked for.  Inside store work only, on
  * its thread.
  *
@@ -9,6 +9,7 @@
 #ifndef STORE_FACES_H
 #define STORE_FACES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -21,6 +22,20 @@ int faces_put_contact(struct store_txn *txn, const char *bare_jid, const char *c
 /* *out NULL when none is known. */
 int faces_get_contact(struct store_txn *txn, struct arena *a, const char *bare_jid,
                       const char *contact, const char **out, struct err *e) MUST_CHECK;
+
+/* What they look like.  Of each user's contacts only the FACES_PORTRAITS_MAX whose mail last had a
+ * picture are kept. */
+enum { FACES_PORTRAITS_MAX = 100 };
+struct face_portrait {
+    const char *type; /* "image/png"; NULL: none is known */
+    const char *image;
+    size_t len;
+};
+int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
+                       const struct face_portrait *portrait, int64_t now_s,
+                       struct err *e) MUST_CHECK;
+int faces_get_portrait(struct store_txn *txn, struct arena *a, const char *bare_jid,
+                       const char *contact, struct face_portrait *out, struct err *e) MUST_CHECK;
 
 /* A user's own name; "": their vCard has none that can be used.  name NULL: it could not be asked
  * for, and what was known stays. */

@@ -151,6 +151,13 @@ static const char *const steps[] = {
     "  message INTEGER NOT NULL, part INTEGER NOT NULL, url TEXT NOT NULL,"
     "  created INTEGER NOT NULL, PRIMARY KEY(message, part)) WITHOUT ROWID;"
     "CREATE INDEX upload_created ON upload(created);",
+
+    /* What those look like who write mail; an image last, so that the rest is read without it. */
+    "CREATE TABLE portrait("
+    "  id INTEGER PRIMARY KEY, bare_jid TEXT NOT NULL, contact TEXT NOT NULL,"
+    "  seen INTEGER NOT NULL, type TEXT NOT NULL, image BLOB NOT NULL,"
+    "  UNIQUE(bare_jid, contact));"
+    "CREATE INDEX portrait_seen ON portrait(seen);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

@@ -1,5 +1,8 @@
 """Names: vCards of the gateway and its contacts, and a user's own name before their address."""
 
+import base64
+import textwrap
+
 import pytest
 
 import world as w
@@ -82,6 +85,23 @@ def test_the_cards_of_the_gateway_and_of_a_contact(fresh):
         assert error_of(refused)[:3] == ("403", "forbidden", "auth")
     features = world.juliet.ask(contact, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
     assert "vcard-temp" in [f.get("var") for f in features.iter("{http://jabber.org/protocol/disco#info}feature")]
+
+
+def test_a_contact_has_the_face_of_their_own_card(fresh):
+    world, token = fresh.start(), new_id()
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+    mail = make_mail(world.romeo.address, world.mail_of("juliet"), "My card", token)
+    encoded = "\r\n ".join(textwrap.wrap(base64.b64encode(picture).decode(), 70))
+    mail.add_attachment(f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Romeo\r\nEMAIL:{world.romeo.address}\r\n"
+                        f"PHOTO;ENCODING=b;TYPE=PNG:{encoded}\r\nEND:VCARD\r\n",
+                        subtype="vcard", filename="romeo.vcf")
+    world.romeo.send(mail, world.mail_of("juliet"))
+    world.juliet.wait_message(lambda m: token in (m.findtext("{jabber:client}body") or ""))
+    contact = world.contact(world.romeo.address)
+    photo = card_of(world.juliet, contact).find(f"{VCARD}PHOTO")
+    assert photo.findtext(f"{VCARD}TYPE") == "image/png"
+    assert base64.b64decode(photo.findtext(f"{VCARD}BINVAL")) == picture
+    assert card_of(world.jabber_side.client("nurse"), contact).find(f"{VCARD}PHOTO") is None
 
 
 def test_a_user_s_own_name_stands_before_their_address(fresh):

@@ -90,6 +90,52 @@ static void names_of_contacts(void **state)
     in_store(*state, keep_contacts);
 }
 
+static int keep_portraits(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+    struct face_portrait p = {"image/png", "a\0b", 3}, got;
+    char contact[32];
+    int i, kept = 0;
+
+    assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
+    assert_null(got.type);
+    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1000, e), 0);
+    assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
+    assert_string_equal(got.type, "image/png");
+    assert_int_equal(got.len, 3);
+    assert_memory_equal(got.image, "a\0b", 3);
+    assert_int_equal(faces_get_portrait(txn, s->arena, "nurse@home", "r@gw", &got, e), 0);
+    assert_null(got.type);
+    p.image = "abc";
+    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1001, e), 0);
+    assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
+    assert_memory_equal(got.image, "abc", 3);
+    /* strangers with many faces push out the oldest, of this user's alone */
+    assert_int_equal(faces_put_portrait(txn, "nurse@home", "r@gw", &p, 1, e), 0);
+    for (i = 0; i < FACES_PORTRAITS_MAX + 5; i++) {
+        snprintf(contact, sizeof contact, "c%d@gw", i);
+        assert_int_equal(faces_put_portrait(txn, "j@home", contact, &p, 2000 + i, e), 0);
+    }
+    for (i = 0; i < FACES_PORTRAITS_MAX + 5; i++) {
+        snprintf(contact, sizeof contact, "c%d@gw", i);
+        assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", contact, &got, e), 0);
+        assert_int_equal(got.type != NULL, i >= 5);
+        kept += got.type != NULL;
+    }
+    assert_int_equal(kept, FACES_PORTRAITS_MAX);
+    assert_int_equal(faces_get_portrait(txn, s->arena, "nurse@home", "r@gw", &got, e), 0);
+    assert_non_null(got.type);
+    assert_int_equal(faces_expire(txn, 1000, 100, e), 0);
+    assert_int_equal(faces_get_portrait(txn, s->arena, "nurse@home", "r@gw", &got, e), 0);
+    assert_null(got.type);
+    return 0;
+}
+
+static void portraits_of_contacts(void **state)
+{
+    in_store(*state, keep_portraits);
+}
+
 static int keep_users(struct store_txn *txn, void *arg, struct err *e)
 {
     struct scene *s = arg;
@@ -155,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(names_of_contacts),
         TEST(names_of_users),
+        TEST(portraits_of_contacts),
         TEST(choices_of_users),
     };
 

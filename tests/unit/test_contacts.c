@@ -379,9 +379,97 @@ static void mail_with_cards(void **state)
     buf_clear(&got);
 }
 
+/* An 8-byte PNG head, and a GIF head, in base64. */
+#define PNG "iVBORw0KGgo="
+#define GIF "R0lGODlhAQABAA=="
+
+static void photos(void **state)
+{
+    static const struct {
+        const char *text, *type;
+        size_t len;
+    } rows[] = {
+        {CARD("PHOTO;ENCODING=b;TYPE=PNG:" PNG "\r\n"), "image/png", 8},
+        {CARD("PHOTO;TYPE=PNG;ENCODING=BASE64:\r\n iVBORw\r\n 0KGgo=\r\n\r\n"), "image/png", 8},
+        {CARD("item1.photo;encoding=b:" GIF "\r\n"), "image/gif", 10},
+        {CARD("PHOTO:data:image/png;base64," PNG "\r\n"), "image/png", 8},
+        {CARD("PHOTO:data:image/png\\;base64\\," GIF "\r\n"), "image/gif", 10}, /* what it is */
+        {CARD("PHOTO;ENCODING=b:" PNG "\r\nPHOTO;ENCODING=b:" GIF "\r\n"), "image/png", 8},
+        /* no picture, not here, not whole */
+        {CARD("PHOTO;ENCODING=b;TYPE=PNG:PHNjcmlwdD4=\r\n"), NULL, 0},
+        {CARD("PHOTO;VALUE=uri:https://spy.example/pixel.png\r\n"), NULL, 0},
+        {CARD("PHOTO:data:image/png;base64\r\n"), NULL, 0},
+        {CARD("PHOTO:\r\n"), NULL, 0},
+        {CARD("LOGO;ENCODING=b:" PNG "\r\n"), NULL, 0},
+    };
+    struct fixture *f = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vcard *card;
+
+        assert_int_equal(vcard_read(f->arena, NULL, rows[i].text, strlen(rows[i].text), &card), 0);
+        if (!card || (card->photo_type == NULL) != (rows[i].type == NULL))
+            fail_msg("%s", rows[i].text);
+        if (rows[i].type)
+            assert_string_equal(card->photo_type, rows[i].type);
+        assert_int_equal(card->photo_len, rows[i].len);
+    }
+}
+
+/* As large as is kept, folded as programs do; a little more is none at all, and not half of one. */
+static void large_photos(void **state)
+{
+    struct fixture *f = *state;
+    const size_t sizes[] = {VCARD_PHOTO_MAX / 3 * 4, VCARD_PHOTO_MAX / 3 * 4 + 8, 200000};
+    size_t i, n;
+
+    for (i = 0; i < 3; i++) {
+        struct vcard *card;
+        struct buf b;
+
+        buf_init(&b, 1 << 20);
+        buf_adds(&b, "BEGIN:VCARD\r\nPHOTO;ENCODING=b:iVBORw0KGgoA");
+        for (n = 12; n < sizes[i]; n++)
+            buf_adds(&b, n % 74 == 0 ? "\r\n A" : "A");
+        buf_adds(&b, "\r\nFN:Romeo\r\nEND:VCARD\r\n");
+        assert_int_equal(vcard_read(f->arena, NULL, b.data, b.len, &card), 0);
+        assert_string_equal(card->name, "Romeo");
+        assert_int_equal(card->photo_len, i == 0 ? VCARD_PHOTO_MAX / 3 * 3 : 0);
+        buf_clear(&b);
+    }
+}
+
+/* Only the author's own card shows the author. */
+static void portraits(void **state)
+{
+    static const struct {
+        const char *email;
+        bool is_author;
+    } rows[] = {{"R@M.example", true}, {"other@m.example", false}, {"x", false}};
+    struct fixture *f = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *mail =
+            arena_printf(f->arena,
+                         "From: r@m.example\r\nTo: juliet@mail.example.org\r\nMIME-Version: 1.0\r\n"
+                         "Content-Type: text/vcard\r\n\r\nBEGIN:VCARD\r\nEMAIL:%s\r\n"
+                         "PHOTO;ENCODING=b:" PNG "\r\nEND:VCARD\r\n",
+                         rows[i].email);
+        struct mail_envelope envelope = {0};
+        struct letter *l;
+        struct err e;
+
+        assert_int_equal(mime_read(&f->ctx, f->arena, mail, strlen(mail), &envelope, &l, &e), 0);
+        assert_int_equal(l->portrait != NULL, rows[i].is_author);
+    }
+}
+
 static void memory(void **state)
 {
-    static const char text[] = CARD("FN:Romeo\r\nEMAIL:r@m.example\r\nCATEGORIES:a\r\nN:a;b\r\n");
+    static const char text[] = CARD("FN:Romeo\r\nEMAIL:r@m.example\r\nCATEGORIES:a\r\nN:a;b\r\n"
+                                    "PHOTO;ENCODING=b:iVBORw0KGgo=\r\n");
     struct vcard *card;
     size_t room;
     bool is_whole = false;
@@ -407,7 +495,9 @@ int main(void)
         T(cut_and_changed), T(huge),
         T(items),           T(changes_are_words),
         T(too_many_items),  T(round_trip),
-        T(mail_with_cards), T(memory),
+        T(mail_with_cards), T(photos),
+        T(large_photos),    T(portraits),
+        T(memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
