@@ -7,6 +7,7 @@ the gateway is laid into its Maildir, as a mail server's delivery agent does.
 import itertools
 import os
 import random
+import smtplib
 import sqlite3
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from ledger import Ledger
 from mail import make_mail
 from people import People, wait_for
 from servers import postfix
-from servers.base import Process
+from servers.base import Process, free_port
 from servers.certs import Certificates
 from servers.dovecot import Dovecot
 from servers.prosody import Prosody
@@ -133,6 +134,49 @@ class Crashing(Gateway):
                  lambda: self.is_up() or self.is_dead(), timeout_s, 0.02)
 
 
+class Mta(threading.Thread):
+    """A mail server before the gateway: it hands each mail over by LMTP until it is told that the
+    gateway has it, as a queue does, and keeps nothing once it was.
+    """
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self._port = port
+        self._waiting = []
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self.start()
+
+    def put(self, sender, to, raw, options=()):
+        with self._lock:
+            self._waiting.append((sender, to, raw, options))
+
+    def waiting(self):
+        with self._lock:
+            return len(self._waiting)
+
+    def stop(self):
+        self._end.set()
+        self.join()
+
+    def run(self):
+        while not self._end.wait(0.02):
+            with self._lock:
+                batch = list(self._waiting)
+            try:
+                if batch:
+                    self._deliver(batch)
+            except (OSError, smtplib.SMTPException):
+                self._end.wait(0.1)  # not now: what was not answered, again
+
+    def _deliver(self, batch):
+        with smtplib.LMTP("127.0.0.1", self._port, "mta.example", timeout=20) as lmtp:
+            for mail in batch:
+                lmtp.sendmail(mail[0], [mail[1]], mail[2], rcpt_options=mail[3])
+                with self._lock:
+                    self._waiting.remove(mail)
+
+
 class Instance:
     def __init__(self, bed, number, changes=None):
         self.bed = bed
@@ -143,6 +187,8 @@ class Instance:
         self.relay = FakeRelay().start()
         self.relay.script("RCPT", "550 5.1.1 no such person", match="refuse@")
         self.relay.script("RCPT", "451 4.2.0 later", "250 2.1.5 ok", match="later@")
+        self.lmtp_port = free_port()
+        self.mta = Mta(self.lmtp_port)
         self.ledger = Ledger(self)
         self.crashes = 0
         self._seen = 0  # of the relay's mails, by pump
@@ -158,9 +204,11 @@ class Instance:
                 "user": f"bridge{number}", "password": SECRET}},
             "queue": {"retry_first": 1, "retry_max": 2, "lifetime": 600},
             "web": {"user_space": 3000},
+            "lmtp": {"listen": f"127.0.0.1:{self.lmtp_port}", "receipt_wait": 1},
         }, changes or {}))
 
     def close(self):
+        self.mta.stop()
         if self.gateway.process:
             self.gateway.process.stop(timeout_s=25)
         self.relay.stop()
@@ -181,17 +229,22 @@ class Instance:
         os.chown(path, *self.bed.owner)
         path.rename(self.maildir / "new" / name)
 
-    def mail(self, kind="plain", user="juliet", size=0, attachments=()):
+    def mail(self, kind="plain", user="juliet", size=0, attachments=(), by_lmtp=False):
         """A mail for a Jabber user; the ledger has it before it can be seen."""
-        token = self.ledger.note("in", kind, user)
+        token = self.ledger.note("lmtp" if by_lmtp else "in", kind, user)
         to = f"{user}@{self.domain}"
         mail = make_mail(f"romeo@{MAIL}", to, token, f"{token}\n" + "word " * (size // 5))
-        mail["Return-Path"] = f"<romeo@{MAIL}>"
-        mail["Delivered-To"] = to
+        if not by_lmtp:
+            mail["Return-Path"] = f"<romeo@{MAIL}>"
+            mail["Delivered-To"] = to
         for n, length in enumerate(attachments):
             mail.add_attachment(bytes([65 + n]) * length, maintype="application",
                                 subtype="octet-stream", filename=f"{token}-{n}.bin")
-        self.lay(mail.as_bytes())
+        if by_lmtp:
+            self.mta.put(f"romeo@{MAIL}", to, mail.as_bytes(),
+                         ["NOTIFY=SUCCESS"] if kind == "asked" else ())
+        else:
+            self.lay(mail.as_bytes())
         return token
 
     def stanza(self, kind="plain", to="romeo"):
@@ -208,6 +261,8 @@ class Instance:
         self.mail(user="late", kind="late")
         self.mail(attachments=(1000, 1500))
         self.mail(attachments=(2500,))
+        self.mail(by_lmtp=True)
+        self.mail(by_lmtp=True, user="nobody", kind="refused")
 
     def stanzas(self):
         self.stanza()
@@ -266,6 +321,8 @@ class Instance:
 
     def is_settled(self):
         self.pump()
+        if self.mta.waiting():
+            return False
         if self.crashes == 0 and self.ledger.unanswered():
             return False
         return not self.ledger.missing() and not self.unread() and \
@@ -310,7 +367,7 @@ class Feeder(threading.Thread):
         for n in itertools.count():
             self._instance.mail(user="nobody" if n % 11 == 5 else "juliet",
                                 kind="refused" if n % 11 == 5 else "plain",
-                                attachments=(300,) if n % 13 == 3 else ())
+                                attachments=(300,) if n % 13 == 3 else (), by_lmtp=n % 3 == 1)
             self._instance.stanza()
             if n % 7 == 2:
                 self._instance.stanza("refused", "refuse")

@@ -1,6 +1,7 @@
 """The ledger, outside of the gateway: what was handed over, and in which state it ended.
 
-A mail is accepted when it lies in the mailbox.  A stanza has no acknowledgement on a component's
+A mail is accepted when it lies in the mailbox, or when LMTP has answered; until then the mail server
+before the gateway has it and brings it again, as another message if need be.  A stanza has no acknowledgement on a component's
 stream (XEP-0114): it is accepted when the gateway has committed it, which its link in the database
 and its log line show.  What the host still held or the socket swallowed when the process died was
 never accepted: it is counted, and may only be what was sent shortly before a crash.
@@ -20,7 +21,7 @@ ACCEPTED = re.compile(r"event=accepted id=(\S+) from=")
 @dataclass
 class Entry:
     token: str
-    way: str   # "in": mail to Jabber, "out": Jabber to mail
+    way: str   # "in", "lmtp": mail to Jabber, "out": Jabber to mail
     kind: str  # what shall become of it
     to: str
     at: float = field(default_factory=time.monotonic)
@@ -71,14 +72,16 @@ class Ledger:
 
     def accepted(self):
         linked = self.linked()
-        return [e for e in self.all() if e.way == "in" or e.token in linked]
+        return [e for e in self.all() if e.way != "out" or e.token in linked]
 
     def is_at_end(self, entry, mails, reports):
         people = self._instance.people
-        if entry.way == "in" and entry.kind == "refused":
+        if entry.way != "out" and entry.kind == "refused":
             return entry.token in reports
         # What is refused after it was taken is taken: a crash may forget the refusal.
-        if entry.way == "in":
+        if entry.kind == "asked":  # to be told when it has arrived
+            return bool(people.copies(entry.token)) and entry.token in reports
+        if entry.way != "out":
             return bool(people.copies(entry.token))
         if entry.kind in ("refused", "bounced"):
             return self._instance.domain in " ".join(people.errors_for(entry.token))
@@ -108,13 +111,14 @@ class Ledger:
             if entry.token in aside:
                 continue
             assert self.is_at_end(entry, mails, reports), f"lost: {entry}"
-            copies = people.copies(entry.token) if entry.way == "in" else \
-                mails.get(entry.token, [])
+            copies = mails.get(entry.token, []) if entry.way == "out" else \
+                people.copies(entry.token)
+            ids_max = 1 + crashes if entry.way == "lmtp" else 1
             errors = people.errors_for(entry.token)
             told = reports.get(entry.token, [])
             assert len(copies) <= 1 + crashes, f"{entry} came {len(copies)} times"
-            assert len(set(copies)) <= 1, f"{entry} came under several ids: {copies}"
-            assert len(told) <= 1 + crashes and len(set(told)) <= 1, f"{entry}: reports {told}"
+            assert len(set(copies)) <= ids_max, f"{entry} came under several ids: {copies}"
+            assert len(told) <= 1 + crashes and len(set(told)) <= ids_max, f"{entry}: reports {told}"
             assert len(errors) <= 1 + crashes, f"{entry}: errors {errors}"
             if entry.kind in ("plain", "later", "ask"):
                 assert not told and not errors, f"{entry} was delivered and reported as failed"
@@ -136,9 +140,9 @@ class Ledger:
         accepted = {e.token for e in self.accepted()}
         never = [e for e in entries if e.token not in accepted]
         twice = sum(1 for e in entries
-                    if len(people.copies(e.token) if e.way == "in" else mails.get(e.token, ())) > 1)
+                    if len(mails.get(e.token, ()) if e.way == "out" else people.copies(e.token)) > 1)
         bounced = sum(1 for e in never if people.errors_for(e.token))
-        return {"in": sum(e.way == "in" for e in entries),
+        return {"in": sum(e.way != "out" for e in entries),
                 "out": sum(e.way == "out" for e in entries),
                 "accepted": len(accepted), "twice": twice, "returned by the host": bounced,
                 "never accepted": len(never) - bounced, "reports": len(reports), "set aside": len(self.set_aside())}
