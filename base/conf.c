@@ -427,7 +427,8 @@ static int read_web(struct conf *conf, const struct conf_values *v)
         conf_value_endpoint(v, "listen", &conf->web) < 0 || read_url(conf, v) < 0)
         return -1;
     if (conf_value_number(v, "space", 0, 1LL << 50, &conf->web_space) < 0 ||
-        conf_value_number(v, "user_space", 0, 1LL << 50, &conf->web_user_space) < 0)
+        conf_value_number(v, "user_space", 0, 1LL << 50, &conf->web_user_space) < 0 ||
+        conf_value_number(v, "per_address", 0, 256, &conf->web_per_address) < 0)
         return -1;
     return conf_value_number(v, "keep", 60, 10LL * YEAR_S, &conf->web_keep_s);
 }
@@ -668,6 +669,7 @@ static struct conf *conf_new(struct err *e)
     conf->smtp_reply_timeout_s = 300;
     conf->web_keep_s = 30 * DAY_S;
     conf->web_space = 10240LL * MIB;
+    conf->web_per_address = -1;
     conf->web_user_space = 1024LL * MIB;
     conf->store_url = "sqlite:/var/lib/postern/postern.db";
     conf->queue.retry_first_s = 60;

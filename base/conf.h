@@ -85,10 +85,11 @@ struct conf {
     unsigned lmtp_connections;   /* at once; default 100 */
     int64_t lmtp_receipt_wait_s; /* until NOTIFY=SUCCESS is answered without one; default 3600 */
     struct conf_endpoint web;
-    const char *web_url;    /* without a final slash; NULL: no web section */
-    int64_t web_space;      /* bytes of all files that are kept; default 10 GiB */
-    int64_t web_user_space; /* bytes of files that one user gets in a day; default 1 GiB */
-    int64_t web_keep_s;     /* attachments are kept and their URLs valid so long; default 30 days */
+    const char *web_url;     /* without a final slash; NULL: no web section */
+    int64_t web_space;       /* bytes of all files that are kept; default 10 GiB */
+    int64_t web_user_space;  /* bytes of files that one user gets in a day; default 1 GiB */
+    int64_t web_per_address; /* connections of one; 0: no limit; -1: 32, local addresses without */
+    int64_t web_keep_s; /* attachments are kept and their URLs valid so long; default 30 days */
     struct conf_endpoint admin;
     const char **admin_jids;
     size_t admin_jid_count;

@@ -62,7 +62,7 @@ bool reload_is_partial(const struct conf *a, const struct conf *b)
            a->smtp_reply_timeout_s != b->smtp_reply_timeout_s || !has_same_mailboxes(a, b) ||
            !is_same_text(a->lmtp.text, b->lmtp.text) || a->lmtp_mode != b->lmtp_mode ||
            a->lmtp_connections != b->lmtp_connections || !is_same_text(a->web.text, b->web.text) ||
-           !is_same_text(a->store_url, b->store_url) ||
+           a->web_per_address != b->web_per_address || !is_same_text(a->store_url, b->store_url) ||
            a->limit.mail_size_max != b->limit.mail_size_max ||
            a->limit.stanza_size_max != b->limit.stanza_size_max;
 }

@@ -231,7 +231,7 @@ static void reload(int signo, void *arg)
     if (reload_is_partial(g->started->conf, next->conf))
         log_warning("gateway",
                     "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
-                    "web.listen and limit take effect after a restart\"");
+                    "web.listen, web.per_address and limit take effect after a restart\"");
     set_router(life, next->conf);
     router_settle(g->router);
     settings_drop(g->settings);
@@ -386,7 +386,8 @@ static int open_mail(struct life *life, struct err *e)
     if (!g->sender)
         return -1;
     if (conf->web.text) {
-        g->web = web_new(g->loop, g->clock, &conf->web, &g->started->key, wiring_find_file, g, e);
+        g->web = web_new(g->loop, g->clock, &conf->web, conf->web_per_address, &g->started->key,
+                         wiring_find_file, g, e);
         if (!g->web)
             return -1;
     }

@@ -181,7 +181,7 @@ static int start_listening(struct admin *a, struct loop *loop, const struct cloc
             evconnlistener_free(listener);
         return err_memory(e);
     }
-    a->peers = peers_new(loop, clock, a->http, listener);
+    a->peers = peers_new(loop, clock, a->http, listener, -1);
     return a->peers ? 0 : err_memory(e);
 }
 

@@ -4,6 +4,10 @@
  * Data: the listener, and a struct web_request for each request that waits for web_answer.  Loop
  * thread. A crash leaves nothing behind.  Whatever is asked for and not there is answered in the
  * same words, so that nobody learns what might be.
+ *
+ * What is no HTTP at all is answered by evhttp itself (400, 413), before there is a request of ours
+ * to put headers on, and libevent 2.1 has no hook there.  Those answers are fixed pages without a
+ * byte of what was asked, and the connection is closed after them.
  */
 #include "web/web.h"
 
@@ -374,7 +378,7 @@ void web_answer(struct web_request *r, const struct web_file *file)
 /* Life. */
 
 static int start_listening(struct web *w, struct loop *loop, const struct conf_endpoint *at,
-                           struct err *e)
+                           int64_t per_address, struct err *e)
 {
     struct evconnlistener *listener;
 
@@ -387,12 +391,13 @@ static int start_listening(struct web *w, struct loop *loop, const struct conf_e
             evconnlistener_free(listener);
         return err_memory(e);
     }
-    w->peers = peers_new(loop, w->clock, w->http, listener);
+    w->peers = peers_new(loop, w->clock, w->http, listener, per_address);
     return w->peers ? 0 : err_memory(e);
 }
 
 struct web *web_new(struct loop *loop, const struct clock *clock, const struct conf_endpoint *at,
-                    const struct keyed_key *key, web_find_fn *find, void *arg, struct err *e)
+                    int64_t per_address, const struct keyed_key *key, web_find_fn *find, void *arg,
+                    struct err *e)
 {
     struct web *w = calloc(1, sizeof *w);
 
@@ -414,7 +419,7 @@ struct web *web_new(struct loop *loop, const struct clock *clock, const struct c
                                             EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
                                             EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
     evhttp_set_gencb(w->http, handle, w);
-    if (start_listening(w, loop, at, e) < 0) {
+    if (start_listening(w, loop, at, per_address, e) < 0) {
         web_free(w);
         return NULL;
     }

@@ -33,9 +33,10 @@ struct web;
 struct web_request;
 typedef void web_find_fn(struct web_request *request, int64_t id, void *arg);
 
+/* per_address: connections that one may have (web/peers.h, of_one_max). */
 struct web *web_new(struct loop *loop, const struct clock *clock,
-                    const struct conf_endpoint *listen, const struct keyed_key *key,
-                    web_find_fn *find, void *arg, struct err *e);
+                    const struct conf_endpoint *listen, int64_t per_address,
+                    const struct keyed_key *key, web_find_fn *find, void *arg, struct err *e);
 void web_answer(struct web_request *request, const struct web_file *file);
 void web_free(struct web *w); /* takes NULL; every request has been answered */
 

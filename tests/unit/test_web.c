@@ -59,6 +59,7 @@ struct scene {
     atomic_llong now_ms, mono_ms; /* added to the time of the system */
     struct web_request *held;
     unsigned asked;
+    int64_t per_address;
 };
 
 static int64_t wall(void *arg)
@@ -137,10 +138,11 @@ static int set_up(void **state)
     snprintf(s->socket_path, sizeof s->socket_path, "%s/web.sock", s->folder);
     s->at.text = s->at.path = s->socket_path;
     s->clock = (struct clock){wall, mono, s};
+    s->per_address = -1;
     assert_int_equal(keyed_random(s->key.bytes, sizeof s->key.bytes, &e), 0);
     write_files(s);
     s->loop = loop_new(&e);
-    s->web = web_new(s->loop, &s->clock, &s->at, &s->key, find, s, &e);
+    s->web = web_new(s->loop, &s->clock, &s->at, s->per_address, &s->key, find, s, &e);
     assert_non_null(s->web);
     *state = s;
     return 0;
@@ -520,7 +522,7 @@ static void the_end_may_come_before_the_answer(void **state)
     buf_clear(&c.answer);
     assert_non_null(s->held);
     web_free(s->web); /* under the sanitizer: touches nothing that is gone */
-    s->web = web_new(s->loop, &s->clock, &s->at, &s->key, find, s, &e);
+    s->web = web_new(s->loop, &s->clock, &s->at, s->per_address, &s->key, find, s, &e);
     assert_non_null(s->web);
 }
 
@@ -606,6 +608,95 @@ static void a_silent_crowd_is_sent_away(void **state)
     assert_int_equal(c.closed, PEERS_MAX);
 }
 
+/* One address with more connections than it may have, and another that asks. */
+enum { OF_ONE = 4, TOO_MANY = 3 };
+
+struct greed {
+    struct scene *scene;
+    unsigned port;
+    unsigned closed, kept;
+    bool was_other_served, was_next_served;
+};
+
+static int connect_from(const struct greed *g, const char *address)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd < 0 || inet_pton(AF_INET, address, &at.sin_addr) != 1 ||
+        bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
+        abort();
+    at.sin_port = htons((uint16_t)g->port);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) < 0)
+        abort();
+    return fd;
+}
+
+static bool is_served_from(const struct greed *g, const char *address)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    struct pollfd p = {.fd = connect_from(g, address), .events = POLLIN};
+    char text[512];
+    bool is_served = send(p.fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 &&
+                     poll(&p, 1, 10000) == 1 && read(p.fd, text, sizeof text) > 20;
+
+    close(p.fd);
+    return is_served;
+}
+
+static void *be_greedy(void *arg)
+{
+    struct greed *g = arg;
+    struct pollfd all[OF_ONE + TOO_MANY];
+    unsigned i;
+
+    for (i = 0; i < OF_ONE + TOO_MANY; i++)
+        all[i] = (struct pollfd){.fd = connect_from(g, "127.0.0.1"), .events = POLLIN};
+    for (i = OF_ONE; i < OF_ONE + TOO_MANY; i++)
+        g->closed += poll(&all[i], 1, 10000) == 1;
+    for (i = 0; i < OF_ONE; i++)
+        g->kept += poll(&all[i], 1, 0) == 0;
+    g->was_other_served = is_served_from(g, "127.0.0.2");
+    close(all[0].fd);
+    for (i = 0; i < 100 && !g->was_next_served; i++) { /* the end of the first has to be seen */
+        usleep(20000);
+        g->was_next_served = is_served_from(g, "127.0.0.1");
+    }
+    for (i = 1; i < OF_ONE + TOO_MANY; i++)
+        close(all[i].fd);
+    loop_stop(g->scene->loop);
+    return NULL;
+}
+
+static void one_address_does_not_get_everything(void **state)
+{
+    struct scene *s = *state;
+    struct conf_endpoint tcp = {.text = "127.0.0.1:x", .host = "127.0.0.1"};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof at;
+    struct greed g = {.scene = s};
+    struct web *w;
+    struct err e;
+    pthread_t thread;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    close(fd);
+    g.port = tcp.port = ntohs(at.sin_port);
+    w = web_new(s->loop, &s->clock, &tcp, OF_ONE, &s->key, find, s, &e);
+    assert_non_null(w);
+    assert_int_equal(pthread_create(&thread, NULL, be_greedy, &g), 0);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    pthread_join(thread, NULL);
+    web_free(w);
+    assert_int_equal(g.closed, TOO_MANY);
+    assert_int_equal(g.kept, OF_ONE);
+    assert_true(g.was_other_served);
+    assert_true(g.was_next_served);
+}
+
 static void the_address_must_be_free(void **state)
 {
     struct scene *s = *state;
@@ -619,7 +710,7 @@ static void the_address_must_be_free(void **state)
     struct err e;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    assert_null(web_new(s->loop, &s->clock, &s->at, &s->key, find, s, &e));
+    assert_null(web_new(s->loop, &s->clock, &s->at, s->per_address, &s->key, find, s, &e));
     assert_int_equal(e.class, ERR_PERMANENT);
     assert_non_null(strstr(e.text, "in use"));
     answer = ask(s, "GET", path_for(s, TEXT_ID, "/x"), ""); /* the first still serves */
@@ -630,20 +721,20 @@ static void the_address_must_be_free(void **state)
     assert_int_equal(listen(fd, 1), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
     tcp.port = ntohs(at.sin_port);
-    assert_null(web_new(s->loop, &s->clock, &tcp, &s->key, find, s, &e));
+    assert_null(web_new(s->loop, &s->clock, &tcp, s->per_address, &s->key, find, s, &e));
     assert_non_null(strstr(e.text, "in use"));
     assert_non_null(strstr(e.text, tcp.text));
     close(fd);
-    w = web_new(s->loop, &s->clock, &tcp, &s->key, find, s, &e);
+    w = web_new(s->loop, &s->clock, &tcp, s->per_address, &s->key, find, s, &e);
     assert_non_null(w);
     web_free(w);
     tcp.host = "192.0.2.1";
-    assert_null(web_new(s->loop, &s->clock, &tcp, &s->key, find, s, &e));
+    assert_null(web_new(s->loop, &s->clock, &tcp, s->per_address, &s->key, find, s, &e));
     assert_non_null(strstr(e.text, "not an address of this machine"));
 
     path_of(s, TEXT_ID, path); /* somebody's file is not taken for a socket */
     file.path = path;
-    assert_null(web_new(s->loop, &s->clock, &file, &s->key, find, s, &e));
+    assert_null(web_new(s->loop, &s->clock, &file, s->per_address, &s->key, find, s, &e));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 10);
 }
@@ -662,7 +753,7 @@ static void a_stale_socket_is_replaced(void **state)
     assert_int_equal(listen(fd, 1), 0);
     close(fd); /* as a killed gateway leaves it */
     assert_int_equal(access(at.sun_path, F_OK), 0);
-    w = web_new(s->loop, &s->clock, &endpoint, &s->key, find, s, &e);
+    w = web_new(s->loop, &s->clock, &endpoint, s->per_address, &s->key, find, s, &e);
     assert_non_null(w);
     web_free(w);
 }
@@ -683,6 +774,7 @@ int main(void)
         SCENE(the_end_may_come_before_the_answer),
         SCENE(too_much_is_refused),
         SCENE(a_silent_crowd_is_sent_away),
+        SCENE(one_address_does_not_get_everything),
         SCENE(the_address_must_be_free),
         SCENE(a_stale_socket_is_replaced),
     };
