@@ -11,13 +11,14 @@
 #include "base/id.h"
 #include "bridge/bounce.h"
 #include "bridge/outcome.h"
+#include "bridge/reader_link.h"
 #include "bridge/settings.h"
 #include "bridge/threading.h"
 #include "component/parser.h"
 #include "component/stream.h"
+#include "mapping/attachment_read.h"
 #include "mapping/mdn_write.h"
 #include "mapping/contacts.h"
-#include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
 #include "mapping/page_write.h"
 #include "mapping/receipts.h"
@@ -44,6 +45,7 @@ struct conversion {
     const char *recipients[RECIPIENTS_MAX];
     size_t recipient_count;
     const char *sender;
+    struct reader_job job; /* of a mail */
 };
 
 static int64_t now(void)
@@ -364,7 +366,7 @@ static int to_mail(struct conversion *c)
 /* To Jabber. */
 
 /* Links as the gateway would make them for what it stores. */
-static int name_attachments(struct conversion *c, struct letter *letter)
+static int name_files(struct conversion *c, struct letter *letter)
 {
     const struct conf *conf = c->settings->conf;
     struct attachment *at;
@@ -382,7 +384,7 @@ static int name_attachments(struct conversion *c, struct letter *letter)
         if (!at->url)
             return -1;
     }
-    if (letter->whole && conf->web_url) {
+    if (c->job.page && conf->web_url) {
         char token[KEYED_TOKEN_SIZE];
 
         keyed_token(c->ctx.key, "file", id, c->ctx.now_s + conf->web_keep_s, token);
@@ -393,26 +395,58 @@ static int name_attachments(struct conversion *c, struct letter *letter)
     return 0;
 }
 
+static void mail_read(struct reader_job *job, void *arg)
+{
+    (void)job;
+    (void)arg;
+}
+
+/* As the gateway does it, in a process of its own: the mail may be one that was set aside for what
+ * it did to the last. */
+static struct letter *read_mail(struct conversion *c, int *status)
+{
+    const atomic_bool never = false;
+    struct reader_link link = {.stop = &never, .settled = mail_read, .limits = reader_limits_usual};
+    struct reader_job *job = &c->job;
+
+    job->settings = c->settings;
+    job->request.envelope.reverse_path = c->sender;
+    job->request.envelope.recipients = c->recipients;
+    job->request.envelope.recipient_count = c->recipient_count;
+    job->request.now_s = c->ctx.now_s;
+    job->request.wants_page = true;
+    job->mail = c->input.data;
+    job->len = c->input.len;
+    job->arena = c->arena;
+    job->id = c->id;
+    reader_link_read(&link, job);
+    reader_link_rest(&link);
+    if (!job->letter)
+        *status = command_fail(&job->err, EX_DATAERR);
+    else if (attachment_hash(job->letter) < 0 || name_files(c, job->letter) < 0)
+        *status = EX_TEMPFAIL;
+    else
+        return job->letter;
+    return NULL;
+}
+
 /* The page with the whole mail, as it would be served. */
 static int to_page(struct conversion *c)
 {
-    const struct mail_envelope envelope = {.reverse_path = c->sender};
     int status = EX_OK;
-    struct letter *letter;
+    struct letter *letter = read_mail(c, &status);
     struct buf page;
-    struct err e;
 
-    if (mime_read(&c->ctx, c->arena, c->input.data, c->input.len, &envelope, &letter, &e) < 0)
-        return command_fail(&e, EX_DATAERR);
-    if (!letter->whole) {
+    if (!letter)
+        return status;
+    if (!c->job.page) {
         fputs("postern: the message says all that is in this mail: it gets no page\n", stderr);
         return EX_DATAERR;
     }
-    if (name_attachments(c, letter) < 0)
-        return EX_TEMPFAIL;
     buf_init(&page, PAGE_MAX);
-    if (page_write(letter, &page, &e) < 0)
-        status = command_fail(&e, EX_DATAERR);
+    reader_page(&c->job, &page);
+    if (buf_failed(&page))
+        status = EX_TEMPFAIL;
     else
         fwrite(page.data, 1, page.len, stdout);
     buf_clear(&page);
@@ -575,19 +609,12 @@ static int write_messages(struct conversion *c, struct letter *letter)
 
 static int to_jabber(struct conversion *c)
 {
-    struct mail_envelope envelope = {
-        .reverse_path = c->sender,
-        .recipients = c->recipients,
-        .recipient_count = c->recipient_count,
-    };
-    struct letter *letter;
-    struct err e;
+    int status = EX_OK;
+    struct letter *letter = read_mail(c, &status);
     bool is_bounce;
 
-    if (mime_read(&c->ctx, c->arena, c->input.data, c->input.len, &envelope, &letter, &e) < 0)
-        return command_fail(&e, EX_DATAERR);
-    if (name_attachments(c, letter) < 0)
-        return EX_TEMPFAIL;
+    if (!letter)
+        return status;
     is_bounce = bounce_is_failure(letter) &&
                 (letter->report || (letter->recipients && !letter->recipients->jid.domain &&
                                     address_map_reverse(c->ctx.map, &letter->recipients->mail)));
@@ -664,7 +691,7 @@ static int prepare(struct conversion *c, struct conf **conf, struct err *e)
     if (!c->settings)
         return -1;
     settings_context(c->settings, now(), &c->ctx);
-    c->arena = arena_new(mime_read_arena_max(c->input.len) + ARENA_EXTRA);
+    c->arena = arena_new(reader_arena_max(c->input.len) + ARENA_EXTRA);
     if (!c->arena)
         return err_memory(e);
     keyed_hash_hex(&no_key, "convert", c->input.data, c->input.len, 8, hex);

@@ -96,7 +96,7 @@ static int late_put(struct store_txn *txn, const struct leg *leg, struct err *e)
     return queue_forget_deadline(txn, m->id, e);
 }
 
-static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e)
+static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
 {
     const struct queue_message *m = &leg->shipment->parcel->message;
 
@@ -125,6 +125,9 @@ static int write_leg(struct store_txn *txn, const struct leg *leg, struct err *e
             return -1;
         return poison_set_aside(txn, leg->shipment->settings, m, leg->item, leg->why,
                                 leg->poison_ids, leg->shipment->now_s, e);
+    case LEG_BLAMED: /* nothing of it has been sent: no success is owed */
+        return poison_blame(txn, leg->shipment->settings, m, leg->item, leg->why, leg->poison_ids,
+                            leg->shipment->now_s, &leg->crashes, e);
     case LEG_SEND:
     case LEG_LOST:
         return 0; /* still in the queue and due */
@@ -153,7 +156,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 {
     struct shipment *s = of_outcome(w);
     struct gateway *g = s->gateway;
-    bool has_report = false, has_answer = false, is_back;
+    bool has_report = false, has_answer = false, is_back, is_aside;
     size_t lost = 0;
     int64_t next = 0;
     size_t i;
@@ -167,10 +170,17 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
         if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
             next = leg->next_at_s;
-        has_report = has_report || leg->report_id != 0 || leg->fate == LEG_POISON;
+        if (leg->fate == LEG_BLAMED && leg->crashes < POISON_CRASHES)
+            next = s->now_s;
+        is_aside = leg->fate == LEG_POISON || leg->crashes >= POISON_CRASHES;
+        if (is_aside)
+            gateway_count(g, STAT_SET_ASIDE);
+        if (is_aside)
+            outcome_log_set_aside(&s->parcel->message, leg->item->n, leg->to, leg->why);
+        has_report = has_report || leg->report_id != 0 || is_aside;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
-                     leg->contacts_id != 0 || leg->question_id != 0 || leg->fate == LEG_POISON;
+                     leg->contacts_id != 0 || leg->question_id != 0 || is_aside;
     }
     is_back = lost == s->parcel->message.item_count;
     if (is_back)
@@ -190,20 +200,19 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
 static void log_leg(const struct leg *leg)
 {
-    static const char *const words[] = {"send",  "delivered", "answered", "dropped",
-                                        "later", "failed",    "lost",     "poison"};
+    static const char *const words[] = {"send",   "delivered", "answered", "dropped", "later",
+                                        "failed", "lost",      "poison",   "blamed"};
     static const enum stat stats[] = {
         [LEG_SEND] = STAT_JABBER_LATER,       [LEG_TAKEN] = STAT_JABBER_DELIVERED,
         [LEG_ANSWERED] = STAT_JABBER_DROPPED, [LEG_DROPPED] = STAT_JABBER_DROPPED,
         [LEG_LATER] = STAT_JABBER_LATER,      [LEG_FAILED] = STAT_JABBER_FAILED,
-        [LEG_LOST] = STAT_JABBER_LATER,       [LEG_POISON] = STAT_SET_ASIDE};
+        [LEG_LOST] = STAT_JABBER_LATER,       [LEG_POISON] = STAT_SET_ASIDE,
+        [LEG_BLAMED] = STAT_JABBER_LATER};
     char id[ID_TEXT_SIZE];
 
-    gateway_count(leg->shipment->gateway, stats[leg->fate]);
-    if (leg->fate == LEG_POISON) {
-        outcome_log_set_aside(&leg->shipment->parcel->message, leg->item->n, leg->to, leg->why);
+    if (leg->fate == LEG_POISON) /* told, and counted, once it is */
         return;
-    }
+    gateway_count(leg->shipment->gateway, stats[leg->fate]);
     log_info("jabber", "event=%s id=%s n=%u to=%s reason=\"%s\"", words[leg->fate],
              id_format(leg->shipment->parcel->message.id, id), leg->item->n,
              leg->to ? leg->to : leg->item->recipient,
@@ -276,6 +285,14 @@ static void judge_error(struct leg *leg, const struct xml_node *error)
     leg->condition = outcome_condition(s->arena, error);
 }
 
+static bool has_poison_ids(struct leg *leg)
+{
+    leg->poison_ids = arena_alloc(leg->shipment->arena, sizeof *leg->poison_ids);
+    if (leg->poison_ids)
+        poison_make_ids(&leg->shipment->gateway->ids, leg->poison_ids);
+    return leg->poison_ids != NULL;
+}
+
 static void leg_done(struct window_entry *entry, enum window_result result,
                      const struct xml_node *error)
 {
@@ -299,10 +316,7 @@ static void leg_done(struct window_entry *entry, enum window_result result,
         leg->why = arena_strdup(s->arena, entry->reason);
         if (!leg->why)
             leg->why = "the Jabber server closes the stream over it";
-        leg->poison_ids = arena_alloc(s->arena, sizeof *leg->poison_ids);
-        if (leg->poison_ids)
-            poison_make_ids(&s->gateway->ids, leg->poison_ids);
-        leg->fate = leg->poison_ids ? LEG_POISON : LEG_LOST;
+        leg->fate = has_poison_ids(leg) ? LEG_POISON : LEG_LOST;
         break;
     }
     if (--s->under_way == 0)
@@ -356,7 +370,10 @@ static void fail_all(struct shipment *s, const struct err *e)
         struct leg *leg = &s->legs[i];
 
         /* What the loss of the stream has cut short is not the mail's fault. */
-        if (e->class == ERR_RETRY && !stream_is_up(s->gateway->stream))
+        leg->why = arena_strdup(s->arena, e->text);
+        if (s->read.is_blamed && leg->why && has_poison_ids(leg))
+            leg->fate = LEG_BLAMED;
+        else if (e->class == ERR_RETRY && !stream_is_up(s->gateway->stream))
             leg->fate = LEG_LOST;
         else
             leg->fate = e->class == ERR_RETRY ? LEG_LATER : LEG_FAILED;

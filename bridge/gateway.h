@@ -17,6 +17,7 @@
 #include "base/work.h"
 #include "bridge/courier.h"
 #include "bridge/persist.h"
+#include "bridge/readers.h"
 #include "bridge/settings.h"
 #include "bridge/stats.h"
 #include "bridge/window.h"
@@ -51,8 +52,8 @@ struct gateway {
     struct store *store;
     struct flight *flight; /* what is in work */
     struct persist *persist;
-    struct work_pool *net;     /* IMAP and name look-ups */
-    struct work_pool *readers; /* parsing of mail */
+    struct work_pool *net;   /* IMAP and name look-ups */
+    struct readers *readers; /* strangers' mail, in processes of their own */
 
     struct stream *stream;
     struct router *router;

@@ -1,17 +1,17 @@
 /*
  * inbound: mail that arrives is accepted for Jabber users.
  *
- * Data: a box per mailbox, an arrival per mail on its way into the store.  The header is read on a
- * worker to learn who is addressed (IMAP has lost the envelope), the mail is stored as store work,
- * and then the watch is told.  Loop thread.  A crash at any point offers the mail again, and the
- * store knows by UIDVALIDITY and UID whether it has it.
+ * Data: a box per mailbox, an arrival per mail on its way into the store.  The header is read by a
+ * reader to learn who is addressed (IMAP has lost the envelope), the mail is stored as store work,
+ * and then the watch is told.  A mail whose header kills the reader is set aside, and the next one
+ * has its turn.  Loop thread.  A crash at any point offers the mail again, and the store knows by
+ * UIDVALIDITY and UID whether it has it.
  */
 #include "bridge/inbound.h"
 
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/outcome.h"
-#include "mapping/mime_read.h"
 #include "mapping/report_write.h"
 #include "store/cursors.h"
 #include "store/queue.h"
@@ -40,10 +40,11 @@ struct inbound_box {
 };
 
 struct arrival {
-    struct work_job read;
+    struct reader_job read;
     struct store_work put;
     struct inbound_box *box;
     struct settings *settings;
+    struct arena *arena;   /* while it is read */
     struct parcel *parcel; /* the mail, or the report that it is too large */
     char *data;            /* as fetched; the parcel's once it is made */
     size_t len;
@@ -60,28 +61,18 @@ static void arrival_free(struct arrival *a)
         return;
     parcel_free(a->parcel);
     settings_drop(a->settings);
+    arena_free(a->arena);
     free(a->data);
     free(a);
 }
 
-/* Reading the header, on a worker. */
+/* The header has been read; on a worker. */
 
 static size_t header_length(const char *data, size_t len)
 {
     const char *end = buf_find(data, len, "\r\n\r\n", 4);
 
     return end ? (size_t)(end - data) + 4 : len;
-}
-
-static int read_header(struct arrival *a, struct letter **out, struct arena *arena, struct err *e)
-{
-    struct mail_envelope envelope = {.mailbox_address = a->box->mailbox->address};
-    struct context ctx;
-
-    if (envelope.mailbox_address && !envelope.mailbox_address[0])
-        envelope.mailbox_address = NULL;
-    settings_context(a->settings, a->now_s, &ctx);
-    return mime_read(&ctx, arena, a->data, header_length(a->data, a->len), &envelope, out, e);
 }
 
 static int add_item(struct arrival *a, const char *recipient, const char *trouble)
@@ -95,6 +86,11 @@ static int add_item(struct arrival *a, const char *recipient, const char *troubl
     item->last_error = trouble ? trouble : "";
     item->is_set_aside = trouble != NULL;
     return item->recipient ? 0 : -1;
+}
+
+static const char *mailbox_address(const struct arrival *a)
+{
+    return a->box->mailbox->address ? a->box->mailbox->address : "";
 }
 
 /* One item for each recipient here.  A mail that is for nobody is kept for the administrator to
@@ -121,7 +117,10 @@ static int add_items(struct arrival *a, const struct letter *letter, struct err 
         m->lane = queue_lane(m->items[0].recipient);
         return 0;
     }
-    if (add_item(a, "", letter ? "it names no Jabber user" : "it cannot be read") < 0)
+    if (add_item(a, letter ? "" : mailbox_address(a),
+                 letter              ? "it names no Jabber user"
+                 : a->read.is_blamed ? arena_strdup(arena, a->read.err.text)
+                                     : "it cannot be read") < 0)
         return err_memory(e);
     return 0;
 }
@@ -231,29 +230,27 @@ static int make_report(struct arrival *a, const struct letter *letter, struct er
     return m->content ? 0 : err_memory(e);
 }
 
-static int read_arrival(struct arrival *a, struct arena *arena, struct err *e)
+static int make_parcel(struct arrival *a, struct err *e)
 {
-    struct letter *letter = NULL;
+    const struct reader_job *r = &a->read;
 
-    if (read_header(a, &letter, arena, e) < 0 && e->class == ERR_RETRY)
-        return -1;
+    if (!r->letter && r->err.class == ERR_RETRY && !r->is_blamed)
+        return err_set(e, ERR_RETRY, "%s", r->err.text);
     a->parcel = parcel_new(PARCEL_ARENA);
     if (!a->parcel)
         return err_memory(e);
-    return a->is_truncated ? make_report(a, letter, e) : make_mail(a, letter, e);
+    return a->is_truncated ? make_report(a, r->letter, e) : make_mail(a, r->letter, e);
 }
 
-static void read_run(struct work_job *job)
+static void header_read(struct reader_job *job)
 {
     struct arrival *a = (struct arrival *)job;
-    struct arena *arena = arena_new(mime_read_arena_max(header_length(a->data, a->len)));
 
-    err_clear(&a->err);
-    if (!arena)
-        err_memory(&a->err);
-    else if (read_arrival(a, arena, &a->err) == 0)
+    if (make_parcel(a, &a->err) == 0)
         err_clear(&a->err);
-    arena_free(arena);
+    arena_free(a->arena);
+    a->arena = NULL;
+    job->letter = NULL;
 }
 
 /* Storing it. */
@@ -315,7 +312,7 @@ static void put_done(struct store_work *work, const struct err *e)
     finish(a, e);
 }
 
-static void read_done(struct work_job *job)
+static void read_done(struct reader_job *job)
 {
     struct arrival *a = (struct arrival *)job;
 
@@ -332,6 +329,27 @@ static void read_done(struct work_job *job)
 }
 
 /* What the watch says. */
+
+static int submit(struct arrival *a)
+{
+    const char *address = mailbox_address(a);
+    size_t len = header_length(a->data, a->len);
+
+    a->arena = arena_new(reader_arena_max(len));
+    if (!a->arena)
+        return -1;
+    a->read.settings = a->settings;
+    a->read.request.envelope.mailbox_address = *address ? address : NULL;
+    a->read.request.now_s = a->now_s;
+    a->read.request.head_only = true;
+    a->read.mail = a->data;
+    a->read.len = len;
+    a->read.arena = a->arena;
+    a->read.id = a->id;
+    a->read.read = header_read;
+    a->read.done = read_done;
+    return readers_submit(a->box->gateway->readers, &a->read);
+}
 
 static bool mail_arrived(const struct imap_mail *mail, void *arg)
 {
@@ -355,9 +373,7 @@ static bool mail_arrived(const struct imap_mail *mail, void *arg)
     if (a->len > 0)
         memcpy(a->data, mail->data, a->len);
     a->data[a->len] = '\0';
-    a->read.run = read_run;
-    a->read.done = read_done;
-    if (work_submit(box->gateway->readers, &a->read) < 0)
+    if (submit(a) < 0)
         goto refuse;
     step("mail.fetched");
     box->arrivals++;

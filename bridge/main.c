@@ -4,21 +4,40 @@
  */
 #include "bridge/command.h"
 
+#include "bridge/reader_process.h"
+#include "bridge/reader_wire.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 static const char default_conf[] = "/etc/postern/postern.conf";
 
+static int command_read_mail(const struct command_line *line)
+{
+    struct stat st;
+
+    /* By hand it would wait for ever. */
+    if (line->argc > 0 || fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return command_usage("%s is for the gateway itself", READER_COMMAND);
+    return reader_process(NULL);
+}
+
 static const struct {
     const char *name;
     int (*run)(const struct command_line *line);
 } commands[] = {
-    {"run", command_run},         {"check", command_check}, {"map", command_map},
-    {"convert", command_convert}, {"queue", command_queue}, {"version", command_version},
+    {"run", command_run},
+    {"check", command_check},
+    {"map", command_map},
+    {"convert", command_convert},
+    {"queue", command_queue},
+    {"version", command_version},
+    {READER_COMMAND, command_read_mail}, /* not for people */
 };
 
 static const char usage_text[] =

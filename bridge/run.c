@@ -59,7 +59,8 @@ enum {
     WINDOW_MAX = 1000,
     WINDOW_BYTES_MAX = 1 << 20,
     NET_THREADS = 4,
-    READER_THREADS = 2,
+    READER_PROCESSES = 2,
+    READER_IDLE_MS = 120000,
     POOL_WAITING_MAX = 1000
 };
 
@@ -426,14 +427,15 @@ static int open_couriers(struct gateway *g, struct err *e)
 
 static int open_loop(struct life *life, struct err *e)
 {
+    const struct readers_settings reading = {READER_PROCESSES, POOL_WAITING_MAX, READER_IDLE_MS,
+                                             reader_limits_usual};
     struct gateway *g = &life->g;
 
     g->loop = loop_new(e);
     if (!g->loop)
         return -1;
     g->net = work_pool_new(g->loop, "net", NET_THREADS, POOL_WAITING_MAX, e);
-    g->readers =
-        g->net ? work_pool_new(g->loop, "readers", READER_THREADS, POOL_WAITING_MAX, e) : NULL;
+    g->readers = g->net ? readers_new(g->loop, &reading, e) : NULL;
     if (!g->readers)
         return -1;
     life->on_term = loop_signal_new(g->loop, SIGTERM, terminate, life);
@@ -480,7 +482,7 @@ static void close_all(struct life *life)
         fetches_stop(g->fetches);
     http_free(g->http);
     sender_free(g->sender);
-    work_pool_free(g->readers);
+    readers_free(g->readers);
     work_pool_free(g->net);
     if (g->store)
         store_stop(g->store);

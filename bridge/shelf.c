@@ -55,14 +55,14 @@ static int store_page(struct shipment *s, struct err *e)
     int64_t id = file_id(s->settings, s->parcel->message.id, PAGE_PART);
     int64_t expires = s->now_s + s->settings->conf->web_keep_s;
     char token[KEYED_TOKEN_SIZE];
-    struct err ignored;
     struct buf page;
     int rc = 0;
 
-    if (!s->letter->whole || !s->settings->conf->web_url)
+    if (!s->read.page || !s->settings->conf->web_url)
         return 0;
     buf_init(&page, PAGE_MAX);
-    if (page_write(s->letter, &page, &ignored) == 0) {
+    reader_page(&s->read, &page);
+    if (!buf_failed(&page)) {
         s->page_size = page.len;
         keyed_token(&s->settings->key, "file", id, expires, token);
         s->letter->whole_url =

@@ -1,9 +1,10 @@
 /*
  * shipment: a mail of the queue is read and its stanzas are made.
  *
- * Data: one struct shipment per parcel.  Reading the mail and storing its attachments run on a
- * worker, looking up threads and writing stanzas on the store's writer.  A crash leaves files that
- * no row names (swept at the next start) and the mail in the queue.
+ * Data: one struct shipment per parcel.  The mail is read in another process (bridge/readers);
+ * storing its attachments runs on a worker, looking up threads and writing stanzas on the store's
+ * writer.  A crash leaves files that no row names (swept at the next start) and the mail in the
+ * queue.
  */
 #include "bridge/shipment.h"
 
@@ -25,7 +26,6 @@
 #include "mapping/display_name.h"
 #include "mapping/mime_read.h"
 #include "mapping/mime_write.h"
-#include "mapping/page_write.h"
 #include "mapping/receipts.h"
 #include "mapping/people_read.h"
 #include "mapping/reverse_path.h"
@@ -41,9 +41,7 @@
 
 enum {
     ARENA_EXTRA = 16 << 20,
-    TEXT_MAX = 64 << 10,   /* a longer text is served as a file */
-    TEXT_SHOWN = 16 << 10, /* and begins like this in the message */
-    UPLOAD_TRIES = 3       /* of a mail whose files nobody takes, before it goes without them */
+    UPLOAD_TRIES = 3 /* of a mail whose files nobody takes, before it goes without them */
 };
 
 void shipment_free(struct shipment *s)
@@ -85,7 +83,7 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
     s->parcel = p;
     s->settings = settings_hold(g->settings);
     s->now_s = gateway_now_s(g);
-    s->arena = arena_new(mime_read_arena_max(p->message.content_len) + ARENA_EXTRA);
+    s->arena = arena_new(reader_arena_max(p->message.content_len) + ARENA_EXTRA);
     s->legs = calloc(p->message.item_count, sizeof *s->legs);
     if (!s->arena || !s->legs) {
         shipment_free(s);
@@ -102,60 +100,24 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
     return s;
 }
 
-/* Reading, on a worker. */
+/* The mail has been read; on a worker. */
 
-static size_t utf8_cut(const char *text, size_t n)
-{
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
-/* A text too long for a stanza becomes a file, and its beginning the message. */
-static int shorten(struct shipment *s, struct err *e)
-{
-    struct letter *l = s->letter;
-    size_t len = l->text ? strlen(l->text) : 0;
-
-    if (len <= TEXT_MAX)
-        return 0;
-    if (attachment_add(l, "message.txt", "text/plain", l->text, len) < 0)
-        return err_memory(e);
-    l->text = arena_printf(s->arena, "%.*s…", (int)utf8_cut(l->text, TEXT_SHOWN), l->text);
-    l->is_cut = true;
-    return l->text ? 0 : err_memory(e);
-}
-
-static int read_mail(struct shipment *s, struct err *e)
-{
-    const struct queue_message *m = &s->parcel->message;
-    const char **recipients = arena_alloc(s->arena, (m->item_count + 1) * sizeof *recipients);
-    struct mail_envelope envelope = {.reverse_path = m->sender, .recipient_count = m->item_count};
-    struct context ctx;
-    size_t i;
-
-    if (!recipients)
-        return err_memory(e);
-    for (i = 0; i < m->item_count; i++)
-        recipients[i] = m->items[i].recipient;
-    envelope.recipients = recipients;
-    settings_context(s->settings, s->now_s, &ctx);
-    if (mime_read(&ctx, s->arena, m->content, m->content_len, &envelope, &s->letter, e) < 0 ||
-        shorten(s, e) < 0)
-        return -1;
-    if ((m->expiry & INBOUND_BY_RETURN) &&
-        (s->letter->expires_s == 0 || m->deadline_s < s->letter->expires_s))
-        s->letter->expires_s = m->deadline_s;
-    return upload_is_due(s) ? 0 : shelf_write(s, e);
-}
-
-static void read_run(struct work_job *job)
+static void mail_read(struct reader_job *job)
 {
     struct shipment *s = (struct shipment *)job;
+    const struct queue_message *m = &s->parcel->message;
 
-    if (read_mail(s, &s->err) < 0)
-        s->letter = NULL;
-    step("mail.read");
+    s->letter = job->letter;
+    if (s->letter && (m->expiry & INBOUND_BY_RETURN) &&
+        (s->letter->expires_s == 0 || m->deadline_s < s->letter->expires_s))
+        s->letter->expires_s = m->deadline_s;
+    if (!s->letter)
+        s->err = job->err;
+    else if (attachment_hash(s->letter) < 0)
+        err_memory(&s->err);
+    else if (upload_is_due(s) || shelf_write(s, &s->err) == 0)
+        return;
+    s->letter = NULL;
 }
 
 /* Making the stanzas, on the writer. */
@@ -491,7 +453,7 @@ static void prepare(struct shipment *s)
 
 /* Uploading: what is not taken is served by ourselves, or waits, or is told not to be there. */
 
-static struct shipment *of_shelve(struct work_job *job)
+static struct shipment *of_shelve(struct reader_job *job)
 {
     return (struct shipment *)(void *)((char *)job - offsetof(struct shipment, shelve));
 }
@@ -506,7 +468,7 @@ static int say_not_delivered(struct shipment *s)
     return text ? people_add_notice(s->letter, text) : -1;
 }
 
-static void shelve_run(struct work_job *job)
+static void shelve_run(struct reader_job *job)
 {
     struct shipment *s = of_shelve(job);
     bool is_short = s->upload_err.class != ERR_NONE && !s->settings->conf->web_url;
@@ -516,7 +478,7 @@ static void shelve_run(struct work_job *job)
         err_memory(&s->err);
 }
 
-static void shelved(struct work_job *job)
+static void shelved(struct reader_job *job)
 {
     struct shipment *s = of_shelve(job);
 
@@ -537,19 +499,19 @@ static void uploaded(struct shipment *s)
 {
     struct err e;
 
-    s->shelve.run = shelve_run;
+    s->shelve.read = shelve_run;
     s->shelve.done = shelved;
     if (has_patience(s)) {
         s->ready(s, &s->upload_err);
     } else if (!stream_is_up(s->gateway->stream) || s->gateway->is_closing ||
-               work_submit(s->gateway->readers, &s->shelve) < 0) {
+               readers_submit(s->gateway->readers, &s->shelve) < 0) {
         err_set(&e, ERR_RETRY, "the gateway is busy");
         s->ready(s, &e);
     }
 }
 
 /* Back on the loop after reading. */
-static void read_done(struct work_job *job)
+static void read_done(struct reader_job *job)
 {
     struct shipment *s = (struct shipment *)job;
 
@@ -563,9 +525,37 @@ static void read_done(struct work_job *job)
     }
 }
 
+static int set_request(struct shipment *s)
+{
+    const struct queue_message *m = &s->parcel->message;
+    const char **recipients = arena_alloc(s->arena, (m->item_count + 1) * sizeof *recipients);
+    size_t i;
+
+    if (!recipients)
+        return -1;
+    for (i = 0; i < m->item_count; i++)
+        recipients[i] = m->items[i].recipient;
+    s->read.request = (struct wire_request){
+        .envelope = {.reverse_path = m->sender,
+                     .recipients = recipients,
+                     .recipient_count = m->item_count},
+        .now_s = s->now_s,
+        .wants_page = s->settings->conf->web_url != NULL,
+        .shortens = true,
+    };
+    return 0;
+}
+
 int shipment_start(struct shipment *s)
 {
-    s->read.run = read_run;
+    if (set_request(s) < 0)
+        return -1;
+    s->read.settings = s->settings;
+    s->read.mail = s->parcel->message.content;
+    s->read.len = s->parcel->message.content_len;
+    s->read.arena = s->arena;
+    s->read.id = s->parcel->message.id;
+    s->read.read = mail_read;
     s->read.done = read_done;
-    return work_submit(s->gateway->readers, &s->read);
+    return readers_submit(s->gateway->readers, &s->read);
 }

@@ -1,12 +1,11 @@
 /*
  * shipment: a mail of the queue on its way to its Jabber users, for the two files that carry it:
- * shipment.c reads the mail and makes the stanzas (worker and writer thread), deliver_jabber.c
+ * shipment.c has the mail read and makes the stanzas (worker and writer thread), deliver_jabber.c
  * sends them and writes the outcome (loop).
  */
 #ifndef BRIDGE_SHIPMENT_H
 #define BRIDGE_SHIPMENT_H
 
-#include "base/work.h"
 #include "bridge/gateway.h"
 #include "bridge/poison.h"
 #include "mapping/letter.h"
@@ -20,7 +19,8 @@ enum leg_fate {
     LEG_LATER,    /* again at next_at_s */
     LEG_FAILED,   /* to be reported to the mail's sender */
     LEG_LOST,     /* the stream went away: again as soon as it is back */
-    LEG_POISON    /* the host closes the stream over it: set aside */
+    LEG_POISON,   /* the host closes the stream over it: set aside */
+    LEG_BLAMED    /* reading the mail kills the reader: set aside at the third time */
 };
 
 struct leg { /* one item */
@@ -38,14 +38,15 @@ struct leg { /* one item */
     const char *jid;
     const char *why; /* for the log, when dropped */
     int64_t report_id, contacts_id, question_id, next_at_s;
-    struct poison_ids *poison_ids; /* for LEG_POISON */
+    struct poison_ids *poison_ids; /* for LEG_POISON and LEG_BLAMED */
+    unsigned crashes;              /* so many by now, when LEG_BLAMED has been written */
     int64_t *answer_ids; /* ANSWERS_MAX, when the item is addressed to a reverse-path; NULL: not */
     unsigned answers;
 };
 
 struct shipment {
-    struct work_job read;
-    struct work_job shelve; /* after an upload */
+    struct reader_job read;
+    struct reader_job shelve; /* after an upload */
     struct store_work prepare;
     struct persist_work outcome;
     struct gateway *gateway;
@@ -65,8 +66,7 @@ struct shipment {
 struct shipment *shipment_new(struct gateway *g, struct parcel *p);
 void shipment_free(struct shipment *s); /* not the parcel; takes NULL */
 
-/* Reads the mail on a worker, makes the stanzas on the writer, then calls ready. -1: no room now.
- */
+/* Has the mail read, makes the stanzas on the writer, then calls ready.  -1: no room now. */
 int shipment_start(struct shipment *s) MUST_CHECK;
 
 #endif

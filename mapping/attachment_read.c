@@ -198,18 +198,6 @@ static int add_external(struct letter *l, const struct part *p, const char *url)
     return 0;
 }
 
-/* Here, where each content comes by once, not for each stanza that names it. */
-static int hash(struct letter *l, struct attachment *att)
-{
-    char *text = arena_alloc(l->arena, KEYED_SHA256_BASE64_SIZE);
-
-    if (!text)
-        return -1;
-    keyed_sha256_base64(att->content, att->size, text);
-    att->sha256 = *text ? text : NULL;
-    return 0;
-}
-
 int attachment_add(struct letter *l, const char *filename, const char *media_type,
                    const char *content, size_t size)
 {
@@ -221,7 +209,7 @@ int attachment_add(struct letter *l, const char *filename, const char *media_typ
     att->media_type = media_type;
     att->content = content;
     att->size = size;
-    return hash(l, att);
+    return 0;
 }
 
 int attachment_read(struct letter *l, const struct part *p)
@@ -246,8 +234,6 @@ int attachment_read(struct letter *l, const struct part *p)
     att->media_type = p->type.main;
     att->content = content;
     att->size = size;
-    if (hash(l, att) < 0)
-        return -1;
     att->content_id = id ? header_read_id(l->arena, id, &at) : NULL;
     att->is_inline = strcmp(p->disposition.main, "inline") == 0 ||
                      (att->content_id && strcmp(p->disposition.main, "attachment") != 0);
@@ -255,6 +241,24 @@ int attachment_read(struct letter *l, const struct part *p)
         att->description = header_read_text(l->arena, description, DESCRIPTION_MAX);
         if (!att->description)
             return -1;
+    }
+    return 0;
+}
+
+int attachment_hash(struct letter *l)
+{
+    struct attachment *att;
+
+    for (att = l->attachments; att; att = att->next) {
+        char *text;
+
+        if (!att->content)
+            continue;
+        text = arena_alloc(l->arena, KEYED_SHA256_BASE64_SIZE);
+        if (!text)
+            return -1;
+        keyed_sha256_base64(att->content, att->size, text);
+        att->sha256 = *text ? text : NULL;
     }
     return 0;
 }

@@ -17,6 +17,10 @@ int attachment_read(struct letter *l, const struct part *p) MUST_CHECK;
 int attachment_add(struct letter *l, const char *filename, const char *media_type,
                    const char *content, size_t size) MUST_CHECK;
 
+/* Names every content there is by its sha256, once for all the stanzas that tell it.  -1 only when
+ * the arena is exhausted. */
+int attachment_hash(struct letter *l) MUST_CHECK;
+
 /* The part's own name; NULL: it has none, or the arena is exhausted. */
 const char *attachment_claimed_name(const struct part *p);
 

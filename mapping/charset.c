@@ -354,3 +354,112 @@ const char *charset_read(struct arena *a, const char *label, const char *data, s
     buf_clear(&out);
     return text;
 }
+
+/* One name for each module of the C library that a mail may need: what mail programs have written
+ * in the last thirty years, on every system but mainframes. */
+static const char *const loaded[] = {
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-9",
+    "ISO-8859-10",
+    "ISO-8859-11",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "CP1250",
+    "CP1251",
+    "CP1252",
+    "CP1253",
+    "CP1254",
+    "CP1255",
+    "CP1256",
+    "CP1257",
+    "CP1258",
+    "TIS-620",
+    "IBM874",
+    "KOI8-R",
+    "KOI8-U",
+    "KOI8-T",
+    "KOI8-RU",
+    "MACINTOSH",
+    "MAC-UK",
+    "MAC-IS",
+    "MAC-CENTRALEUROPE",
+    "CP10007",
+    "IBM437",
+    "IBM850",
+    "IBM852",
+    "IBM855",
+    "IBM857",
+    "IBM858",
+    "IBM860",
+    "IBM861",
+    "IBM862",
+    "IBM863",
+    "IBM864",
+    "IBM865",
+    "IBM866",
+    "IBM869",
+    "CP737",
+    "CP775",
+    "CP1125",
+    "GB18030",
+    "GBK",
+    "EUC-CN",
+    "ISO-2022-CN",
+    "ISO-2022-CN-EXT",
+    "BIG5",
+    "BIG5-HKSCS",
+    "EUC-TW",
+    "SJIS",
+    "CP932",
+    "EUC-JP",
+    "EUC-JP-MS",
+    "EUC-JISX0213",
+    "SHIFT_JISX0213",
+    "ISO-2022-JP",
+    "ISO-2022-JP-3",
+    "EUC-KR",
+    "CP949",
+    "JOHAB",
+    "ISO-2022-KR",
+    "UTF-7",
+    "UTF-16",
+    "UTF-32",
+    "UNICODE",
+    "VISCII",
+    "TCVN",
+    "ARMSCII-8",
+    "GEORGIAN-ACADEMY",
+    "GEORGIAN-PS",
+    "PT154",
+    "RK1048",
+    "TSCII",
+    "HP-ROMAN8",
+};
+
+void charset_prepare(void)
+{
+    char text[1] = "a", piece[16], *in, *out;
+    size_t in_left, out_left, i;
+
+    /* Left open: a module whose last user has gone may be unloaded. */
+    for (i = 0; i < sizeof loaded / sizeof *loaded; i++) {
+        iconv_t cd = iconv_open("UTF-8", loaded[i]);
+
+        if (cd == (iconv_t)-1)
+            continue; /* some systems have fewer */
+        in = text;
+        out = piece;
+        in_left = sizeof text;
+        out_left = sizeof piece;
+        (void)iconv(cd, &in, &in_left, &out, &out_left);
+    }
+}

@@ -16,6 +16,11 @@
 const char *charset_read(struct arena *a, const char *label, const char *data,
                          size_t len) MUST_CHECK;
 
+/* Loads for good what reading the charsets that mail is written in needs, for a process that may
+ * open no file later: there, any other label is read as one that is not known.  Once, before any
+ * thread. */
+void charset_prepare(void);
+
 /* Is it well-formed UTF-8?  multibyte_out (may be NULL) counts the sequences of more than one byte.
  */
 bool charset_is_utf8(const char *data, size_t len, size_t *multibyte_out);

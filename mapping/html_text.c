@@ -597,3 +597,8 @@ const char *html_charset(struct arena *a, const char *html, size_t len)
     }
     return NULL;
 }
+
+void html_text_prepare(void)
+{
+    xmlInitParser();
+}

@@ -27,6 +27,9 @@ enum { HTML_TEXT_MAX = 1 << 20 }; /* bytes of text at most; the rest is cut */
 /* html: UTF-8.  NULL when memory is out or the arena exhausted. */
 const char *html_text(struct arena *a, const char *html, size_t len) MUST_CHECK;
 
+/* What libxml2 sets up once, now; before any thread. */
+void html_text_prepare(void);
+
 /* Does an element with this style (NULL: none) stay unseen? */
 bool html_hides(const char *style);
 

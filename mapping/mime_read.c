@@ -9,9 +9,12 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "mapping/body_read.h"
+#include "mapping/charset.h"
 #include "mapping/header_read.h"
+#include "mapping/html_text.h"
 #include "mapping/mime_check.h"
 #include "mapping/part_walk.h"
 #include "mapping/people_read.h"
@@ -153,6 +156,43 @@ static int read_content(const struct context *ctx, struct letter *l, const struc
     return body_read(ctx, l, &in, e);
 }
 
+/* Everything but the content. */
+static int read_top(const struct context *ctx, struct letter *l, struct mail_header *h,
+                    const char *mail, size_t len, const struct mail_envelope *envelope,
+                    struct err *e)
+{
+    if (header_read(l->arena, mail, len, h) < 0)
+        return err_memory(e);
+    if (people_read(ctx, l, h, envelope, e) < 0)
+        return -1;
+    verdict_read(l, h, ctx->verdict_server ? ctx->verdict_server : "");
+    if (l->is_doubtful &&
+        people_add_notice(
+            l, "The sender's address may be forged: it failed the mail server's checks") < 0)
+        return err_memory(e);
+    read_dates(ctx, l, h);
+    if (read_thread(l, h) < 0 || read_subject(l, h) < 0 || read_origin(l, h) < 0 ||
+        receipts_read_mail(l, h) < 0 || shim_read_mail(l, h) < 0)
+        return err_memory(e);
+    return 0;
+}
+
+int mime_read_head(const struct context *ctx, struct arena *a, const char *mail, size_t len,
+                   const struct mail_envelope *envelope, struct letter **out, struct err *e)
+{
+    struct letter *l = letter_new(a);
+    struct mail_header h;
+
+    if (mime_check(mail, len, e) < 0)
+        return -1;
+    if (!l)
+        return err_memory(e);
+    if (read_top(ctx, l, &h, mail, len, envelope, e) < 0)
+        return -1;
+    *out = l;
+    return 0;
+}
+
 int mime_read(const struct context *ctx, struct arena *a, const char *mail, size_t len,
               const struct mail_envelope *envelope, struct letter **out, struct err *e)
 {
@@ -161,21 +201,18 @@ int mime_read(const struct context *ctx, struct arena *a, const char *mail, size
 
     if (mime_check(mail, len, e) < 0)
         return -1;
-    if (!l || header_read(a, mail, len, &h) < 0)
+    if (!l)
         return err_memory(e);
-    if (people_read(ctx, l, &h, envelope, e) < 0)
-        return -1;
-    verdict_read(l, &h, ctx->verdict_server ? ctx->verdict_server : "");
-    if (l->is_doubtful &&
-        people_add_notice(
-            l, "The sender's address may be forged: it failed the mail server's checks") < 0)
-        return err_memory(e);
-    read_dates(ctx, l, &h);
-    if (read_thread(l, &h) < 0 || read_subject(l, &h) < 0 || read_origin(l, &h) < 0 ||
-        receipts_read_mail(l, &h) < 0 || shim_read_mail(l, &h) < 0)
-        return err_memory(e);
-    if (read_content(ctx, l, &h, mail, len, e) < 0)
+    if (read_top(ctx, l, &h, mail, len, envelope, e) < 0 ||
+        read_content(ctx, l, &h, mail, len, e) < 0)
         return -1;
     *out = l;
     return 0;
+}
+
+void mime_read_prepare(void)
+{
+    charset_prepare();
+    html_text_prepare();
+    tzset(); /* gmtime_r looks for the zone the first time */
 }

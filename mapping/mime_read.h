@@ -27,7 +27,17 @@ struct mail_envelope {
 int mime_read(const struct context *ctx, struct arena *a, const char *mail, size_t len,
               const struct mail_envelope *envelope, struct letter **out, struct err *e) MUST_CHECK;
 
+/* Its header alone, for who is addressed: mail need not go on behind it.  No parts, text or report.
+ */
+int mime_read_head(const struct context *ctx, struct arena *a, const char *mail, size_t len,
+                   const struct mail_envelope *envelope, struct letter **out,
+                   struct err *e) MUST_CHECK;
+
 /* An arena of this maximum holds the letter of a mail that is so long. */
 size_t mime_read_arena_max(size_t mail_len);
+
+/* Does now what the first mails would bring about: the tables of charsets and of the time are
+ * loaded.  For a process that may open no file later; what could not be loaded is done without. */
+void mime_read_prepare(void);
 
 #endif

@@ -1,0 +1,275 @@
+/*
+ * helper: spawn, watch, kill, reap.
+ *
+ * Owns the process and our end of the socket.  The thread of whoever calls.  A crash of ours closes
+ * the socket, which ends the process as soon as it reads; one that does not is killed with us
+ * (confine_limits asks for that).
+ */
+#define _GNU_SOURCE /* prlimit, environ, closing what is open in a new process */
+#include "base/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/confine.h"
+
+enum { SLICE_MS = 100 };
+
+struct helper {
+    pid_t pid;
+    int fd;
+    const atomic_bool *stop;
+    struct helper_limits limits;
+    int64_t wall_from_ms, cpu_from_ms; /* -1: not looked at yet */
+    const char *over;                  /* the limit it went over, NULL: none */
+    bool is_reaped;
+    int status; /* once it is reaped */
+    size_t data_max;
+    struct channel channel;
+};
+
+/* ---- limits ---- */
+
+static int64_t cpu_ms(const struct helper *h)
+{
+    struct timespec ts;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(h->pid, &clock) != 0 || clock_gettime(clock, &ts) < 0)
+        return 0;
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Most answers come within the first slice: the clocks are asked only after it. */
+static bool is_over(struct helper *h)
+{
+    int64_t now = clock_mono_ms(&clock_system), cpu = cpu_ms(h);
+
+    if (h->wall_from_ms < 0) {
+        h->wall_from_ms = now - SLICE_MS;
+        h->cpu_from_ms = cpu > SLICE_MS ? cpu - SLICE_MS : 0;
+    }
+    if (cpu - h->cpu_from_ms > h->limits.cpu_ms)
+        h->over = "it took more of the processor than a mail may";
+    else if (now - h->wall_from_ms > h->limits.wall_ms)
+        h->over = "it did not answer";
+    return h->over != NULL;
+}
+
+static int wait_for(void *arg, short events)
+{
+    struct helper *h = arg;
+    struct pollfd p = {.fd = h->fd, .events = events};
+
+    while (!atomic_load(h->stop)) {
+        int n = poll(&p, 1, SLICE_MS);
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n == 0 && is_over(h))
+            return -1;
+    }
+    return -1;
+}
+
+void helper_watch(struct helper *h, const struct helper_limits *limits)
+{
+    h->limits = *limits;
+    h->wall_from_ms = h->cpu_from_ms = -1;
+}
+
+void helper_limit_memory(struct helper *h, size_t data_max)
+{
+    struct rlimit limit = {data_max, RLIM_INFINITY};
+
+    if (data_max == h->data_max || confine_is_relaxed())
+        return;
+    if (prlimit(h->pid, RLIMIT_DATA, &limit, NULL) == 0)
+        h->data_max = data_max;
+}
+
+/* ---- life ---- */
+
+/* Only what says where libraries are, and, for a build with sanitizers, how those report. */
+static void make_environment(char **out, size_t max)
+{
+    static const char *const names[] = {"LD_LIBRARY_PATH=", "GCONV_PATH=",   "ASAN_OPTIONS=",
+                                        "UBSAN_OPTIONS=",   "TSAN_OPTIONS=", "LSAN_OPTIONS="};
+    size_t count = confine_is_relaxed() ? sizeof names / sizeof *names : 2, n = 0, i;
+    char **var;
+
+    for (var = environ; var && *var; var++)
+        for (i = 0; i < count && n + 1 < max; i++)
+            if (strncmp(*var, names[i], strlen(names[i])) == 0)
+                out[n++] = *var;
+    out[n] = NULL;
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, int fd)
+{
+    int r = posix_spawn_file_actions_adddup2(actions, fd, 0);
+
+    if (r == 0)
+        r = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
+    /* What it says could be a stranger's words, made to look like lines of our log. */
+    if (r == 0 && !confine_is_relaxed())
+        r = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return r;
+}
+
+static int spawn_with(pid_t *pid, int fd, char *const argv[], posix_spawnattr_t *attr)
+{
+    posix_spawn_file_actions_t actions;
+    char *environment[16];
+    int r = posix_spawn_file_actions_init(&actions);
+
+    if (r != 0)
+        return r;
+    make_environment(environment, sizeof environment / sizeof *environment);
+    r = add_actions(&actions, fd);
+    if (r == 0)
+        r = posix_spawn(pid, "/proc/self/exe", &actions, attr, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    return r;
+}
+
+/* Worker threads have every signal blocked, and we ignore SIGPIPE: the new process gets neither. */
+static int spawn(pid_t *pid, int fd, const char *command)
+{
+    char name[] = "postern", argument[32], *argv[] = {name, argument, NULL};
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    int r = posix_spawnattr_init(&attr);
+
+    if (r != 0)
+        return r;
+    snprintf(argument, sizeof argument, "%s", command);
+    sigemptyset(&none);
+    sigfillset(&all);
+    r = posix_spawnattr_setsigmask(&attr, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(&attr, &all);
+    if (r == 0)
+        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (r == 0)
+        r = spawn_with(pid, fd, argv, &attr);
+    posix_spawnattr_destroy(&attr);
+    return r;
+}
+
+struct helper *helper_start(const char *command, const atomic_bool *stop, struct err *e)
+{
+    struct helper *h = calloc(1, sizeof *h);
+    int fds[2], r;
+
+    if (!h) {
+        err_memory(e);
+        return NULL;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        err_set(e, ERR_RETRY, "no socket for another process: %s", strerror(errno));
+        free(h);
+        return NULL;
+    }
+    r = spawn(&h->pid, fds[1], command);
+    close(fds[1]);
+    if (r != 0) {
+        err_set(e, ERR_RETRY, "cannot start another process: %s", strerror(r));
+        close(fds[0]);
+        free(h);
+        return NULL;
+    }
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    h->fd = fds[0];
+    h->stop = stop;
+    h->wall_from_ms = h->cpu_from_ms = -1;
+    channel_init(&h->channel, h->fd, wait_for, h);
+    return h;
+}
+
+struct channel *helper_channel(struct helper *h)
+{
+    return &h->channel;
+}
+
+bool helper_is_dead(struct helper *h)
+{
+    if (!h->is_reaped && waitpid(h->pid, &h->status, WNOHANG) == h->pid)
+        h->is_reaped = true;
+    return h->is_reaped;
+}
+
+static void reap(struct helper *h)
+{
+    while (!h->is_reaped) {
+        if (waitpid(h->pid, &h->status, 0) == h->pid || errno != EINTR)
+            h->is_reaped = true;
+    }
+}
+
+static void describe(const struct helper *h, const char *why, bool was_dead,
+                     struct helper_death *out)
+{
+    out->fate = HELPER_CRASHED;
+    if (h->over || why) {
+        snprintf(out->how, sizeof out->how, "%s", h->over ? h->over : why);
+    } else if (atomic_load(h->stop)) {
+        out->fate = HELPER_STOPPED;
+        snprintf(out->how, sizeof out->how, "it was stopped");
+    } else if (was_dead && WIFSIGNALED(h->status)) {
+        if (WTERMSIG(h->status) == SIGKILL || WTERMSIG(h->status) == SIGTERM)
+            out->fate = HELPER_KILLED;
+        snprintf(out->how, sizeof out->how, "killed by signal %d (%s)", WTERMSIG(h->status),
+                 strsignal(WTERMSIG(h->status)));
+    } else if (was_dead && WIFEXITED(h->status)) {
+        snprintf(out->how, sizeof out->how, "exit status %d", WEXITSTATUS(h->status));
+    } else {
+        snprintf(out->how, sizeof out->how, "it closed the connection");
+    }
+}
+
+/* One whose end of the socket has just been closed is about to be dead. */
+static bool dies_soon(struct helper *h)
+{
+    struct timespec ms = {0, 1000000};
+    int i;
+
+    for (i = 0; i < 200 && !helper_is_dead(h); i++)
+        nanosleep(&ms, NULL);
+    return h->is_reaped;
+}
+
+void helper_end(struct helper *h, const char *why, struct helper_death *out)
+{
+    struct helper_death ignored;
+    bool was_dead;
+
+    if (!h)
+        return;
+    was_dead =
+        helper_is_dead(h) || (out && !why && !h->over && !atomic_load(h->stop) && dies_soon(h));
+    close(h->fd);
+    if (!h->is_reaped) {
+        kill(h->pid, SIGKILL);
+        reap(h);
+    }
+    describe(h, why, was_dead, out ? out : &ignored);
+    free(h);
+}

@@ -1,0 +1,510 @@
+/*
+ * test_readers: mail is read in processes of its own, and what those do, or is done to them, costs
+ * at most the one mail.
+ *
+ * This program is its own reader: started with the hidden command it reads mail like the gateway,
+ * and a mail with the field X-Trial makes it do what a parser must not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/confine.h"
+#include "bridge/reader_process.h"
+#include "bridge/readers.h"
+
+/* ---- what a reader is made to do ---- */
+
+enum { HELD = 9, NOT_HELD = 7 }; /* exit statuses: the limit held, or it did not */
+
+static void balloon(void)
+{
+    size_t mb;
+
+    for (mb = 0; mb < 2000; mb++) {
+        char *p = malloc(1 << 20);
+
+        if (!p)
+            _exit(HELD);
+        memset(p, 1, 1 << 20);
+    }
+    _exit(NOT_HELD);
+}
+
+static void answer_nonsense(size_t body_len)
+{
+    struct wire_answer a;
+    char body[64];
+
+    memset(&a, 0, sizeof a);
+    memset(body, 0xff, sizeof body);
+    a.kind = WIRE_LETTER;
+    a.body_len = body_len;
+    if (write(STDIN_FILENO, &a, sizeof a) < 0 || write(STDIN_FILENO, body, sizeof body) < 0)
+        _exit(NOT_HELD);
+}
+
+static void open_files(void)
+{
+    _exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? HELD : NOT_HELD);
+}
+
+static void look_around(void)
+{
+    int fd, count = 0;
+
+    for (fd = 0; fd < 1000; fd++)
+        if (write(fd, "", 0) == 0)
+            count++;
+    _exit(count == 3 && !getenv("POSTERN_TEST_SECRET") ? HELD : NOT_HELD);
+}
+
+static void trial(const char *mail, size_t len)
+{
+    const char *field = buf_find(mail, len, "X-Trial: ", 9);
+    const char *word = field ? field + 9 : "";
+    volatile int *volatile nowhere = NULL;
+    volatile bool on = true;
+
+#define IS(name) (strncmp(word, name "\r\n", sizeof name + 1) == 0)
+    if (IS("segfault"))
+        *nowhere = 1;
+    if (IS("abort"))
+        abort();
+    if (IS("exit"))
+        _exit(3);
+    while (IS("spin") && on)
+        ;
+    if (IS("stop"))
+        raise(SIGSTOP);
+    if (IS("balloon"))
+        balloon();
+    if (IS("open"))
+        open_files();
+    if (IS("look"))
+        look_around();
+    if (IS("socket"))
+        _exit(socket(AF_INET, SOCK_STREAM, 0) < 0 ? HELD : NOT_HELD);
+    if (IS("fork"))
+        _exit(fork() < 0 ? HELD : NOT_HELD);
+    if (IS("exec"))
+        _exit(execl("/bin/true", "true", (char *)NULL) < 0 ? HELD : NOT_HELD);
+    if (IS("kill"))
+        _exit(kill(1, 0) < 0 ? HELD : NOT_HELD);
+    if (IS("nonsense"))
+        answer_nonsense(64);
+    if (IS("boast"))
+        answer_nonsense((size_t)1 << 62);
+#undef IS
+}
+
+/* ---- the gateway's side ---- */
+
+struct bed {
+    struct loop *loop;
+    struct readers *readers;
+    struct settings *settings;
+    unsigned under_way;
+};
+
+struct mail {
+    struct reader_job job;
+    struct bed *bed;
+    char *text;
+    bool was_read;
+};
+
+static struct settings *make_settings(void)
+{
+    static const struct keyed_key key;
+    struct conf *conf = conf_sample(NULL);
+    struct settings *s = conf ? settings_new(&conf, &key, NULL) : NULL;
+
+    if (!s)
+        abort();
+    return s;
+}
+
+static void open_bed(struct bed *b, unsigned processes, int64_t idle_ms)
+{
+    const struct readers_settings settings = {
+        processes, 1000, idle_ms, {.cpu_ms = 1000, .wall_ms = 3000}};
+
+    memset(b, 0, sizeof *b);
+    b->loop = loop_new(NULL);
+    b->readers = b->loop ? readers_new(b->loop, &settings, NULL) : NULL;
+    assert_non_null(b->readers);
+    b->settings = make_settings();
+}
+
+static void close_bed(struct bed *b)
+{
+    readers_free(b->readers);
+    loop_free(b->loop);
+    settings_drop(b->settings);
+}
+
+static void mail_read(struct reader_job *job)
+{
+    ((struct mail *)job)->was_read = true;
+}
+
+static void mail_done(struct reader_job *job)
+{
+    struct mail *m = (struct mail *)job;
+
+    assert_true(m->was_read);
+    if (--m->bed->under_way == 0)
+        loop_stop(m->bed->loop);
+}
+
+static struct mail *new_mail(struct bed *b, unsigned n, const char *trial_word, size_t size)
+{
+    struct mail *m = calloc(1, sizeof *m);
+    char *text = malloc(size + 500);
+    int len;
+
+    if (!m || !text)
+        abort();
+    m->bed = b;
+    m->text = text;
+    len = snprintf(text, 500,
+                   "From: friend@example.net\r\nTo: romeo@mail.example.org\r\n"
+                   "Subject: number %u\r\n%s%s%s\r\nhello\r\n",
+                   n, trial_word ? "X-Trial: " : "", trial_word ? trial_word : "",
+                   trial_word ? "\r\n" : "");
+    memset(text + len, 'x', size);
+    m->job.mail = m->text;
+    m->job.len = (size_t)len + size;
+    m->job.arena = arena_new(reader_arena_max(m->job.len));
+    assert_non_null(m->job.arena);
+    m->job.settings = b->settings;
+    m->job.request.now_s = 1790000000;
+    m->job.id = 1;
+    m->job.read = mail_read;
+    m->job.done = mail_done;
+    return m;
+}
+
+static void submit(struct mail *m)
+{
+    m->bed->under_way++;
+    assert_int_equal(readers_submit(m->bed->readers, &m->job), 0);
+}
+
+static void free_mail(struct mail *m)
+{
+    arena_free(m->job.arena);
+    free(m->text);
+    free(m);
+}
+
+static void assert_is_read(const struct mail *m, unsigned n)
+{
+    char subject[32];
+
+    snprintf(subject, sizeof subject, "number %u", n);
+    if (!m->job.letter)
+        fail_msg("mail %u: %s", n, m->job.err.text);
+    assert_false(m->job.is_blamed);
+    assert_string_equal(m->job.letter->subject, subject);
+    assert_string_equal(m->job.letter->recipients->jid.node, "romeo");
+    assert_memory_equal(m->job.letter->text, "hello", 5);
+}
+
+static void run(struct bed *b)
+{
+    assert_int_equal(loop_run(b->loop, NULL), 0);
+    assert_int_equal(b->under_way, 0);
+}
+
+/* Children of ours, up to max. */
+static unsigned find_children(pid_t *out, unsigned max)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *d;
+    unsigned count = 0;
+
+    assert_non_null(tasks);
+    while ((d = readdir(tasks))) {
+        char path[300];
+        FILE *f;
+        int pid;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/children", d->d_name);
+        f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (f && count < max && fscanf(f, "%d", &pid) == 1)
+            out[count++] = pid;
+        if (f)
+            fclose(f);
+    }
+    closedir(tasks);
+    return count;
+}
+
+static void test_many_mails(void **state)
+{
+    enum { COUNT = 300 };
+    struct mail *mails[COUNT];
+    struct bed b;
+    unsigned i;
+
+    (void)state;
+    open_bed(&b, 2, 60000);
+    for (i = 0; i < COUNT; i++) {
+        mails[i] = new_mail(&b, i, NULL, i % 50 == 7 ? 3 << 20 : i * 100);
+        submit(mails[i]);
+    }
+    run(&b);
+    for (i = 0; i < COUNT; i++) {
+        assert_is_read(mails[i], i);
+        assert_int_equal(strlen(mails[i]->job.letter->text) > 5, i > 0);
+        free_mail(mails[i]);
+    }
+    close_bed(&b);
+}
+
+/* Only the one mail is lost to the trial; those before and behind it are read. */
+static void test_one_of_many(void **state)
+{
+    static const struct {
+        const char *word, *expected;
+    } rows[] = {
+        {"segfault", "signal 11"},         {"abort", "signal 6"},        {"exit", "exit status 3"},
+        {"spin", "more of the processor"}, {"balloon", "exit status 9"}, {"open", "exit status 9"},
+        {"look", "exit status 9"},         {"socket", "system call"},    {"fork", "system call"},
+        {"exec", "system call"},           {"kill", "system call"},      {"stop", "did not answer"},
+        {"nonsense", "no letter"},         {"boast", "no letter"},
+    };
+    enum { COUNT = 9, BAD = 4, ROWS = sizeof rows / sizeof *rows };
+    struct mail *mails[ROWS][COUNT];
+    struct bed b;
+    unsigned r, i, first, end;
+
+    (void)state;
+    setenv("POSTERN_TEST_SECRET", "1", 1);
+    open_bed(&b, 2, 60000);
+    for (r = 0; r < ROWS; r++) {
+        if (confine_is_relaxed() && strchr("bolfk", rows[r].word[0]))
+            continue;
+        /* What takes its time to die comes alone. */
+        first = rows[r].word[0] == 's' && strlen(rows[r].word) == 4 ? BAD : 0;
+        end = first > 0 ? BAD + 1 : COUNT;
+        for (i = first; i < end; i++) {
+            mails[r][i] = new_mail(&b, i, i == BAD ? rows[r].word : NULL, 100);
+            submit(mails[r][i]);
+        }
+        run(&b);
+        for (i = first; i < end; i++) {
+            const struct reader_job *job = &mails[r][i]->job;
+
+            if (i != BAD) {
+                assert_is_read(mails[r][i], i);
+            } else {
+                assert_null(job->letter);
+                assert_true(job->is_blamed);
+                assert_int_equal(job->err.class, ERR_RETRY);
+                if (!confine_is_relaxed() && !strstr(job->err.text, rows[r].expected))
+                    fail_msg("%s: %s", rows[r].word, job->err.text);
+            }
+            free_mail(mails[r][i]);
+        }
+    }
+    close_bed(&b);
+}
+
+static void test_settings_change(void **state)
+{
+    struct bed b;
+    struct mail *first, *second;
+    struct settings *before;
+
+    (void)state;
+    open_bed(&b, 1, 60000);
+    before = b.settings;
+    first = new_mail(&b, 1, NULL, 0);
+    b.settings = make_settings();
+    b.settings->owned->jid = "other.example.org";
+    second = new_mail(&b, 2, NULL, 0);
+    submit(first);
+    submit(second);
+    run(&b);
+    assert_string_equal(first->job.letter->from.jid.domain, "mail.example.org");
+    assert_string_equal(second->job.letter->from.jid.domain, "other.example.org");
+    free_mail(first);
+    free_mail(second);
+    settings_drop(before);
+    close_bed(&b);
+}
+
+static void *kill_children(void *arg)
+{
+    atomic_bool *go_on = arg;
+
+    while (atomic_load(go_on)) {
+        struct timespec ts = {0, 70000000};
+        pid_t pids[8];
+        unsigned n = find_children(pids, 8);
+
+        while (n > 0)
+            kill(pids[--n], SIGKILL);
+        nanosleep(&ts, NULL);
+    }
+    return NULL;
+}
+
+/* Somebody kills the readers all the time: every mail is read in the end, and none is blamed. */
+static void test_killed_from_outside(void **state)
+{
+    enum { COUNT = 400 };
+    struct mail *mails[COUNT];
+    atomic_bool go_on = true;
+    pthread_t killer;
+    struct bed b;
+    unsigned i;
+
+    (void)state;
+    open_bed(&b, 2, 60000);
+    for (i = 0; i < COUNT; i++) {
+        mails[i] = new_mail(&b, i, NULL, 20000);
+        submit(mails[i]);
+    }
+    assert_int_equal(pthread_create(&killer, NULL, kill_children, &go_on), 0);
+    run(&b);
+    atomic_store(&go_on, false);
+    pthread_join(killer, NULL);
+    for (i = 0; i < COUNT; i++) {
+        assert_false(mails[i]->job.is_blamed);
+        if (mails[i]->job.letter)
+            assert_is_read(mails[i], i);
+        else
+            assert_int_equal(mails[i]->job.err.class, ERR_RETRY);
+        free_mail(mails[i]);
+    }
+    close_bed(&b);
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void test_stopped_under_way(void **state)
+{
+    struct mail *spins, *waits;
+    struct loop_timer *timer;
+    struct bed b;
+
+    (void)state;
+    open_bed(&b, 1, 60000);
+    spins = new_mail(&b, 1, "spin", 0);
+    waits = new_mail(&b, 2, NULL, 0);
+    submit(spins);
+    submit(waits);
+    timer = loop_timer_new(b.loop, stop_loop, b.loop);
+    loop_timer_start(timer, 200);
+    assert_int_equal(loop_run(b.loop, NULL), 0);
+    loop_timer_free(timer);
+    close_bed(&b);
+    assert_int_equal(b.under_way, 0);
+    assert_null(spins->job.letter);
+    assert_false(spins->job.is_blamed);
+    assert_int_equal(spins->job.err.class, ERR_RETRY);
+    assert_null(waits->job.letter);
+    assert_int_equal(waits->job.err.class, ERR_RETRY);
+    free_mail(spins);
+    free_mail(waits);
+}
+
+/* Nothing runs before there is mail, and nothing long after. */
+static void test_idle(void **state)
+{
+    struct timespec ts = {0, 10000000};
+    struct mail *m;
+    struct bed b;
+    pid_t pids[4];
+    unsigned i, round;
+
+    (void)state;
+    open_bed(&b, 1, 50);
+    assert_int_equal(find_children(pids, 4), 0);
+    for (round = 0; round < 2; round++) {
+        m = new_mail(&b, round, NULL, 0);
+        submit(m);
+        run(&b);
+        assert_is_read(m, round);
+        free_mail(m);
+        for (i = 0; i < 1000 && find_children(pids, 4) > 0; i++)
+            nanosleep(&ts, NULL);
+        assert_int_equal(find_children(pids, 4), 0);
+    }
+    close_bed(&b);
+}
+
+/* A page has the addresses that its files got since. */
+static void test_page(void **state)
+{
+    static const char text[] =
+        "From: a@example.net\r\nTo: romeo@mail.example.org\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+        "<p>a</p><table><tr><td>b</td></tr></table><a href=\"https://example.com/0/\">c</a>"
+        "\r\n--b\r\nContent-Type: application/pdf; name=x.pdf\r\n\r\nfile\r\n--b--\r\n";
+    struct buf page;
+    struct mail *m;
+    struct bed b;
+
+    (void)state;
+    open_bed(&b, 1, 60000);
+    m = new_mail(&b, 1, NULL, 0);
+    m->job.mail = text;
+    m->job.len = sizeof text - 1;
+    m->job.request.wants_page = true;
+    submit(m);
+    run(&b);
+    assert_non_null(m->job.letter);
+    assert_non_null(m->job.letter->attachments);
+    assert_null(m->job.letter->attachments->url);
+    assert_non_null(m->job.page);
+    m->job.letter->attachments->url = "https://mail.example.org/f/1?a&b";
+    buf_init(&page, 1 << 20);
+    reader_page(&m->job, &page);
+    assert_false(buf_failed(&page));
+    assert_non_null(strstr(page.data, "href=\"https://mail.example.org/f/1?a&amp;b\""));
+    assert_non_null(strstr(page.data, "https://example.com/0/"));
+    assert_null(strstr(page.data, m->job.nonce));
+    buf_clear(&page);
+    free_mail(m);
+    close_bed(&b);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_mails),
+        cmocka_unit_test(test_one_of_many),
+        cmocka_unit_test(test_settings_change),
+        cmocka_unit_test(test_killed_from_outside),
+        cmocka_unit_test(test_stopped_under_way),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_page),
+    };
+
+    if (argc == 2 && strcmp(argv[1], READER_COMMAND) == 0)
+        return reader_process(trial);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
