@@ -369,8 +369,8 @@ static void fail_all(struct shipment *s, const struct err *e)
     for (i = 0; i < s->parcel->message.item_count; i++) {
         struct leg *leg = &s->legs[i];
 
-        /* What the loss of the stream has cut short is not the mail's fault. */
         leg->why = arena_strdup(s->arena, e->text);
+        /* What the loss of the stream has cut short is not the mail's fault. */
         if (s->read.is_blamed && leg->why && has_poison_ids(leg))
             leg->fate = LEG_BLAMED;
         else if (e->class == ERR_RETRY && !stream_is_up(s->gateway->stream))

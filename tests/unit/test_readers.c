@@ -300,7 +300,7 @@ static void test_one_of_many(void **state)
     setenv("POSTERN_TEST_SECRET", "1", 1);
     open_bed(&b, 2, 60000);
     for (r = 0; r < ROWS; r++) {
-        if (confine_is_relaxed() && strchr("bolfk", rows[r].word[0]))
+        if (confine_is_relaxed() && (strchr("bolfk", rows[r].word[0]) || r == 0))
             continue;
         /* What takes its time to die comes alone. */
         first = rows[r].word[0] == 's' && strlen(rows[r].word) == 4 ? BAD : 0;
