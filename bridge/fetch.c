@@ -163,7 +163,7 @@ static void compose(struct errand *e)
     buf_init(&e->whole, (size_t)e->settings->conf->limit.mail_size_max);
     e->compose.run = compose_run;
     e->compose.done = composed;
-    if (g->is_closing || work_submit(g->readers, &e->compose) < 0)
+    if (g->is_closing || work_submit(g->workers, &e->compose) < 0)
         give_back(e);
 }
 

@@ -52,8 +52,9 @@ struct gateway {
     struct store *store;
     struct flight *flight; /* what is in work */
     struct persist *persist;
-    struct work_pool *net;   /* IMAP and name look-ups */
-    struct readers *readers; /* strangers' mail, in processes of their own */
+    struct work_pool *net;     /* IMAP and name look-ups */
+    struct work_pool *workers; /* what takes the processor or the disk for long */
+    struct readers *readers;   /* strangers' mail, in processes of their own */
 
     struct stream *stream;
     struct router *router;

@@ -329,7 +329,7 @@ static struct reader_job *settle_first(struct reader_link *l, struct reader_job 
  * socket then: neither side can be kept from writing by the other's not reading. */
 static bool fits_behind(const struct reader_link *l, const struct reader_job *job, size_t bytes)
 {
-    return l->suspects == 0 && job->mail && job->settings == l->told &&
+    return l->suspects == 0 && job->settings == l->told &&
            bytes + job->len + FRAME_ROOM <= CHANNEL_BUFFER;
 }
 
@@ -394,10 +394,6 @@ void reader_link_read(struct reader_link *l, struct reader_job *jobs)
     struct err e;
 
     while (jobs) {
-        if (!jobs->mail) {
-            jobs = settle_first(l, jobs);
-            continue;
-        }
         if (ensure_started(l, &e) < 0) {
             jobs->err = e;
             jobs = settle_first(l, jobs);

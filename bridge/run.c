@@ -59,6 +59,7 @@ enum {
     WINDOW_MAX = 1000,
     WINDOW_BYTES_MAX = 1 << 20,
     NET_THREADS = 4,
+    WORKER_THREADS = 2,
     READER_PROCESSES = 2,
     READER_IDLE_MS = 120000,
     POOL_WAITING_MAX = 1000
@@ -435,7 +436,9 @@ static int open_loop(struct life *life, struct err *e)
     if (!g->loop)
         return -1;
     g->net = work_pool_new(g->loop, "net", NET_THREADS, POOL_WAITING_MAX, e);
-    g->readers = g->net ? readers_new(g->loop, &reading, e) : NULL;
+    g->workers =
+        g->net ? work_pool_new(g->loop, "workers", WORKER_THREADS, POOL_WAITING_MAX, e) : NULL;
+    g->readers = g->workers ? readers_new(g->loop, &reading, e) : NULL;
     if (!g->readers)
         return -1;
     life->on_term = loop_signal_new(g->loop, SIGTERM, terminate, life);
@@ -483,6 +486,7 @@ static void close_all(struct life *life)
     http_free(g->http);
     sender_free(g->sender);
     readers_free(g->readers);
+    work_pool_free(g->workers);
     work_pool_free(g->net);
     if (g->store)
         store_stop(g->store);

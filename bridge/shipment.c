@@ -453,7 +453,7 @@ static void prepare(struct shipment *s)
 
 /* Uploading: what is not taken is served by ourselves, or waits, or is told not to be there. */
 
-static struct shipment *of_shelve(struct reader_job *job)
+static struct shipment *of_shelve(struct work_job *job)
 {
     return (struct shipment *)(void *)((char *)job - offsetof(struct shipment, shelve));
 }
@@ -468,7 +468,7 @@ static int say_not_delivered(struct shipment *s)
     return text ? people_add_notice(s->letter, text) : -1;
 }
 
-static void shelve_run(struct reader_job *job)
+static void shelve_run(struct work_job *job)
 {
     struct shipment *s = of_shelve(job);
     bool is_short = s->upload_err.class != ERR_NONE && !s->settings->conf->web_url;
@@ -478,7 +478,7 @@ static void shelve_run(struct reader_job *job)
         err_memory(&s->err);
 }
 
-static void shelved(struct reader_job *job)
+static void shelved(struct work_job *job)
 {
     struct shipment *s = of_shelve(job);
 
@@ -499,12 +499,12 @@ static void uploaded(struct shipment *s)
 {
     struct err e;
 
-    s->shelve.read = shelve_run;
+    s->shelve.run = shelve_run;
     s->shelve.done = shelved;
     if (has_patience(s)) {
         s->ready(s, &s->upload_err);
     } else if (!stream_is_up(s->gateway->stream) || s->gateway->is_closing ||
-               readers_submit(s->gateway->readers, &s->shelve) < 0) {
+               work_submit(s->gateway->workers, &s->shelve) < 0) {
         err_set(&e, ERR_RETRY, "the gateway is busy");
         s->ready(s, &e);
     }

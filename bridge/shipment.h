@@ -6,6 +6,7 @@
 #ifndef BRIDGE_SHIPMENT_H
 #define BRIDGE_SHIPMENT_H
 
+#include "base/work.h"
 #include "bridge/gateway.h"
 #include "bridge/poison.h"
 #include "mapping/letter.h"
@@ -46,7 +47,7 @@ struct leg { /* one item */
 
 struct shipment {
     struct reader_job read;
-    struct reader_job shelve; /* after an upload */
+    struct work_job shelve; /* after an upload */
     struct store_work prepare;
     struct persist_work outcome;
     struct gateway *gateway;
