@@ -173,10 +173,10 @@ static void outcome_done(struct persist_work *w, const struct err *e)
         if (leg->fate == LEG_BLAMED && leg->crashes < POISON_CRASHES)
             next = s->now_s;
         is_aside = leg->fate == LEG_POISON || leg->crashes >= POISON_CRASHES;
-        if (is_aside)
+        if (is_aside) {
             gateway_count(g, STAT_SET_ASIDE);
-        if (is_aside)
             outcome_log_set_aside(&s->parcel->message, leg->item->n, leg->to, leg->why);
+        }
         has_report = has_report || leg->report_id != 0 || is_aside;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
