@@ -242,7 +242,7 @@ static void test_everything(void **state)
     assert_string_equal(c->map[3].where, "people:1");
     conf_each_pending(c, count_pending, pending);
     assert_null(strstr(pending, "lmtp"));
-    assert_non_null(strstr(pending, "admin.listen"));
+    assert_null(strstr(pending, "admin.listen"));
     assert_non_null(strstr(pending, "admin.jids"));
     assert_null(strstr(pending, "map_file"));
     assert_non_null(strstr(pending, "PostgreSQL"));
