@@ -101,6 +101,30 @@ static int add_home(const struct conf_values *v, const struct conf_setting *s, v
     return add_text(memory(v), domain, &conf->home, &conf->home_count, v->e);
 }
 
+static int add_sender(const struct conf_values *v, const struct conf_setting *s, void *arg)
+{
+    struct conf *conf = arg;
+    const char *text;
+    struct jid jid;
+    struct err why;
+
+    if (jid_parse(memory(v), s->value, &jid, &why) < 0)
+        return why.class == ERR_RETRY ? err_memory(v->e)
+                                      : FAIL(v, s, "\"%s\": %s", s->value, why.text);
+    if (jid.resource || strcmp(jid.domain, conf->jid) == 0)
+        return FAIL(v, s,
+                    "\"%s\" is nobody elsewhere; expected a domain or a JID without a resource",
+                    s->value);
+    text = jid_bare(memory(v), &jid);
+    return text ? add_text(memory(v), text, &conf->senders, &conf->sender_count, v->e)
+                : err_memory(v->e);
+}
+
+static int read_senders(struct conf *conf, const struct conf_values *v)
+{
+    return conf_value_each(v, "senders", add_sender, conf);
+}
+
 /* Without home: the domain that jid is a part of, mail.example.org is for users of example.org
  * (doc/postern.conf.5 says so). */
 static int read_home(struct conf *conf, const struct conf_values *v)
@@ -577,7 +601,10 @@ static int read_limit(struct conf *conf, const struct conf_values *v)
 {
     if (conf_value_number(v, "mail_size", 64 << 10, 1LL << 30, &conf->limit.mail_size_max) < 0)
         return -1;
-    return conf_value_number(v, "stanza_size", 16 << 10, 16 * MIB, &conf->limit.stanza_size_max);
+    if (conf_value_number(v, "stanza_size", 16 << 10, 16 * MIB, &conf->limit.stanza_size_max) < 0 ||
+        conf_value_number(v, "user_rate", 0, 1000000, &conf->limit.user_rate) < 0)
+        return -1;
+    return conf_value_number(v, "recipient_rate", 0, 1000000, &conf->limit.recipient_rate);
 }
 
 static int read_rule(struct conf_map_rule *rule, const struct conf_values *v)
@@ -627,12 +654,24 @@ static int read_all(struct conf *conf, struct conf_values *v)
         const char *section;
         int (*read)(struct conf *conf, const struct conf_values *v);
     } parts[] = {
-        {"", read_home},           {"", read_log_level},        {"", read_receipts},
-        {"jabber", read_jabber},   {"smtp", read_smtp},         {"lmtp", read_lmtp},
-        {"web", read_web},         {"admin", read_admin},       {"store", read_store},
-        {"queue", read_queue},     {"limit", read_limit},       {"attachments", read_attachments},
-        {"openpgp", read_openpgp}, {"verdicts", read_verdicts}, {"upload", read_upload},
-        {"fetch", read_fetch},     {"", read_contact},
+        {"", read_home},
+        {"", read_senders},
+        {"", read_log_level},
+        {"", read_receipts},
+        {"jabber", read_jabber},
+        {"smtp", read_smtp},
+        {"lmtp", read_lmtp},
+        {"web", read_web},
+        {"admin", read_admin},
+        {"store", read_store},
+        {"queue", read_queue},
+        {"limit", read_limit},
+        {"attachments", read_attachments},
+        {"openpgp", read_openpgp},
+        {"verdicts", read_verdicts},
+        {"upload", read_upload},
+        {"fetch", read_fetch},
+        {"", read_contact},
     };
     size_t i;
 
@@ -741,6 +780,16 @@ void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, voi
            arg);
     if (strncmp(conf->store_url, "postgresql:", 11) == 0)
         fn("store.url: PostgreSQL is not served yet; use sqlite:/path", arg);
+}
+
+bool conf_is_sender(const struct conf *conf, const char *domain, const char *bare_jid)
+{
+    size_t i;
+
+    for (i = 0; i < conf->sender_count; i++)
+        if (strcmp(conf->senders[i], domain) == 0 || strcmp(conf->senders[i], bare_jid) == 0)
+            return true;
+    return false;
 }
 
 bool conf_is_home(const struct conf *conf, const char *domain)

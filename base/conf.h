@@ -66,6 +66,8 @@ struct conf {
     const char *mail_domain; /* A-labels, default: jid */
     const char **home; /* prepared Jabber domains; default: the domain that jid is a part of */
     size_t home_count;
+    const char **senders; /* domains and bare JIDs elsewhere that may send, too */
+    size_t sender_count;
     const char **contacts; /* URIs of those who run the gateway, for its users */
     size_t contact_count;
 
@@ -103,6 +105,8 @@ struct conf {
     struct {
         int64_t mail_size_max;   /* bytes of a mail taken in; default 50 MiB */
         int64_t stanza_size_max; /* bytes of a stanza taken or sent; default 256 KiB */
+        int64_t user_rate;       /* mails that a user may send in an hour; 0 (default): any */
+        int64_t recipient_rate;  /* mails that all may send to an address in an hour; 0: any */
     } limit;
     struct {
         bool external_body; /* message/external-body parts for links; default false */
@@ -149,6 +153,8 @@ void conf_free(struct conf *conf); /* takes NULL */
 /* Options that are accepted and do nothing yet; calls back for each that the file uses. */
 void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, void *arg), void *arg);
 
+/* Has the administrator named this domain or bare JID as one that may send, too? */
+bool conf_is_sender(const struct conf *conf, const char *domain, const char *bare_jid);
 bool conf_is_home(const struct conf *conf, const char *domain);
 
 #endif

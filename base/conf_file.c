@@ -36,7 +36,8 @@ static const struct known {
 } known[] = {
     {"",
      0,
-     {"jid", "mail_domain", "home*", "contact*", "map_file", "log_level", "receipts", END_MARK}},
+     {"jid", "mail_domain", "home*", "senders*", "contact*", "map_file", "log_level", "receipts",
+      END_MARK}},
     {"jabber", 0, {"host", "port", "secret", "secret_file"}},
     {"smtp",
      0,
@@ -52,7 +53,7 @@ static const struct known {
     {"store", 0, {"url"}},
     {"queue", 0, {"retry_first", "retry_max", "lifetime"}},
     {"map", TITLED | MANY, {"mail", "direction"}},
-    {"limit", 0, {"mail_size", "stanza_size"}},
+    {"limit", 0, {"mail_size", "stanza_size", "user_rate", "recipient_rate"}},
     {"openpgp", 0, {"mime_inline"}},
     {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},

@@ -37,7 +37,8 @@ struct uploads;     /* files on their way to the upload service, in upload.c */
 struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
-struct status;    /* the administrators' listener, in status.c */
+struct status; /* the administrators' listener, in status.c */
+struct rate;
 struct nicknames; /* the users' own names, in nickname.c */
 struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
@@ -71,6 +72,7 @@ struct gateway {
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
     struct nicknames *nicknames;
+    struct rate *rate; /* what users send in an hour */
     struct words *words;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;

@@ -15,6 +15,7 @@
 #include "bridge/inbound.h"
 #include "bridge/nickname.h"
 #include "bridge/policy.h"
+#include "bridge/rate.h"
 #include "bridge/receipt.h"
 #include "bridge/reply_all.h"
 #include "bridge/waiting.h"
@@ -266,6 +267,34 @@ static void tell_expired(struct acceptance *a)
         log_warning("outbound", "event=refusal-not-sent");
 }
 
+/* Over what may be sent in an hour: for now, so that nothing is lost that the client keeps. */
+static bool is_within_rates(struct acceptance *a)
+{
+    const struct conf *conf = a->settings->conf;
+    int64_t now_ms = a->now_s * 1000, wait = 0;
+    const struct party *r;
+    unsigned count = 0;
+
+    for (r = a->letter->recipients; r; r = r->next)
+        count += !r->is_jabber;
+    wait = rate_take(a->gateway->rate, "user", a->bare_jid, count, conf->limit.user_rate, now_ms);
+    for (r = a->letter->recipients; r && wait == 0 && conf->limit.recipient_rate > 0; r = r->next) {
+        const char *address = r->is_jabber ? NULL : addr_text(a->letter_arena, &r->mail);
+
+        if (address)
+            wait = rate_take(a->gateway->rate, "recipient", address, 1, conf->limit.recipient_rate,
+                             now_ms);
+    }
+    if (wait > 0)
+        refuse_with(
+            a, "resource-constraint",
+            arena_printf(a->arena,
+                         "That is more mail than this gateway sends in an hour. Nothing was "
+                         "sent; try again in %lld minutes.",
+                         (long long)(wait + 59) / 60));
+    return wait == 0;
+}
+
 /* Judges the letter; false: it was refused. */
 static bool admit(struct acceptance *a)
 {
@@ -278,7 +307,7 @@ static bool admit(struct acceptance *a)
         tell_expired(a);
         return false;
     }
-    return true;
+    return is_within_rates(a);
 }
 
 static int add_parcels(struct acceptance *a)

@@ -3,14 +3,29 @@
  */
 #include "bridge/policy.h"
 
+/* Whom an administrator has let in from elsewhere. */
+static bool is_guest(const struct settings *s, const struct jid *jid)
+{
+    struct buf bare;
+    bool is_sender;
+
+    if (s->conf->sender_count == 0)
+        return false;
+    buf_init(&bare, 4096);
+    jid_write_bare(&bare, jid);
+    is_sender = !buf_failed(&bare) && conf_is_sender(s->conf, jid->domain, bare.data);
+    buf_clear(&bare);
+    return is_sender;
+}
+
 bool policy_may_send(const struct settings *s, const struct jid *from)
 {
-    return from->node && conf_is_home(s->conf, from->domain);
+    return from->node && (conf_is_home(s->conf, from->domain) || is_guest(s, from));
 }
 
 bool policy_may_receive(const struct settings *s, const struct jid *to)
 {
-    return conf_is_home(s->conf, to->domain) || address_map_names(s->map, to);
+    return conf_is_home(s->conf, to->domain) || address_map_names(s->map, to) || is_guest(s, to);
 }
 
 int64_t policy_next_try(const struct settings *s, const struct queue_message *m, unsigned attempts,

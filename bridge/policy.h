@@ -13,11 +13,11 @@
 #include "mapping/status.h"
 #include "store/queue.h"
 
-/* No relay: only users of a home domain send mail. */
+/* No relay: only users of a home domain send mail, and whom the administrator names. */
 bool policy_may_send(const struct settings *s, const struct jid *from);
 
-/* No relay the other way either: mail is delivered to users of a home domain and to whom a map rule
- * names. */
+/* No relay the other way either: mail is delivered to users of a home domain, to whom a map rule
+ * names, and to those elsewhere who may send. */
 bool policy_may_receive(const struct settings *s, const struct jid *to);
 
 /* When a deferred item is due again: doubling from retry_first to retry_max, with a fifth of

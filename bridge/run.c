@@ -21,6 +21,7 @@
 #include "bridge/notify.h"
 #include "bridge/poison.h"
 #include "bridge/reload.h"
+#include "bridge/rate.h"
 #include "bridge/receipt.h"
 #include "bridge/status.h"
 #include "bridge/upload.h"
@@ -415,6 +416,9 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
     g->nicknames = nicknames_new(g);
+    g->rate = rate_new(e);
+    if (!g->rate)
+        return -1;
     g->words = words_new(g);
     if (g->mail_out && g->mail_in) {
         courier_set_flight(g->mail_out, g->flight);
@@ -505,6 +509,7 @@ static void close_all(struct life *life)
     receipt_close(g);
     waiting_free(g->waiting);
     nicknames_free(g->nicknames);
+    rate_free(g->rate);
     words_free(g->words);
     courier_free(g->mail_out);
     courier_free(g->mail_in);

@@ -194,3 +194,19 @@ def test_a_report_to_nobody_is_not_answered(prosody_world):
     time.sleep(0.5)
     assert not [m for m in world.romeo.mails() + world.bridge.mails()
                 if m.get_content_type() == "multipart/report" and token in m.as_string()]
+
+
+def test_more_than_an_hours_share_is_refused_for_now(make_world, relay):
+    world = make_world({"limit": {"user_rate": 3, "recipient_rate": 2}}, relay=relay).start()
+    to = world.contact(world.romeo.address)
+    for _ in range(2):
+        token = new_id("share")
+        world.juliet.send_message(to, token)
+        relay.wait_mail(lambda m, token=token: token.encode() in m.data)
+    error = world.juliet.wait_error(world.juliet.send_message(to, "one too many for him"))
+    *kind, text = error_of(error)
+    assert kind == ["500", "resource-constraint", "wait"] and "minutes" in text
+    error = world.juliet.wait_error(world.juliet.send_message(
+        world.contact(f"mercutio@{w.MAIL_DOMAIN}"), "one too many of her own"))
+    assert error_of(error)[1] == "resource-constraint"
+    assert len(relay.mails) == 2

@@ -15,6 +15,7 @@
 
 static const char text[] = "jid = \"mail.example.org\"\n"
                            "home = { \"example.org\", \"example.net\" }\n"
+                           "senders = { \"Paris@guests.example\", \"friends.example\" }\n"
                            "queue { retry_first = 60 retry_max = 600 lifetime = 3600 }\n"
                            "map \"nurse@capulet.example\" { mail = \"angelica@example.org\" }\n"
                            "map \"*@verona.example\" { mail = \"*@verona.example.org\" }\n";
@@ -58,6 +59,11 @@ static void only_home_users_send(void **state)
         {"juliet@sub.example.org", false, false},
         {"nurse@capulet.example", false, true}, /* an administrator named her */
         {"other@capulet.example", false, false},
+        {"paris@guests.example/x", true, true}, /* let in by name, and with their domain */
+        {"tybalt@guests.example", false, false},
+        {"anybody@friends.example", true, true},
+        {"friends.example", false, true},
+        {"anybody@sub.friends.example", false, false},
         {"prince@verona.example", false, true},
     };
     struct arena *a = arena_new(1 << 20);
