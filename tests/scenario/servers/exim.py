@@ -44,8 +44,8 @@ log_selector = +all
 
 begin acl
 accept_rcpt:
+{rcpt_acl}
   accept hosts = 127.0.0.1
-  {rcpt_acl}
 
 begin routers
 {routers}

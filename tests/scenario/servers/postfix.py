@@ -1,7 +1,7 @@
 """A private Postfix: relay on a loopback port, and delivery of all test domains into Maildirs by
 virtual(8).
 
-The gateway's domain is configured by etc/postfix/.  Needs root: Postfix gives up its rights by
+The gateway's domain is configured by etc/postfix/: its mail goes into a mailbox, or by LMTP.  Needs root: Postfix gives up its rights by
 itself.
 """
 
@@ -71,6 +71,7 @@ smtp      unix  - - n - - smtp
 relay     unix  - - n - - smtp
 virtual   unix  - n n - - virtual
 anvil     unix  - - n - 1 anvil
+lmtp      unix  - - n - - lmtp
 scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
@@ -96,28 +97,45 @@ class Postfix(Server):
     name = "postfix"
 
     def __init__(self, folder, mail_domain, users, gateway_domain, maildirs, owner,
-                 late_bounces=()):
-        """users: local parts with a mailbox; gateway_domain: all of it goes into mailbox "bridge";
-        late_bounces: local parts that are accepted at RCPT and bounced afterwards."""
+                 late_bounces=(), lmtp_port=None, name=None):
+        """users: local parts with a mailbox; gateway_domain: all of it goes into mailbox "bridge",
+        or to lmtp_port; late_bounces: local parts that are accepted at RCPT and bounced
+        afterwards; name: of a second one in the same folder.
+        """
+        self.name = name or self.name
         super().__init__(folder)
         self.port = free_port()
         config = self.folder / "config"
         config.mkdir()
         domains = snippet("postfix/main.cf", {
             "virtual_mailbox_domains = mail.example.org":
-                f"virtual_mailbox_domains = {gateway_domain}, {mail_domain}",
+                f"virtual_mailbox_domains = {mail_domain}"
+                + ("" if lmtp_port else f", {gateway_domain}"),
             "/etc/postfix/": f"{config}/",
             "virtual_mailbox_base = /var/mail/vmail": f"virtual_mailbox_base = {maildirs}",
             "static:5000": f"static:{owner[0]}"})
         boxes = snippet("postfix/postern-mailbox", {"mail.example.org": gateway_domain})
         boxes += "".join(f"{user}@{mail_domain} {user}/Maildir/\n" for user in users)
         boxes += "".join(f"{user}@{mail_domain} bounced/Maildir/\n" for user in late_bounces)
+        if lmtp_port:
+            domains += self._by_lmtp(config, gateway_domain, lmtp_port)
         (config / "main.cf").write_text(MAIN.format(folder=self.folder, snippet=domains))
         (config / "master.cf").write_text(MASTER.format(port=self.port))
         (config / "postern-mailbox").write_text(boxes)
         (config / "transport").write_text("".join(
             f"{user}@{mail_domain} bounced:\n" for user in late_bounces))
         self._make_queue()
+
+    @staticmethod
+    def _by_lmtp(config, gateway_domain, port):
+        """The lines of main.cf; the tables are written."""
+        for table, changes in (("postern-transport", {"127.0.0.1:2424": f"127.0.0.1:{port}"}),
+                               ("postern-verify", {})):
+            (config / table).write_text(snippet(
+                f"postfix/{table}", {"mail.example.org": gateway_domain, **changes}))
+        return snippet("postfix/lmtp.cf", {
+            "relay_domains = mail.example.org": f"relay_domains = {gateway_domain}",
+            "/etc/postfix/postern-": f"{config}/postern-"})
 
     def _make_queue(self):
         owner = pwd.getpwnam("postfix").pw_uid
