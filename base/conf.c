@@ -243,7 +243,7 @@ static int read_server(struct conf_server *server, const unsigned ports[3],
     unsigned tls = CONF_TLS_NONE;
 
     server->host = "127.0.0.1";
-    server->user = server->password = server->ca_file = "";
+    server->user = server->password = server->token_file = server->ca_file = "";
     if (conf_value_word(v, "tls", words, &tls) < 0)
         return -1;
     server->tls = (enum conf_tls)tls;
@@ -253,9 +253,9 @@ static int read_server(struct conf_server *server, const unsigned ports[3],
         conf_value_path(v, "ca_file", &server->ca_file) < 0 ||
         conf_value_text(v, "user", &server->user) < 0 ||
         conf_value_secret(v, "password", "password_file", &server->password) < 0 ||
-        check_clear(v, server) < 0)
+        conf_value_path(v, "token_file", &server->token_file) < 0 || check_clear(v, server) < 0)
         return -1;
-    if (*server->user && !*server->password && v->use == CONF_SERVE)
+    if (*server->user && !*server->password && !*server->token_file && v->use == CONF_SERVE)
         return conf_file_error(v->file, v->section, NULL, "password", v->e,
                                "is missing for user \"%s\"; expected password or password_file",
                                server->user);

@@ -33,6 +33,7 @@ struct conf_server { /* a server to connect to */
     enum conf_tls tls;
     const char *user;        /* "": no authentication */
     const char *password;    /* from password or password_file; "" for none */
+    const char *token_file;  /* of smtp: an OAuth token in place of the password; "" for none */
     const char *ca_file;     /* "": the system's trust */
     enum conf_engine engine; /* of smtp */
 };
@@ -113,10 +114,11 @@ struct conf {
     } attachments;
     struct { /* files of mails go to the Jabber server's upload service (XEP-0363) */
         bool is_on;
-        const char *service; /* JID; "": found among the services of home */
-        bool may_be_clear;   /* http to any address; default false: within the house alone */
-        int64_t timeout_s;   /* for one file; default 120 */
-        const char *ca_file; /* "": the system's trust */
+        const char *service;    /* JID; "": found among the services of home */
+        bool may_be_clear;      /* http to any address; default false: within the house alone */
+        int64_t timeout_s;      /* for one file; default 120 */
+        const char *token_file; /* of smtp: an OAuth token in place of the password; "" for none */
+        const char *ca_file;    /* "": the system's trust */
     } upload;
     struct { /* files that Jabber users link to are attached to their mail */
         bool is_on;

@@ -22,7 +22,7 @@
 #include "base/buf.h"
 #include "base/conf_scan.h"
 
-enum { OPTIONS_MAX = 12, TITLED = 1, MANY = 2, FILE_MAX = 4 << 20 };
+enum { OPTIONS_MAX = 16, TITLED = 1, MANY = 2, FILE_MAX = 4 << 20 };
 
 /* libconfuse takes the end of the file for the end of a section as well, so an option of our own is
  * put behind the file: it must be seen, and outside of all sections. */
@@ -42,7 +42,7 @@ static const struct known {
     {"smtp",
      0,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "connections",
-      "connect_timeout", "reply_timeout", "engine"}},
+      "connect_timeout", "reply_timeout", "engine", "token_file"}},
     {"mailbox",
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",

@@ -148,11 +148,10 @@ static void write_outcome(struct mailing *m)
 
 static void status_of(const struct send_recipient *r, struct smtp_status *out)
 {
-    static const enum smtp_trouble troubles[] = {[SEND_ANSWERED] = SMTP_TROUBLE_NONE,
-                                                 [SEND_CONNECT] = SMTP_TROUBLE_CONNECT,
-                                                 [SEND_TIMEOUT] = SMTP_TROUBLE_TIMEOUT,
-                                                 [SEND_NO_NAME] = SMTP_TROUBLE_NO_NAME,
-                                                 [SEND_UNSENT] = SMTP_TROUBLE_NONE};
+    static const enum smtp_trouble troubles[] = {
+        [SEND_ANSWERED] = SMTP_TROUBLE_NONE,   [SEND_CONNECT] = SMTP_TROUBLE_CONNECT,
+        [SEND_TIMEOUT] = SMTP_TROUBLE_TIMEOUT, [SEND_NO_NAME] = SMTP_TROUBLE_NO_NAME,
+        [SEND_LOGIN] = SMTP_TROUBLE_LOGIN,     [SEND_UNSENT] = SMTP_TROUBLE_NONE};
 
     out->code = r->trouble == SEND_UNSENT && r->code == 0 ? 554 : r->code;
     out->enhanced = r->enhanced[0] ? r->enhanced : NULL;
@@ -265,6 +264,7 @@ static bool send_parcel(struct gateway *g, struct parcel *p)
     m->job.reverse_path = message->sender;
     m->job.recipients = m->recipients;
     m->job.recipient_count = message->item_count;
+    m->job.deadline_s = message->deadline_s;
     m->job.message = message->content;
     m->job.message_len = message->content_len;
     m->job.done = sent;

@@ -33,7 +33,8 @@ static bool is_same_server(const struct conf_server *a, const struct conf_server
 {
     return is_same_text(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
            is_same_text(a->user, b->user) && is_same_text(a->password, b->password) &&
-           is_same_text(a->ca_file, b->ca_file);
+           is_same_text(a->ca_file, b->ca_file) && is_same_text(a->token_file, b->token_file) &&
+           a->engine == b->engine;
 }
 
 static bool is_same_mailbox(const struct conf_mailbox *a, const struct conf_mailbox *b)

@@ -36,18 +36,16 @@ static const struct {
     {&smtp_client_engine, CONF_ENGINE_OWN},
 };
 
-/* NULL: no engine fits, and *e has the reason of the first that might. */
+/* NULL: no engine fits, and *e has the reason of the last that might. */
 static const struct send_engine *choose(const struct conf_server *server, struct err *e)
 {
-    struct err ignored, *why = e;
     size_t i;
 
     for (i = 0; i < sizeof engines / sizeof engines[0]; i++) {
         if (server->engine != CONF_ENGINE_AUTO && server->engine != engines[i].name)
             continue;
-        if (engines[i].engine->check(server, why) == 0)
+        if (engines[i].engine->check(server, e) == 0)
             return engines[i].engine;
-        why = &ignored;
     }
     return NULL;
 }

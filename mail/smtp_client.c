@@ -13,6 +13,7 @@
 #include "mail/smtp_client.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ enum {
     CONNECTIONS_MAX = 10000,
     COMMANDS_MAX = 128 * 1024, /* bytes of an envelope: 100 recipients with all they may have */
     TRUST_MS = 3600 * 1000,    /* how long certificates of authorities are believed to be as read */
+    REFUSED_MS = 30 * 1000,    /* after a refused password: servers lock out who tries it often */
     PAUSE_MS = 3000,           /* before another connection is tried beside those that stand */
     NAME_THREADS = 1,
     CLOSE_MS = 120 * 60 * 1000 /* a bound on the bounds: every session has its own deadlines */
@@ -54,6 +56,8 @@ struct smtp_client {
     struct smtp_session *places[SMTP_PLACES];
     unsigned session_count, opening_count;
     int64_t pause_until_ms;
+    struct smtp_fault refusal; /* of our user and password, */
+    int64_t refused_until_ms;  /* not tried again before */
     bool is_stopping;
     struct loop_task settle;
     struct buf scratch;
@@ -137,13 +141,36 @@ bool smtp_client_is_stopping(const struct smtp_client *c)
     return c->is_stopping;
 }
 
+static bool has_user(const struct conf_server *server)
+{
+    return server->user && server->user[0];
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&in, address, sizeof in);
+        return ntohl(in.sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&in6, address, sizeof in6);
+    return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
+}
+
 struct conn *smtp_client_connect(struct smtp_client *c, conn_fn *fn, void *arg, struct err *e)
 {
     const struct send_settings *s = &c->settings;
     struct conn *conn = conn_connect(c->loop, c->names, s->server.host, s->server.port,
                                      s->connect_timeout_s * 1000, fn, arg, e);
 
-    if (conn && s->server.tls == CONF_TLS_NONE)
+    if (conn && has_user(&s->server) && s->server.tls == CONF_TLS_NONE)
+        conn_set_fit(conn, is_loopback,
+                     "it has no loopback address, and no password is sent in the clear to another");
+    else if (conn && s->server.tls == CONF_TLS_NONE)
         conn_set_fit(conn, smtp_is_private_address,
                      "it has no loopback or private address, and nothing is sent in the clear to "
                      "another");
@@ -222,6 +249,10 @@ void smtp_client_not_opened(struct smtp_client *c, const struct smtp_fault *faul
         c->probe->is_over = true;
     }
     c->pause_until_ms = smtp_client_now_ms(c) + PAUSE_MS;
+    if (fault->trouble == SEND_LOGIN) {
+        c->refusal = *fault;
+        c->refused_until_ms = smtp_client_now_ms(c) + REFUSED_MS;
+    }
     if (c->session_count == 0)
         answer_waiting(c, fault);
 }
@@ -231,7 +262,11 @@ void smtp_client_opened(struct smtp_client *c, struct smtp_session *s)
     c->opening_count--;
     if (!c->probe)
         return;
-    snprintf(c->probe->text, c->probe->size, "%s", s->greeting.text);
+    snprintf(c->probe->text, c->probe->size, "%s%s%s%s%s", s->greeting.text,
+             conn_tls_version(s->conn) ? ", " : "",
+             conn_tls_version(s->conn) ? conn_tls_version(s->conn) : "",
+             s->is_logged_in ? ", logged in by " : "",
+             s->is_logged_in ? smtp_auth_name(s->auth) : "");
     c->probe->is_over = true;
 }
 
@@ -282,6 +317,9 @@ static void give(struct smtp_client *c, struct smtp_session *s)
  * is waited for instead. */
 static void dispatch(struct smtp_client *c)
 {
+    if (c->waiting.head && c->session_count == 0 && c->refused_until_ms > 0 &&
+        smtp_client_now_ms(c) < c->refused_until_ms)
+        answer_waiting(c, &c->refusal);
     while (c->waiting.head) {
         if (c->places[SMTP_PLACE_IDLE])
             give(c, c->places[SMTP_PLACE_IDLE]);
@@ -405,12 +443,44 @@ static void *client_open(struct loop *loop, const struct send_settings *settings
     return NULL;
 }
 
+/* Never a password in the clear over a wire. */
+static int check_user(const struct conf_server *server, struct err *e)
+{
+    bool has_password = server->password && server->password[0];
+    bool has_token = server->token_file && server->token_file[0];
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *list;
+    bool is_near = strcmp(server->host, "localhost") == 0;
+
+    if (!has_user(server)) {
+        if (!has_password && !has_token)
+            return 0;
+        return err_set(e, ERR_PERMANENT,
+                       "smtp.user: is missing beside the password or token; name who logs in");
+    }
+    if (has_password == has_token)
+        return err_set(e, ERR_PERMANENT,
+                       "smtp.password: user \"%.100s\" needs a password or a token_file, and not "
+                       "both",
+                       server->user);
+    if (server->tls != CONF_TLS_NONE)
+        return 0;
+    if (getaddrinfo(server->host, NULL, &hints, &list) == 0) {
+        is_near = is_loopback(list->ai_addr);
+        freeaddrinfo(list);
+    }
+    if (is_near)
+        return 0;
+    return err_set(e, ERR_PERMANENT,
+                   "smtp.user: a password goes in the clear only to this machine itself; set "
+                   "smtp.tls to starttls or implicit");
+}
+
 static int client_check(const struct conf_server *server, struct err *e)
 {
     if (!server->host || !server->host[0])
         return err_set(e, ERR_PERMANENT, "smtp.host: no relay is named; set it to 127.0.0.1, say");
-    if (server->user && server->user[0])
-        return err_set(e, ERR_PERMANENT, "smtp.user: no user is served");
+    if (check_user(server, e) < 0)
+        return -1;
     return server->tls == CONF_TLS_NONE ? smtp_check_host(server->host, e) : 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * smtp_opening: from the connection to the first mail: greeting, EHLO (or HELO), STARTTLS.
+ * smtp_opening: from the connection to the first mail: greeting, EHLO (or HELO), STARTTLS, AUTH.
  *
  * A hop with TLS is never weakened: a server that does not offer STARTTLS, or refuses it, is sent
  * nothing more, and what it offered before the handshake is forgotten after it (RFC 3207 §4.2).
@@ -85,11 +85,81 @@ void smtp_opening_secured(struct smtp_session *s)
         say(s, SMTP_EHLO, "EHLO");
 }
 
-/* The server's offer is known: TLS, if it is to come, or mails. */
+/* ---- logging in ---- */
+
+/* What was written for AUTH, or *e, after which nothing is sent. */
+static void say_auth(struct smtp_session *s, struct buf *out, int r, const struct err *e)
+{
+    if (r < 0) {
+        smtp_session_write(s, "*\r\n", 3, 1); /* RFC 4954 §4; harmless where none is under way */
+        smtp_session_fail(s, e->class == ERR_PERMANENT ? SEND_LOGIN : SEND_CONNECT, e->class, "%s",
+                          e->text);
+        return;
+    }
+    smtp_session_write(s, out->data, out->len, 1);
+    explicit_bzero(out->data, out->len);
+    enter(s, SMTP_AUTH);
+}
+
+static void log_in(struct smtp_session *s)
+{
+    const struct conf_server *server = &smtp_client_settings(s->client)->server;
+    struct buf *out = smtp_client_scratch(s->client);
+    struct err e = {0};
+
+    s->auth = smtp_auth_new(server, s->offer.mechanisms, &e);
+    if (s->auth)
+        say_auth(s, out, smtp_auth_begin(s->auth, out, &e), &e);
+    else
+        smtp_session_fail(s, e.class == ERR_PERMANENT ? SEND_LOGIN : SEND_CONNECT, e.class, "%s",
+                          e.text);
+}
+
+static void is_not_logged_in(struct smtp_session *s)
+{
+    bool is_final = s->lines.code / 100 == 5;
+    struct smtp_reply reply;
+
+    smtp_reply_parse(&reply, s->lines.code, s->lines.text);
+    smtp_session_fail(s, is_final ? SEND_LOGIN : SEND_CONNECT, is_final ? ERR_PERMANENT : ERR_RETRY,
+                      "the relay refuses to let us log in by %s: %d %s%s%.250s",
+                      smtp_auth_name(s->auth), reply.code, reply.enhanced,
+                      reply.enhanced[0] ? " " : "", reply.text);
+}
+
+static void on_auth(struct smtp_session *s)
+{
+    struct buf *out = smtp_client_scratch(s->client);
+    struct err e = {0};
+
+    if (s->lines.code == 334) {
+        say_auth(s, out, smtp_auth_answer(s->auth, s->lines.text, out, &e), &e);
+    } else if (s->lines.code / 100 >= 4) {
+        is_not_logged_in(s);
+    } else if (s->lines.code != 235) {
+        smtp_session_not_understood(s);
+    } else if (!smtp_auth_is_mutual(s->auth)) {
+        smtp_session_fail(s, SEND_LOGIN, ERR_PERMANENT,
+                          "the relay has not shown that it knows the password (%s)",
+                          smtp_auth_name(s->auth));
+    } else {
+        s->is_logged_in = true;
+        smtp_session_is_ready(s);
+    }
+}
+
+/* ---- what is offered ---- */
+
+/* The server's offer is known: TLS, if it is to come, then logging in, then mails. */
 static void go_on(struct smtp_session *s)
 {
+    const struct conf_server *server = &smtp_client_settings(s->client)->server;
+
     if (tls_of(s) != CONF_TLS_STARTTLS || conn_tls_version(s->conn)) {
-        smtp_session_is_ready(s);
+        if (server->user && server->user[0])
+            log_in(s);
+        else
+            smtp_session_is_ready(s);
     } else if (!s->offer.has_starttls) {
         smtp_session_fail(s, SEND_CONNECT, ERR_PERMANENT,
                           "the relay does not offer STARTTLS, and nothing is sent in the clear "
@@ -167,6 +237,9 @@ void smtp_opening_reply(struct smtp_session *s)
         break;
     case SMTP_STARTTLS:
         on_starttls(s);
+        break;
+    case SMTP_AUTH:
+        on_auth(s);
         break;
     default: /* nothing is asked in another state */
         smtp_session_not_understood(s);

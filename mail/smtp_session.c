@@ -156,6 +156,7 @@ struct smtp_session *smtp_session_new(struct smtp_client *client, struct err *e)
 
 void smtp_session_free(struct smtp_session *s)
 {
+    smtp_auth_free(s->auth);
     conn_free(s->conn);
     loop_timer_free(s->timer);
     free(s);

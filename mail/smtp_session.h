@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/tls.h"
 #include "mail/send.h"
+#include "mail/smtp_auth.h"
 #include "mail/smtp_ehlo.h"
 #include "mail/smtp_lines.h"
 #include "mail/smtp_reply.h"
@@ -28,6 +29,7 @@ struct smtp_client;
     X(EHLO, "the answer to EHLO")                                                                  \
     X(HELO, "the answer to HELO")                                                                  \
     X(STARTTLS, "the answer to STARTTLS")                                                          \
+    X(AUTH, "the answer to AUTH")                                                                  \
     X(READY, "a mail")                                                                             \
     X(QUITTING, "the answer to QUIT")                                                              \
     X(ENDED, "nothing")
@@ -81,15 +83,17 @@ struct smtp_session {
     enum smtp_state state;
     struct conn *conn;
     struct loop_timer *timer;
-    int64_t timer_ms;     /* when the timer fires: not later than deadline_ms */
-    int64_t deadline_ms;  /* of what is awaited now */
-    int64_t limit_ms;     /* of all together: the opening, or the first mail */
-    size_t waiting;       /* bytes that had not left at the last look */
-    unsigned outstanding; /* replies to come for what was written */
-    unsigned mails;       /* begun here */
-    bool is_winding_up;   /* takes no more mails */
-    bool is_cut_short;    /* an envelope was begun that nobody wants any more */
-    bool has_answered;    /* a piece of the awaited reply has come */
+    int64_t timer_ms;       /* when the timer fires: not later than deadline_ms */
+    int64_t deadline_ms;    /* of what is awaited now */
+    int64_t limit_ms;       /* of all together: the opening, or the first mail */
+    size_t waiting;         /* bytes that had not left at the last look */
+    unsigned outstanding;   /* replies to come for what was written */
+    unsigned mails;         /* begun here */
+    bool is_winding_up;     /* takes no more mails */
+    bool is_cut_short;      /* an envelope was begun that nobody wants any more */
+    bool has_answered;      /* a piece of the awaited reply has come */
+    struct smtp_auth *auth; /* while logging in */
+    bool is_logged_in;
     struct smtp_lines lines;
     struct smtp_offer offer;
     struct smtp_reply greeting;

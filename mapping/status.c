@@ -30,6 +30,7 @@ enum verdict {
     UNACCEPTABLE,
     FORBIDDEN,
     PROTOCOL,
+    LOCKED_OUT,
     NO_VERDICT
 };
 
@@ -69,6 +70,9 @@ static const struct {
                   "The gateway and the mail server did not understand "
                   "each other about mail to ",
                   ". Tell the gateway's administrator."},
+    [LOCKED_OUT] = {500, "internal-server-error", "cancel",
+                    "The mail server does not let the gateway log in, so the message to ",
+                    " was not sent. Tell the gateway's administrator."},
 };
 
 /* The first row that fits; class 0: 4 and 5. */
@@ -278,9 +282,8 @@ static enum verdict look_up_words(const char *text, bool is_permanent)
 static enum verdict judge(const struct smtp_status *s)
 {
     static const enum verdict of_trouble[] = {
-        [SMTP_TROUBLE_CONNECT] = UNREACHABLE,
-        [SMTP_TROUBLE_TIMEOUT] = TIMEOUT,
-        [SMTP_TROUBLE_NO_NAME] = NO_SERVER,
+        [SMTP_TROUBLE_CONNECT] = UNREACHABLE, [SMTP_TROUBLE_TIMEOUT] = TIMEOUT,
+        [SMTP_TROUBLE_NO_NAME] = NO_SERVER,   [SMTP_TROUBLE_LOGIN] = LOCKED_OUT,
         [SMTP_TROUBLE_EXPIRED] = TIMEOUT,
     };
     bool is_permanent = status_class(s) == SMTP_FAILED, is_silent = true;

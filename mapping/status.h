@@ -20,6 +20,7 @@ struct smtp_status {
         SMTP_TROUBLE_CONNECT, /* refused, dropped, or the name did not resolve for now */
         SMTP_TROUBLE_TIMEOUT, /* connecting or a reply took too long */
         SMTP_TROUBLE_NO_NAME, /* the name does not exist */
+        SMTP_TROUBLE_LOGIN,   /* it refuses the gateway's own user and password */
         SMTP_TROUBLE_EXPIRED  /* the message's own deadline passed */
     } trouble;
 };

@@ -518,7 +518,7 @@ static void test_check(void **state)
         {{.host = "relay.example", .port = 465, .tls = CONF_TLS_IMPLICIT}, NULL},
         {{.host = "relay.example", .tls = CONF_TLS_STARTTLS, .engine = CONF_ENGINE_LIBESMTP},
          "smtp.tls"},
-        {{.host = "127.0.0.1", .port = 25, .user = "me"}, "smtp.user"},
+        {{.host = "127.0.0.1", .port = 25, .user = "me"}, "smtp.password"},
         {{.host = "192.0.2.1", .port = 25}, "smtp.host"},
         {{.host = "2001:db8::1", .port = 25}, "smtp.host"},
         {{.host = "", .port = 25}, "smtp.host"},

@@ -22,6 +22,7 @@ static void test_class(void **state)
         enum smtp_class class;
     } rows[] = {
         {{250, NULL, NULL, SMTP_TROUBLE_NONE}, SMTP_DELIVERED},
+        {{0, NULL, NULL, SMTP_TROUBLE_LOGIN}, SMTP_LATER},
         {{250, "2.1.5", "ok", SMTP_TROUBLE_NONE}, SMTP_DELIVERED},
         {{251, NULL, NULL, SMTP_TROUBLE_NONE}, SMTP_DELIVERED},
         {{421, NULL, NULL, SMTP_TROUBLE_NONE}, SMTP_LATER},
@@ -186,6 +187,7 @@ static void test_trouble(void **state)
         {SMTP_TROUBLE_CONNECT, 502, "service-unavailable", "wait"},
         {SMTP_TROUBLE_TIMEOUT, 504, "remote-server-timeout", "wait"},
         {SMTP_TROUBLE_NO_NAME, 504, "remote-server-not-found", "cancel"},
+        {SMTP_TROUBLE_LOGIN, 500, "internal-server-error", "cancel"},
         {SMTP_TROUBLE_EXPIRED, 504, "remote-server-timeout", "wait"},
     };
     size_t i;
