@@ -6,6 +6,8 @@
  */
 #include "mapping/html_text.h"
 
+#include "mapping/html_style.h"
+
 #include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -569,6 +571,7 @@ const char *html_text(struct arena *a, const char *html, size_t len)
     doc = htmlReadMemory(html, (int)len, NULL, "UTF-8", options);
     if (!doc) /* nothing in it, or memory is out */
         return arena_strdup(a, "");
+    html_style_apply(doc);
     buf_init(&w.out, HTML_TEXT_MAX);
     for (root = doc->children; root; root = root->next)
         if (root->type == XML_ELEMENT_NODE)

@@ -17,6 +17,7 @@
 #include <libxml/HTMLparser.h>
 
 #include "base/xml.h"
+#include "mapping/html_style.h"
 #include "mapping/html_text.h"
 #include "mapping/transfer.h"
 
@@ -451,6 +452,7 @@ void page_html_write(struct buf *out, const struct letter *l, const char *html, 
     doc = htmlReadMemory(html, len > INT_MAX / 2 ? INT_MAX / 2 : (int)len, NULL, "UTF-8", options);
     if (!doc)
         return; /* nothing in it, or memory is out */
+    html_style_apply(doc);
     for (root = doc->children; root; root = root->next)
         if (root->type == XML_ELEMENT_NODE)
             walk(&p, root);

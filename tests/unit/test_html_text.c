@@ -39,6 +39,17 @@ static void writes_text(void **state)
         {"<blockquote style='margin:0 0 0 40px;border:none'>moved</blockquote>", "moved"},
         {"<script>evil()</script><style>p{}</style><title>t</title>text", "text"},
         {"<div style='display:none'>hidden</div><span hidden>x</span>seen", "seen"},
+        {"<style>.a, p.c, #b{color:red} /*.d{*/ .p , #q {display : none !important}</style>"
+         "<p class='x p'>hidden</p><p id=q>hidden</p><p class=pp>a</p><p class=d>b</p>",
+         "a\n\nb"},
+        {"<style><!-- @media (max-width:9px) {.a {display:none} .b{display:none}} "
+         ".c{display:none} .c{display:block} .d .e{display:none} --></style>"
+         "<i class=a>a</i><i class=b>b</i><i class=c>c</i><b class=d><b class=e>e</b></b>",
+         "abce"},
+        {"<style>.a{display:none}body.x,.x{display:none}</style><body class=x>"
+         "<p class=a style='display:block'>a</p>b",
+         "a\n\nb"},
+        {"<style>.a{display:none</style><p class=a>x</p><style>.b{</style><style>@</style>y", "y"},
         {"<div style='max-height:0px;font-size: 0'>preview</div>seen", "seen"},
         {"<div style='font-size:0.9em'>small</div>", "small"},
         {"<img src='http://t.example/p.gif' width=1 height=1 alt=x>", ""},
