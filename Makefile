@@ -1,4 +1,4 @@
-# postern: see README.  Targets: all check check-san quality crash fuzz bench lint format install deps demo
+# postern: see README.  Targets: all check check-san quality crash soak fuzz bench lint format install deps demo
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= gcc
@@ -136,6 +136,11 @@ bench: postern $(BENCH_TOOLS)
 KILLS ?= 3000
 CRASH_TESTS = PYTHONDONTWRITEBYTECODE=1 POSTERN=$(CURDIR)/build/crash/postern \
     $(PYTHON) -m pytest -q -p no:cacheprovider
+# A queue of a million messages: memory, time to start, who waits for whom.
+soak: postern
+	SOAK=1000000 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' $(PYTHON) -m pytest -q -s \
+	    -p no:cacheprovider tests/scenario/test_long_queue.py
+
 crash-check: crash-program
 	$(CRASH_TESTS) tests/crash $(CRASH)
 crash: crash-program
@@ -207,6 +212,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit quality unit-programs san-programs golden scenario crash crash-check crash-program fuzz fuzz-programs fuzz-replay check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario soak crash crash-check crash-program fuzz fuzz-programs fuzz-replay check check-san bench lint tidy format deps demo demo-keep install clean
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

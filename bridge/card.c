@@ -55,7 +55,7 @@ static void answer(struct gateway *g, struct arena *a, const struct xml_node *iq
 {
     const struct xml_node *reply = vcard_contact(a, iq, name, mail, photo);
 
-    if (!reply || stream_send_node(g->stream, reply) < 0)
+    if (!reply || window_answer(g->window, reply) < 0)
         log_debug("card", "event=answer-dropped");
 }
 

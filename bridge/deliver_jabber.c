@@ -128,9 +128,12 @@ static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
     case LEG_BLAMED: /* nothing of it has been sent: no success is owed */
         return poison_blame(txn, leg->shipment->settings, m, leg->item, leg->why, leg->poison_ids,
                             leg->shipment->now_s, &leg->crashes, e);
+    case LEG_LOST: /* still in the queue and due; the accusation outlives the window */
+        return leg->entry.is_accused
+                   ? queue_blame(txn, m->id, leg->item->n, WHY_ACCUSED, &leg->crashes, e)
+                   : 0;
     case LEG_SEND:
-    case LEG_LOST:
-        return 0; /* still in the queue and due */
+        return 0;
     }
     return err_set(e, ERR_BUG, "no such fate");
 }
@@ -355,6 +358,7 @@ static void send_legs(struct shipment *s)
         leg->entry.id = leg->id;
         leg->entry.to = leg->to;
         leg->entry.done = leg_done;
+        leg->entry.is_suspect = leg->item->crashes > 0;
         send_leg(s, leg);
     }
     if (--s->under_way == 0)

@@ -55,7 +55,12 @@ static int posted_run(struct store_txn *txn, struct persist_work *w, struct err 
 {
     struct posting *p = of_posting(w);
 
+    unsigned crashes;
+
     step("outcome.stanza");
+    if (p->entry.is_accused && !p->is_refused) /* the accusation outlives the window */
+        return queue_blame(txn, p->parcel->message.id, p->parcel->message.items[0].n, WHY_ACCUSED,
+                           &crashes, e);
     if (p->poison)
         return poison_set_aside(txn, p->settings, &p->parcel->message, &p->parcel->message.items[0],
                                 p->poison, &p->poison_ids, p->now_s, e);
@@ -77,7 +82,12 @@ static void posted_done(struct persist_work *w, const struct err *e)
     if (e)
         log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
-    courier_finish(courier, p->parcel, 0);
+    if (p->entry.is_accused && !p->is_refused) {
+        courier_return(courier, p->parcel);
+        courier_poke(courier);
+    } else {
+        courier_finish(courier, p->parcel, 0);
+    }
     if (has_answer)
         courier_rescan(courier);
     posting_free(p);
@@ -86,6 +96,13 @@ static void posted_done(struct persist_work *w, const struct err *e)
 static const char *last_text(struct arena *a, const struct xml_node *error)
 {
     return xml_child_text(a, error, "urn:ietf:params:xml:ns:xmpp-stanzas", "text");
+}
+
+static void submit_outcome(struct posting *p)
+{
+    p->outcome.run = posted_run;
+    p->outcome.done = posted_done;
+    persist_submit(p->gateway->persist, &p->outcome);
 }
 
 static void write_posted(struct posting *p)
@@ -105,9 +122,7 @@ static void write_posted(struct posting *p)
                  : p->is_expired ? "expired"
                                  : "delivered",
                  p->id, p->entry.to);
-    p->outcome.run = posted_run;
-    p->outcome.done = posted_done;
-    persist_submit(p->gateway->persist, &p->outcome);
+    submit_outcome(p);
     courier_poke(p->gateway->stanza_out);
     courier_poke(p->gateway->mail_in);
 }
@@ -132,6 +147,10 @@ static void post_lost(struct posting *p)
                        "The connection to the Jabber server was lost again and again.");
     if (p->is_refused) {
         write_posted(p);
+        return;
+    }
+    if (p->entry.is_accused) {
+        submit_outcome(p);
         return;
     }
     courier_return(g->stanza_out, p->parcel);
@@ -238,5 +257,6 @@ bool deliver_stanza(struct parcel *parcel, void *arg)
     p->entry.id = p->id;
     p->entry.to = m->items[0].recipient;
     p->entry.done = post_done;
+    p->entry.is_suspect = m->items[0].crashes > 0;
     return send_posting(p);
 }

@@ -48,7 +48,7 @@ static const char usage_text[] =
     "       postern [-c FILE] convert --to jabber [--recipient ADDR]... [--sender ADDR] < "
     "message.eml\n"
     "       postern [-c FILE] convert --to page < message.eml\n"
-    "       postern [-c FILE] queue [list [--json] | show ID | retry ID|all | drop ID]\n"
+    "       postern [-c FILE] queue [list [--json] | count | show ID | retry ID|all | drop ID]\n"
     "       postern version\n";
 
 int command_usage(const char *fmt, ...)

@@ -168,7 +168,7 @@ static void ask(struct query *q)
 {
     const struct xml_node *iq = question(q);
 
-    if (!iq || stream_send_node(q->all->gateway->stream, iq) < 0) {
+    if (!iq || window_answer(q->all->gateway->window, iq) < 0) {
         query_free(q);
         return;
     }

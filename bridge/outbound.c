@@ -55,7 +55,7 @@ static void refuse(struct acceptance *a, const struct jabber_error *error)
 
     gateway_count(a->gateway, STAT_JABBER_REFUSED);
     log_info("outbound", "event=refused code=%d condition=%s", error->code, error->condition);
-    if (!reply || stream_send_node(a->gateway->stream, reply) < 0)
+    if (!reply || window_answer(a->gateway->window, reply) < 0)
         log_warning("outbound", "event=refusal-not-sent");
 }
 
@@ -263,7 +263,7 @@ static void tell_expired(struct acceptance *a)
     }
     report = amp_report(a->arena, xml_get(a->stanza, "to"), xml_get(a->stanza, "from"),
                         l->stanza_id, l->expiry_action, l->expires_s);
-    if (!report || stream_send_node(a->gateway->stream, report) < 0)
+    if (!report || window_answer(a->gateway->window, report) < 0)
         log_warning("outbound", "event=refusal-not-sent");
 }
 

@@ -18,6 +18,8 @@
 
 enum { POISON_CRASHES = 3, POISON_ADMINS = 8, POISON_TELL_S = 600 };
 
+#define WHY_ACCUSED "the Jabber server closed the stream when nothing else was under way"
+
 /* Of the messages that tell of it; made on the loop, before it is known who is told. */
 struct poison_ids {
     int64_t report, admins[POISON_ADMINS];

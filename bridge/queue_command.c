@@ -13,7 +13,9 @@
 #include "store/queue.h"
 #include "store/store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -22,6 +24,7 @@ struct request {
     bool as_json, has_content;
     int64_t id, now_s;
     unsigned count;
+    int64_t after_id, limit, listed; /* of list; limit 0: none */
     bool is_first;
     int status;
 };
@@ -127,21 +130,67 @@ static int list_one(const struct queue_message *m, void *arg)
     else
         list_text(m);
     r->is_first = false;
-    return 0;
+    r->after_id = m->id;
+    return ++r->listed == r->limit ? -1 : 0;
 }
 
 static int list(struct store_txn *txn, void *arg, struct err *e)
 {
     struct request *r = arg;
+    char id[ID_TEXT_SIZE];
     int result;
 
     r->is_first = true;
     if (r->as_json)
         fputs("[", stdout);
-    result = queue_each(txn, 0, list_one, r, e);
+    result = queue_each(txn, r->after_id, list_one, r, e);
     if (r->as_json)
         fputs("]\n", stdout);
+    else if (r->limit > 0 && r->listed == r->limit)
+        printf("go on with: --after %s\n", id_format(r->after_id, id));
     return result;
+}
+
+static void count_text(enum queue_kind kind, const struct queue_counts *c)
+{
+    char id[ID_TEXT_SIZE];
+
+    printf("%-9s due=%" PRId64 " later=%" PRId64 " set-aside=%" PRId64 "  last-hour=%" PRId64
+           " last-day=%" PRId64 " last-five-days=%" PRId64 " older=%" PRId64 "  oldest=%s\n",
+           kind_name(kind), c->due, c->later, c->aside, c->ages[0], c->ages[1], c->ages[2],
+           c->ages[3], c->oldest_id ? id_format(c->oldest_id, id) : "-");
+}
+
+static void count_json(enum queue_kind kind, const struct queue_counts *c)
+{
+    char id[ID_TEXT_SIZE];
+
+    printf("%s\"%s\": {\"due\": %" PRId64 ", \"later\": %" PRId64 ", \"set_aside\": %" PRId64
+           ", \"ages\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "], \"oldest\": %s%s%s}",
+           kind == QUEUE_MAIL_OUT ? "{" : ",\n ", kind_name(kind), c->due, c->later, c->aside,
+           c->ages[0], c->ages[1], c->ages[2], c->ages[3], c->oldest_id ? "\"" : "",
+           c->oldest_id ? id_format(c->oldest_id, id) : "null", c->oldest_id ? "\"" : "");
+}
+
+/* Recipients, by state and age: cheap however long the queue is. */
+static int count(struct store_txn *txn, void *arg, struct err *e)
+{
+    static const enum queue_kind kinds[] = {QUEUE_MAIL_OUT, QUEUE_MAIL_IN, QUEUE_STANZA_OUT};
+    struct request *r = arg;
+    struct queue_counts counts;
+    size_t i;
+
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (queue_counts(txn, kinds[i], r->now_s, &counts, e) < 0)
+            return -1;
+        if (r->as_json)
+            count_json(kinds[i], &counts);
+        else
+            count_text(kinds[i], &counts);
+    }
+    if (r->as_json)
+        fputs("}\n", stdout);
+    return 0;
 }
 
 static int show(struct store_txn *txn, void *arg, struct err *e)
@@ -191,9 +240,8 @@ struct action {
 };
 
 static const struct action actions[] = {
-    {"list", list, false, false, false},
-    {"show", show, true, false, false},
-    {"retry", retry, true, true, true},
+    {"list", list, false, false, false}, {"count", count, false, false, false},
+    {"show", show, true, false, false},  {"retry", retry, true, true, true},
     {"drop", drop, true, false, true},
 };
 
@@ -237,9 +285,23 @@ static int report(const struct action *action, const struct request *r, const ch
     return EX_DATAERR;
 }
 
+/* The word behind a flag as a number or an ID; 0: it is none. */
+static int64_t flag_value(const struct command_line *line, int *i, bool is_id)
+{
+    const char *word = *i + 1 < line->argc ? line->argv[++*i] : "";
+    char *end;
+    long n;
+
+    if (is_id)
+        return id_parse(word, (unsigned)strlen(word));
+    n = strtol(word, &end, 10);
+    return *word && !*end && n > 0 ? n : 0;
+}
+
 /* Takes the flags out of the arguments; what stays goes to words. */
 static int read_flags(const struct command_line *line, struct request *r, const char *words[2])
 {
+    bool is_wrong = false;
     int i, n = 0;
 
     for (i = 0; i < line->argc; i++) {
@@ -247,10 +309,16 @@ static int read_flags(const struct command_line *line, struct request *r, const 
             r->as_json = true;
         else if (strcmp(line->argv[i], "--content") == 0)
             r->has_content = true;
+        else if (strcmp(line->argv[i], "--limit") == 0)
+            is_wrong = (r->limit = flag_value(line, &i, false)) == 0;
+        else if (strcmp(line->argv[i], "--after") == 0)
+            is_wrong = (r->after_id = flag_value(line, &i, true)) == 0;
         else if (line->argv[i][0] == '-' || n == 2)
             return -1;
         else
             words[n++] = line->argv[i];
+        if (is_wrong)
+            return -1;
     }
     return 0;
 }
@@ -264,7 +332,7 @@ int command_queue(const struct command_line *line)
     int status;
 
     if (read_flags(line, &r, words) < 0)
-        return command_usage("queue: too many arguments");
+        return command_usage("queue: too many arguments, or a wrong one");
     for (i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (strcmp(words[0], actions[i].name) == 0)
             action = &actions[i];

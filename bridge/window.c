@@ -7,13 +7,29 @@
  */
 #include "bridge/window.h"
 
+#include "base/buf.h"
 #include "base/step.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_SIZE = 4096, SETTLE_MS = 0, SUSPECTS_MAX = 64, SUSPECT_ID_SIZE = 48 };
+enum {
+    TABLE_SIZE = 4096,
+    SETTLE_MS = 0,
+    SUSPECTS_MAX = 64,
+    SUSPECT_ID_SIZE = 48,
+    ANSWER_MAX = 1 << 20, /* bytes of one */
+    HELD_MAX = 256        /* answers that wait while the window is careful */
+};
+
+/* What nobody keeps, under way or held back. */
+struct answer {
+    struct window_entry entry;
+    struct answer *next;
+    size_t len;
+    char xml[];
+};
 
 struct window {
     struct stream *stream;
@@ -25,6 +41,8 @@ struct window {
     bool has_barrier;
 
     unsigned careful; /* so many have to arrive one by one; 0: not careful */
+    struct answer *held, **held_end;
+    unsigned held_count;
     /* Were alone when the host closed the stream, once. */
     char suspects[SUSPECTS_MAX][SUSPECT_ID_SIZE];
     unsigned suspect_count;
@@ -72,13 +90,29 @@ static void acquit(struct window *w, const char *id)
         memmove(at, at + SUSPECT_ID_SIZE, (size_t)(w->suspects[--w->suspect_count] - at));
 }
 
-/* The entry was alone when the host closed the stream: true when it was so before. */
-static bool is_poison(struct window *w, const char *id)
+static void answer_done(struct window_entry *entry, enum window_result result,
+                        const struct xml_node *error)
 {
-    if (find_suspect(w, id)) {
+    (void)result;
+    (void)error;
+    free(entry); /* the first member of its answer */
+}
+
+static bool is_answer(const struct window_entry *entry)
+{
+    return entry->done == answer_done;
+}
+
+/* The entry was alone when the host closed the stream: true when it was so before. */
+static bool is_poison(struct window *w, struct window_entry *entry)
+{
+    const char *id = entry->id;
+
+    if (find_suspect(w, id) || entry->is_suspect) {
         acquit(w, id);
         return true;
     }
+    entry->is_accused = true;
     if (strlen(id) >= SUSPECT_ID_SIZE)
         return false; /* none of ours is so long */
     /* Full: the newest makes room, so that the others are found out one after the other. */
@@ -99,6 +133,7 @@ static void give_back(struct window_entry *entry, enum window_result result)
 }
 
 static void answered(bool ok, void *arg);
+static void send_held(struct window *w);
 
 static void send_barrier(void *arg)
 {
@@ -129,6 +164,8 @@ static void one_less(struct window *w)
 /* It is done with, and was not what the host closes the stream over. */
 static void settle(struct window *w, const struct window_entry *entry)
 {
+    if (is_answer(entry)) /* it was not among what is looked for one by one */
+        return;
     one_less(w);
     acquit(w, entry->id);
 }
@@ -152,6 +189,7 @@ static void answered(bool ok, void *arg)
         settle(w, entry);
         give_back(entry, WINDOW_TAKEN);
     }
+    send_held(w);
     if (w->first)
         loop_timer_start(w->turn, SETTLE_MS);
 }
@@ -165,6 +203,7 @@ struct window *window_new(struct loop *loop, struct stream *stream, unsigned ent
         return NULL;
     w->stream = stream;
     w->end = &w->first;
+    w->held_end = &w->held;
     w->count_max = entries_max;
     w->bytes_max = bytes_max;
     w->turn = loop_timer_new(loop, send_barrier, w);
@@ -184,13 +223,11 @@ void window_free(struct window *w)
     free(w);
 }
 
-int window_send(struct window *w, struct window_entry *entry, const char *xml, size_t len)
+static int send_entry(struct window *w, struct window_entry *entry, const char *xml, size_t len)
 {
     unsigned at;
     int r;
 
-    if (w->count >= w->count_max || (w->careful > 0 && w->count > 0))
-        return -1;
     step("window.send");
     r = stream_send(w->stream, xml, len);
     if (r < 0)
@@ -203,6 +240,7 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
     entry->error = NULL;
     entry->error_arena = NULL;
     entry->reason = NULL;
+    entry->is_accused = false;
     entry->is_covered = false;
     entry->len = len;
     *w->end = entry;
@@ -214,10 +252,94 @@ int window_send(struct window *w, struct window_entry *entry, const char *xml, s
     return 0;
 }
 
+int window_send(struct window *w, struct window_entry *entry, const char *xml, size_t len)
+{
+    if (w->count >= w->count_max || (w->careful > 0 && (w->count > 0 || w->held)))
+        return -1;
+    return send_entry(w, entry, xml, len);
+}
+
+/* Answers. */
+
+static struct answer *answer_new(const struct xml_node *stanza)
+{
+    struct answer *a = NULL;
+    struct buf b;
+
+    buf_init(&b, ANSWER_MAX);
+    xml_write(&b, stanza, STREAM_NS);
+    if (!buf_failed(&b) && (a = malloc(sizeof *a + b.len))) {
+        memset(a, 0, sizeof *a);
+        memcpy(a->xml, b.data, b.len);
+        a->len = b.len;
+        a->entry.id = a->entry.to = "\n"; /* no error that comes back is for it */
+        a->entry.done = answer_done;
+    }
+    buf_clear(&b);
+    return a;
+}
+
+/* While the window is careful, one of them at a time like the rest. */
+static void send_held(struct window *w)
+{
+    while (w->held && (w->careful == 0 || w->count == 0)) {
+        struct answer *a = w->held;
+
+        w->held = a->next;
+        if (!w->held)
+            w->held_end = &w->held;
+        w->held_count--;
+        if (send_entry(w, &a->entry, a->xml, a->len) < 0)
+            free(a);
+    }
+}
+
+static int hold(struct window *w, struct answer *a)
+{
+    if (w->held_count >= HELD_MAX)
+        return -1;
+    a->next = NULL;
+    *w->held_end = a;
+    w->held_end = &a->next;
+    w->held_count++;
+    return 0;
+}
+
+int window_answer(struct window *w, const struct xml_node *stanza)
+{
+    struct answer *a;
+    int r;
+
+    /* Before the stream is up no entry is under way that could be accused; with that many, none
+     * is alone. */
+    if (!stream_is_up(w->stream) || w->count >= 2 * w->count_max)
+        return stream_send_node(w->stream, stanza);
+    a = answer_new(stanza);
+    if (!a)
+        return -1;
+    r = w->careful > 0 && (w->count > 0 || w->held) ? hold(w, a)
+                                                    : send_entry(w, &a->entry, a->xml, a->len);
+    if (r < 0)
+        free(a);
+    return r;
+}
+
+static void drop_held(struct window *w)
+{
+    while (w->held) {
+        struct answer *a = w->held;
+
+        w->held = a->next;
+        free(a);
+    }
+    w->held_end = &w->held;
+    w->held_count = 0;
+}
+
 bool window_has_room(const struct window *w)
 {
     if (w->careful > 0)
-        return w->count == 0;
+        return w->count == 0 && !w->held;
     return w->count < w->count_max - w->count_max / 4 && w->bytes < w->bytes_max;
 }
 
@@ -253,25 +375,28 @@ bool window_error(struct window *w, const struct xml_node *stanza, struct arena 
 }
 
 /* What has been answered by an error was read by the host, and is not at fault. */
-static unsigned count_unanswered(const struct window *w)
+static unsigned count_unanswered(const struct window *w, unsigned *answers_out)
 {
     const struct window_entry *entry;
     unsigned n = 0;
 
-    for (entry = w->first; entry; entry = entry->next)
+    for (entry = w->first; entry; entry = entry->next) {
         n += entry->error ? 0 : 1;
+        *answers_out += is_answer(entry);
+    }
     return n;
 }
 
 void window_down(struct window *w, enum stream_loss loss, const char *reason)
 {
     struct window_entry *entry = w->first, *next;
-    unsigned lost = loss == STREAM_LOSS_STANZA ? count_unanswered(w) : 0;
+    unsigned answers = 0, lost = loss == STREAM_LOSS_STANZA ? count_unanswered(w, &answers) : 0;
 
     w->first = NULL;
     w->end = &w->first;
     w->has_barrier = false;
     loop_timer_stop(w->turn);
+    drop_held(w);
     for (; entry; entry = next) {
         enum window_result result = WINDOW_LOST;
 
@@ -279,7 +404,7 @@ void window_down(struct window *w, enum stream_loss loss, const char *reason)
         unlink_entry(w, entry);
         if (entry->error) {
             settle(w, entry);
-        } else if (lost == 1 && is_poison(w, entry->id)) {
+        } else if (lost == 1 && !is_answer(entry) && is_poison(w, entry)) {
             result = WINDOW_POISON;
             entry->reason = reason;
             lost = 0;
@@ -287,8 +412,9 @@ void window_down(struct window *w, enum stream_loss loss, const char *reason)
         }
         give_back(entry, result);
     }
-    if (w->careful < lost)
-        w->careful = lost;
+    /* Answers do not come again. */
+    if (lost > answers && w->careful < lost - answers)
+        w->careful = lost - answers;
 }
 
 bool window_is_careful(const struct window *w)

@@ -8,7 +8,8 @@
  *
  * When the host closes the stream over something it was sent, it does not say over what.  The
  * window is careful then: one entry at a time, until as many have arrived as were lost, so that the
- * one at fault is alone when it happens again.  Loop thread only.
+ * one at fault is alone when it happens again.  Whatever is sent goes through here, answers that
+ * nobody keeps as well: an entry would be accused in their place.  Loop thread only.
  */
 #ifndef BRIDGE_WINDOW_H
 #define BRIDGE_WINDOW_H
@@ -37,6 +38,9 @@ struct window_entry {
     void (*done)(struct window_entry *entry, enum window_result result,
                  const struct xml_node *error);
     const char *reason; /* for WINDOW_POISON: what the host said, valid during done */
+    bool is_suspect;    /* the owner's: it was accused in an earlier life */
+    bool is_accused;    /* for WINDOW_LOST: it was alone when the host closed the stream; to be
+                           kept by the owner, since the window forgets */
     /* the window's */
     const struct xml_node *error;
     struct arena *error_arena;
@@ -56,6 +60,10 @@ void window_free(struct window *w); /* entries are given back as lost; takes NUL
  * STREAM_TOO_LARGE: it never can be sent. Nothing was sent in both cases. */
 int window_send(struct window *w, struct window_entry *entry, const char *xml,
                 size_t len) MUST_CHECK;
+
+/* Sends what nobody keeps: an answer, an error, a question.  When the window is careful it waits
+ * until nothing else is under way; it is lost with the stream.  -1: it was not taken. */
+int window_answer(struct window *w, const struct xml_node *stanza) MUST_CHECK;
 
 /* May work begin that will send some stanzas?  Some are left free for what has begun already. */
 bool window_has_room(const struct window *w);

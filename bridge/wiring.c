@@ -93,7 +93,7 @@ static void send_answer(const struct xml_node *stanza, void *arg)
 {
     struct gateway *g = arg;
 
-    if (stream_send_node(g->stream, stanza) < 0)
+    if (window_answer(g->window, stanza) < 0)
         log_debug("router", "event=answer-dropped");
 }
 

@@ -180,7 +180,7 @@ static void answer(const struct talk *t, const char *text)
 {
     const struct xml_node *stanza = text ? answer_stanza(t, text) : NULL;
 
-    if (!stanza || stream_send_node(t->all->gateway->stream, stanza) < 0)
+    if (!stanza || window_answer(t->all->gateway->window, stanza) < 0)
         log_debug("words", "event=answer-dropped");
 }
 

@@ -32,6 +32,13 @@ int stream_send(struct stream *s, const char *xml, size_t len)
     return 0;
 }
 
+int stream_send_node(struct stream *s, const struct xml_node *stanza)
+{
+    (void)stanza;
+    s->sent++;
+    return 0;
+}
+
 int stream_barrier(struct stream *s, void (*fn)(bool answered, void *arg), void *arg)
 {
     if (!s->is_up)
@@ -271,6 +278,66 @@ static void test_what_was_answered_by_an_error_is_not_at_fault(void **state)
     teardown(&s);
 }
 
+static void reply(struct scene *s)
+{
+    struct arena *a = arena_new(1 << 14);
+
+    assert_int_equal(window_answer(s->window, xml_new(a, STREAM_NS, "iq")), 0);
+    arena_free(a);
+}
+
+/* What nobody keeps was sent as well, and may be what the host closed the stream over. */
+static void test_an_answer_takes_its_part_of_the_blame(void **state)
+{
+    struct scene s;
+    unsigned i;
+
+    (void)state;
+    setup(&s);
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(post(&s, 0), 0);
+        if (i == 0) {
+            reply(&s);
+        } else { /* careful: it waits until the entry has had its chance */
+            unsigned sent = s.stream.sent;
+
+            reply(&s);
+            assert_int_equal(s.stream.sent, sent);
+            pong(&s);
+            assert_int_equal(s.items[0].taken, i);
+            assert_int_equal(s.stream.sent, sent + 1);
+        }
+        lose(&s, STREAM_LOSS_STANZA); /* over the answer */
+        assert_int_equal(s.items[0].poison, 0);
+    }
+    /* Alone it accuses nobody, however often. */
+    for (i = 0; i < 3; i++) {
+        reply(&s);
+        lose(&s, STREAM_LOSS_STANZA);
+    }
+    teardown(&s);
+}
+
+/* The accusation is told, for who keeps it beyond this life; and one that was kept counts. */
+static void test_an_accusation_outlives_the_window(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    setup(&s);
+    assert_int_equal(post(&s, 0), 0);
+    lose(&s, STREAM_LOSS_NETWORK);
+    assert_false(s.items[0].entry.is_accused);
+    assert_int_equal(post(&s, 0), 0);
+    lose(&s, STREAM_LOSS_STANZA);
+    assert_true(s.items[0].entry.is_accused);
+    s.items[1].entry.is_suspect = true;
+    assert_int_equal(post(&s, 1), 0);
+    lose(&s, STREAM_LOSS_STANZA);
+    assert_int_equal(s.items[1].poison, 1);
+    teardown(&s);
+}
+
 /* The host against a queue: everything that waits is sent as far as the window takes it, from where
  * the last round ended, so that what was lost goes behind what was not sent yet. */
 static bool is_settled(const struct item *item)
@@ -349,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_alone_twice_is_poison),
         cmocka_unit_test(test_once_and_then_arrived_is_no_suspect),
         cmocka_unit_test(test_what_was_answered_by_an_error_is_not_at_fault),
+        cmocka_unit_test(test_an_answer_takes_its_part_of_the_blame),
+        cmocka_unit_test(test_an_accusation_outlives_the_window),
         cmocka_unit_test(test_the_rest_flows),
     };
 
