@@ -481,7 +481,8 @@ static void load_take(struct courier *c, struct load *l)
 
         if (id_is_known(c, m->id))
             continue;
-        p = parcel_in_batch(batch);
+        /* New ones may have taken the room meanwhile. */
+        p = has_room(c) ? parcel_in_batch(batch) : NULL;
         if (!p || (p->message = *m, take(c, p) < 0)) {
             parcel_free(p);
             c->lanes[m->lane % QUEUE_LANES].has_joined = true;

@@ -219,7 +219,7 @@ static void run_all(struct scene *s, bool is_deferring)
     ticker.timer = loop_timer_new(s->loop, tick, &ticker);
     loop_timer_start(source.timer, 0);
     loop_timer_start(ticker.timer, 5);
-    alarm(60); /* a courier that forgets a message ends here */
+    alarm(300); /* a courier that forgets a message ends here */
     assert_int_equal(loop_run(s->loop, &e), 0);
     alarm(0);
     loop_timer_free(source.timer);
@@ -322,7 +322,7 @@ static void suspects_go_one_by_one(void **state)
         courier_new(s->loop, s->store, &clock, QUEUE_MAIL_OUT, &limits, deliver_suspects, s);
     assert_int_equal(store_start(s->store, s->loop, &e), 0);
     courier_start(s->courier);
-    alarm(60);
+    alarm(300);
     assert_int_equal(loop_run(s->loop, &e), 0);
     alarm(0);
     for (i = 1; i <= SUSPECTS + OTHERS; i++)
