@@ -36,7 +36,7 @@ static struct conf conf_like_started(struct conf_mailbox *boxes)
         .mailbox_count = 1,
         .web = {.text = "127.0.0.1:8025"},
         .store_url = "sqlite:/x",
-        .limit = {1000, 1000},
+        .limit = {.mail_size_max = 1000, .stanza_size_max = 1000},
     };
 }
 
