@@ -313,6 +313,13 @@ class Bed:
     def reader(self, host, count, mode="count"):
         return Load(self.host(host).ports[READER], READER, mode, count)
 
+    @staticmethod
+    def lmtp(port, sessions, count, size):
+        """Hands that many mails over; when it began, ns."""
+        said = subprocess.run([TOOLS / "lmtp_load", str(port), str(sessions), str(count), str(size),
+                               TO_JABBER.format("#")], check=True, capture_output=True, text=True, timeout=120)
+        return int(re.search(r"^first (\d+)$", said.stdout, re.M)[1])
+
     def sink(self):
         return Sink(self.folder)
 
@@ -328,10 +335,11 @@ class Bed:
         }, changes or {}))
         return gateway.start(ready)
 
-    def peer(self, host, smtp_port):
+    def peer(self, host, port, program="peer.py"):
+        """port: of SMTP, or of peer_lmtp.py itself."""
         log = Path(tempfile.mkstemp(prefix="peer", dir=self.folder)[1])
-        peer = Process("peer", ["/usr/bin/python3", Path(__file__).with_name("peer.py"),
-                                self.host(host).component_port, GATEWAY, SECRET, smtp_port], log)
+        peer = Process("peer", ["/usr/bin/python3", Path(__file__).with_name(program),
+                                self.host(host).component_port, GATEWAY, SECRET, port], log)
         wait_until("the peer", lambda: "up" in tail(log), 20)
         return peer
 

@@ -116,6 +116,24 @@ class Run:
                 self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
             self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
 
+    def part_lmtp_to_jabber(self):
+        for size in SIZES:
+            for sessions in (1, 8, 32):
+                self.lmtp_to_jabber(sessions, size)
+
+    def lmtp_to_jabber(self, sessions, size):
+        count = 1000 if self.quick else 20000 if size < 1000 else 10000
+        peer_count = 500 if self.quick else 4000
+        ours, cpu, peak, peer, route = self.repeat(lambda: (
+            *measure.lmtp_to_jabber(self.bed, "Prosody", sessions, count, size),
+            measure.peer_lmtp_to_jabber(self.bed, "Prosody", sessions, peer_count, size),
+            measure.route_limit(self.bed, "Prosody", count, size)))
+        self.peaks += peak.values
+        what = f"LMTP to Jabber, {sessions} session{'s' if sessions > 1 else ''}, Prosody, {kb(size)}"
+        for name, other in (("Python component, not durable", peer), ("the host server alone", route)):
+            self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
+        self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
+
     def part_latency(self):
         rate, time_s = 10, 2 if self.quick else 20
         host = measure.host_latency(self.bed, "Prosody", rate, time_s)
@@ -136,7 +154,8 @@ class Run:
         self.table.add(f"memory, {count:,} messages waiting for the relay", f"{waiting:.1f} MB")
 
     def parts(self, only):
-        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_latency, self.part_memory):
+        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_lmtp_to_jabber, self.part_latency,
+                     self.part_memory):
             if only in part.__name__:
                 part()
 

@@ -93,6 +93,39 @@ def mail_to_jabber(bed, host, count, size):
         bed.mailbox.empty()
 
 
+def by_lmtp(load, port, sessions, count, size):
+    """Mails a second, from the first command until the last message has arrived."""
+    start = b.Bed.lmtp(port, sessions, count, size)
+    return count / b.seconds(load.wait("count", 120)[1] - start)
+
+
+def lmtp_to_jabber(bed, host, sessions, count, size):
+    """(mails a second by LMTP to a component, the gateway's processor seconds for a mail, peak memory in MB)"""
+    port = free_port()
+    load = bed.reader(host, count)
+    gateway = bed.gateway(host, free_port(), {"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{port}"}},
+                          ("state=up", "event=listening"))
+    try:
+        cpu = gateway.cpu_s()
+        rate = by_lmtp(load, port, sessions, count, size)
+        wait_until("an empty queue", lambda: gateway.waiting() == 0, 20)
+        return rate, (gateway.cpu_s() - cpu) / count, gateway.status("VmHWM")
+    finally:
+        gateway.stop()
+        load.stop()
+
+
+def peer_lmtp_to_jabber(bed, host, sessions, count, size):
+    port = free_port()
+    load = bed.reader(host, count)
+    peer = bed.peer(host, port, "peer_lmtp.py")
+    try:
+        return by_lmtp(load, port, sessions, count, size)
+    finally:
+        peer.stop()
+        load.stop()
+
+
 def milliseconds(times_ns):
     """(median, 99th percentile)"""
     ordered = sorted(times_ns)
