@@ -88,9 +88,7 @@ static enum stanza_verdict read_ofrom(struct reading *r, const struct party *who
 
     if (!party_is_same(who, &l->from))
         return keep(r, &l->claimed_from, who, PARTY_TO);
-    if (who->name)
-        l->from.name = who->name;
-    return STANZA_LETTER;
+    return who->name && party_name_author(l, who->name) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 static const struct kind {

@@ -233,9 +233,7 @@ static enum stanza_verdict read_from(struct envelope *env, const struct party *w
 
     if (!party_is_same(who, &l->from))
         return keep(env, &l->claimed_from, who, PARTY_TO);
-    if (who->name)
-        l->from.name = who->name;
-    return STANZA_LETTER;
+    return who->name && party_name_author(l, who->name) < 0 ? STANZA_FAILED : STANZA_LETTER;
 }
 
 /* Forwarders add themselves at the end, so the last is the newest and comes first in the mail. */

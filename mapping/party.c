@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "mapping/display_name.h"
 #include "mapping/header_write.h"
 
 bool party_is_same(const struct party *a, const struct party *b)
@@ -35,6 +36,14 @@ int party_keep(struct letter *l, struct party **list, const struct party *who, e
     p->role = role;
     p->next = next;
     return 0;
+}
+
+int party_name_author(struct letter *l, const char *name)
+{
+    name = display_name(l->arena, name);
+    if (name && *name)
+        l->from.name = name;
+    return name ? 0 : -1;
 }
 
 int party_check_sendable(const struct party *p, struct err *e)
