@@ -208,7 +208,7 @@ static int keep_portrait(struct store_txn *txn, const struct leg *leg, struct er
     const struct portrait *p = leg->shipment->letter->portrait;
     struct face_portrait kept;
 
-    if (!p)
+    if (!p || leg->shipment->letter->is_doubtful)
         return 0;
     kept = (struct face_portrait){p->type, p->image, p->len};
     return faces_put_portrait(txn, leg->to, leg->link.contact, &kept, leg->shipment->now_s, e);
@@ -221,7 +221,8 @@ static int remember(struct store_txn *txn, const struct leg *leg, const struct c
     struct shipment *s = leg->shipment;
     const char *spelling, *circle = reply_all_circle(s->letter), *name = s->letter->from.name;
 
-    name = name ? display_name(s->arena, name) : "";
+    /* Who is not the author has no say in what the author is called. */
+    name = name && !s->letter->is_doubtful ? display_name(s->arena, name) : "";
     if (!circle || !name || acquaint_spelling(ctx, s->letter, &spelling) < 0)
         return err_memory(e);
     if (*circle && people_put_circle(txn, leg->link.id, circle, s->now_s, e) < 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/pack.h"
+#include "mapping/vcard_read.h"
 
 enum {
     LINE_MAX_BYTES = 1 << 20,
@@ -111,6 +112,23 @@ static const struct pack_field contact_rows[] = {
 static const struct pack_shape contact_shape =
     SHAPE(contact, contact_rows, offsetof(struct contact, next), NULL);
 
+/* Its bytes go to clients as what the type says. */
+static bool portrait_is_sound(struct arena *a, const void *object)
+{
+    const struct portrait *p = object;
+    const char *type = p->image ? vcard_image_type(p->image, p->len) : NULL;
+
+    (void)a;
+    return type && p->type && p->len <= VCARD_PHOTO_MAX && strcmp(type, p->type) == 0;
+}
+
+static const struct pack_field portrait_rows[] = {
+    LINE(portrait, type),
+    ROW(portrait, PACK_BYTES, image, offsetof(struct portrait, len), VCARD_PHOTO_MAX, NULL),
+};
+static const struct pack_shape portrait_shape =
+    SHAPE(portrait, portrait_rows, 0, portrait_is_sound);
+
 static const struct pack_field variant_rows[] = {
     LINE(variant, lang),
     LINE(variant, subject),
@@ -190,6 +208,7 @@ static const struct pack_field letter_rows[] = {
     LIST(letter, variants, variant_shape),
     LIST(letter, attachments, attachment_shape),
     LIST(letter, contacts, contact_shape),
+    ONE(letter, portrait, portrait_shape),
     LIST(letter, extra_headers, extra_shape),
 
     TEXT(letter, encrypted),

@@ -386,8 +386,7 @@ static int read_categories(struct reading *r, char *value)
     return 0;
 }
 
-/* What the bytes are, whatever the card says of them; NULL: nothing that a client shows. */
-static const char *image_type(const char *p, size_t len)
+const char *vcard_image_type(const char *p, size_t len)
 {
     if (len >= 8 && memcmp(p, "\x89PNG\r\n\x1a\n", 8) == 0)
         return "image/png";
@@ -419,7 +418,7 @@ static int read_photo(struct reading *r, char *value)
     data = transfer_read(r->a, ENCODING_BASE64, data, strlen(data), &len);
     if (!data)
         return -1;
-    type = image_type(data, len);
+    type = vcard_image_type(data, len);
     if (!type || len > VCARD_PHOTO_MAX)
         return 0;
     c->photo = data;

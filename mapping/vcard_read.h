@@ -30,6 +30,10 @@ struct vcard {
     struct vcard *next;
 };
 
+/* What a picture is by its first bytes, whatever the card says of it: "image/png"; NULL: nothing
+ * that a client shows. */
+const char *vcard_image_type(const char *image, size_t len);
+
 /* charset: what the mail said of the data; NULL: nothing.  *out NULL: no card in it.  -1 only when
  * the arena is exhausted. */
 int vcard_read(struct arena *a, const char *charset, const char *data, size_t len,

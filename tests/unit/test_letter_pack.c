@@ -86,6 +86,7 @@ static void check_letter(const char *name, struct letter *l)
     }
     buf_init(&again, PACKED_MAX);
     letter_pack(&again, copy);
+    assert_int_equal(copy->portrait != NULL, l->portrait != NULL);
     assert_int_equal(packed.len, again.len);
     assert_memory_equal(packed.data, again.data, packed.len);
     write_stanzas(a, l, &before);
@@ -357,12 +358,48 @@ static void test_lines(void **state)
     arena_free(a);
 }
 
+/* A picture goes to clients as what its type says: the reader is not believed. */
+static void test_portrait(void **state)
+{
+    static const struct {
+        struct portrait p;
+        bool is_sound;
+    } rows[] = {
+        {{"image/png", "\x89PNG\r\n\x1a\n", 8}, true},
+        {{"image/gif", "\x89PNG\r\n\x1a\n", 8}, false},
+        {{"text/html", "<script>", 8}, false},
+        {{NULL, "\x89PNG\r\n\x1a\n", 8}, false},
+        {{"image/png", NULL, 0}, false},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct portrait portrait = rows[i].p;
+        struct letter *l = letter_new(a), *copy;
+        struct buf packed;
+        struct err e;
+
+        l->portrait = &portrait;
+        buf_init(&packed, PACKED_MAX);
+        letter_pack(&packed, l);
+        copy = unpack(a, packed.data, packed.len, &e);
+        assert_int_equal(copy != NULL, rows[i].is_sound);
+        if (copy)
+            assert_memory_equal(copy->portrait->image, portrait.image, 8);
+        buf_clear(&packed);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_corpora),
-        cmocka_unit_test(test_cut),     cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_unsound), cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_golden),   cmocka_unit_test(test_corpora),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_unsound),  cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_portrait),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
