@@ -181,7 +181,7 @@ static void hide(xmlNode *n, const struct names *names)
         strcasecmp((const char *)n->name, "html") == 0)
         return;
     if (is_named(names, '.', attribute(n, "class")) || is_named(names, '#', attribute(n, "id")))
-        xmlNewProp(n, BAD_CAST "hidden", BAD_CAST "");
+        xmlNewProp(n, (const xmlChar *)"hidden", (const xmlChar *)"");
 }
 
 void html_style_apply(xmlDoc *doc)
