@@ -27,27 +27,25 @@ struct sender {
     void *impl;
 };
 
-/* In order of preference. */
+/* The first is for whoever does not choose: it serves every hop that the second does. */
 static const struct {
     const struct send_engine *engine;
     enum conf_engine name;
 } engines[] = {
-    {&smtp_pool_engine, CONF_ENGINE_LIBESMTP}, /* the plain hop */
     {&smtp_client_engine, CONF_ENGINE_OWN},
+    {&smtp_pool_engine, CONF_ENGINE_LIBESMTP},
 };
 
-/* NULL: no engine fits, and *e has the reason of the last that might. */
+/* NULL: it cannot serve this hop, and *e says why. */
 static const struct send_engine *choose(const struct conf_server *server, struct err *e)
 {
+    const struct send_engine *engine = engines[0].engine;
     size_t i;
 
-    for (i = 0; i < sizeof engines / sizeof engines[0]; i++) {
-        if (server->engine != CONF_ENGINE_AUTO && server->engine != engines[i].name)
-            continue;
-        if (engines[i].engine->check(server, e) == 0)
-            return engines[i].engine;
-    }
-    return NULL;
+    for (i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (server->engine == engines[i].name)
+            engine = engines[i].engine;
+    return engine->check(server, e) == 0 ? engine : NULL;
 }
 
 static void fill_in(struct send_settings *s)

@@ -1,8 +1,8 @@
 /*
  * send_engine: what an engine of `send` offers.  Private to mail/.
  *
- * A hop is served by the first engine of the table in send.c that accepts it, unless the
- * configuration names one: libesmtp (smtp_pool.h) or our own client (smtp_client.h).
+ * Our own client (smtp_client.h) serves every hop, unless the configuration names libesmtp
+ * (smtp_pool.h), which serves those in the clear.
  */
 #ifndef MAIL_SEND_ENGINE_H
 #define MAIL_SEND_ENGINE_H

@@ -422,22 +422,14 @@ static void *pool_open(struct loop *loop, const struct send_settings *settings, 
 
 static int pool_check(const struct conf_server *server, struct err *e)
 {
-    static const char advice[] =
-        "this version sends only to a relay in the clear on loopback or a private "
-        "network";
-
     if (server->tls != CONF_TLS_NONE)
-        return err_set(
-            e, ERR_PERMANENT,
-            "smtp.tls: %s; set tls = \"none\" and name such a relay in smtp.host (it can do "
-            "TLS towards the world)",
-            advice);
+        return err_set(e, ERR_PERMANENT,
+                       "smtp.tls: libesmtp is used for a hop in the clear only; set smtp.engine to "
+                       "auto, or tls to none");
     if (server->user && server->user[0])
-        return err_set(
-            e, ERR_PERMANENT,
-            "smtp.user: %s, without logging in; remove user and its password, and let the relay "
-            "accept mail from this machine's address",
-            advice);
+        return err_set(e, ERR_PERMANENT,
+                       "smtp.user: libesmtp is used without logging in only; set smtp.engine to "
+                       "auto, or remove user and its password");
     if (!server->host || !server->host[0])
         return err_set(e, ERR_PERMANENT, "smtp.host: no relay is named; set it to 127.0.0.1, say");
     return smtp_check_host(server->host, e);

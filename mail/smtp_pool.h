@@ -1,5 +1,5 @@
 /*
- * smtp_pool: the engine for the plain hop: worker threads, each with one libesmtp session at a
+ * smtp_pool: the engine for a hop in the clear: worker threads, each with one libesmtp session at a
  * time.
  *
  * One bounded queue feeds them.  A worker that has just sent a mail keeps its connection for a

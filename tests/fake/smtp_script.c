@@ -32,6 +32,7 @@ struct connection {
     pthread_t thread;
     bool is_open, has_left;
     unsigned mails;
+    size_t left;   /* bytes to send before it ends */
     bool has_mail; /* MAIL was accepted */
     bool ended;
     char in[65536];
@@ -47,6 +48,7 @@ struct fake_smtp {
     struct fake_smtp_tls tls; /* ctx NULL: none */
     char clear[65536], auths[4096];
     size_t clear_len, auths_len;
+    size_t cut; /* SIZE_MAX: never */
     int listener;
     unsigned port;
     pthread_t acceptor;
@@ -142,8 +144,15 @@ static void put(struct connection *c, const char *text, unsigned drip_ms)
     size_t len = strlen(text), at = 0, step = drip_ms ? 1 : len;
     ssize_t n;
 
+    if (len > c->left) {
+        len = c->left;
+        c->ended = true;
+    }
+    c->left -= len;
     if (len == 0)
         return;
+    if (step > len)
+        step = len;
     for (; at < len; at += (size_t)n) {
         if (drip_ms && at > 0)
             sleep_ms(drip_ms);
@@ -507,11 +516,14 @@ static void open_connection(struct fake_smtp *f, int fd)
     c->fake = f;
     c->fd = fd;
     c->is_open = true;
+    c->left = SIZE_MAX;
     pthread_mutex_lock(&f->lock);
     if (f->connection_count == CONNECTIONS_MAX)
         abort();
     f->connections[f->connection_count++] = c;
     c->number = f->connection_count;
+    if (c->number == 1)
+        c->left = f->cut;
     if (++f->open > f->most)
         f->most = f->open;
     if (pthread_create(&c->thread, NULL, serve, c) != 0)
@@ -563,6 +575,7 @@ struct fake_smtp *fake_smtp_start_tls(const struct fake_smtp_rule *rules, const 
     socklen_t len = sizeof a;
 
     f->rules = rules;
+    f->cut = SIZE_MAX;
     if (tls)
         f->tls = *tls;
     f->extensions = extensions
@@ -577,6 +590,11 @@ struct fake_smtp *fake_smtp_start_tls(const struct fake_smtp_rule *rules, const 
         abort();
     f->port = ntohs(a.sin_port);
     return f;
+}
+
+void fake_smtp_cut(struct fake_smtp *f, size_t bytes)
+{
+    f->cut = bytes;
 }
 
 unsigned fake_smtp_port(const struct fake_smtp *f)

@@ -62,6 +62,8 @@ struct fake_smtp *fake_smtp_start_tls(const struct fake_smtp_rule *rules, const 
  * when there is no socket. */
 struct fake_smtp *fake_smtp_start(const struct fake_smtp_rule *rules, const char *extensions);
 unsigned fake_smtp_port(const struct fake_smtp *f);
+/* Before there is a connection: the first one ends when it has sent so many bytes. */
+void fake_smtp_cut(struct fake_smtp *f, size_t bytes);
 
 /* The counts may be read while it runs (a mail is counted a moment after it was answered), the
  * mails after it has stopped. */

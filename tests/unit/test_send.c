@@ -519,6 +519,7 @@ static void test_check(void **state)
         {{.host = "relay.example", .tls = CONF_TLS_STARTTLS, .engine = CONF_ENGINE_LIBESMTP},
          "smtp.tls"},
         {{.host = "127.0.0.1", .port = 25, .user = "me"}, "smtp.password"},
+        {{.host = "127.0.0.1", .user = "me", .engine = CONF_ENGINE_LIBESMTP}, "smtp.user"},
         {{.host = "192.0.2.1", .port = 25}, "smtp.host"},
         {{.host = "2001:db8::1", .port = 25}, "smtp.host"},
         {{.host = "", .port = 25}, "smtp.host"},
