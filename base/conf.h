@@ -99,6 +99,7 @@ struct conf {
     const char *store_url; /* default sqlite:/var/lib/postern/postern.db */
     struct {
         int64_t retry_first_s, retry_max_s, lifetime_s;
+        int64_t delay_notice_s; /* a mail's sender hears after so long that it waits; 0: never */
     } queue;
     struct conf_map_rule *map;
     size_t map_count;

@@ -86,3 +86,8 @@ int64_t id_parse(const char *text, unsigned n)
     }
     return (int64_t)v;
 }
+
+int64_t id_first(int64_t wall_s)
+{
+    return wall_s > 0 && wall_s < INT64_MAX >> 30 ? (wall_s * 1000) << 20 : 1;
+}

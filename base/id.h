@@ -29,6 +29,9 @@ int64_t id_time_s(int64_t id); /* when it was made */
 /* The least id that is made at this time. */
 int64_t id_at(int64_t wall_s);
 
+/* The first id that may have been made at this time; 1 for a time before ids. */
+int64_t id_first(int64_t wall_s);
+
 /* out holds ID_TEXT_SIZE; returns out. */
 char *id_format(int64_t id, char *out);
 /* The id that the n characters at text name, 0 when they name none. Case does not matter. */

@@ -79,6 +79,8 @@ struct gateway {
     struct lmtp *lmtp; /* NULL: not configured */
     struct inbound_box *boxes;
     void (*inbound_stopped)(struct gateway *g);
+    int64_t delay_seen_id; /* how far delay.c has looked */
+    bool is_delay_looking;
     unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */
     unsigned sending;   /* mails at the sender */
     unsigned preparing; /* mails being parsed for delivery to Jabber */

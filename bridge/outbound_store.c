@@ -166,6 +166,7 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
     if (!p->message.sender || spell_items(a, t) < 0)
         return err_memory(e);
+    a->letter->loop_mark = p->message.sender;
     if (a->letter->wishes.displayed || a->letter->wishes.markable)
         a->letter->wishes.disposition_to = p->message.sender;
     buf_init(&b, MIME_MAX);

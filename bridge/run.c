@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/command.h"
+#include "bridge/delay.h"
 #include "bridge/deliver_jabber.h"
 #include "bridge/deliver_stanza.h"
 #include "bridge/deliver_mail.h"
@@ -48,6 +49,7 @@ enum {
     DRAIN_S = 20,
     TICK_MS = 1000,
     CLEAN_EVERY_TICKS = 60,
+    DELAY_EVERY_TICKS = 5,
     SWEEP_EVERY_TICKS = 5,
     CLEAN_COUNT = 1000,
     SET_BACK_S = 5,
@@ -187,6 +189,8 @@ static void ticked(void *arg)
         success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))
         clean(g);
+    if (life->ticks % DELAY_EVERY_TICKS == 1)
+        delay_look(g);
     loop_timer_start(life->tick, TICK_MS);
 }
 

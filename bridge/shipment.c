@@ -245,6 +245,35 @@ static void set_wishes(struct leg *leg)
     w->receipt = w->delivered = w->offline = (leg->item->notify & NOTIFY_SUCCESS) != 0;
 }
 
+/* What a user wrote has come back to them, forwarded or by a list: they have it.  Where it still
+ * carries the reverse-path it left under, they are told that it goes in a circle; a list is not
+ * troubled over its own copy (RFC 3834 §2). */
+static int came_back(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                     const struct jid *jid, bool *out, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct addr sender;
+    struct link *link;
+    struct jid author;
+    size_t i;
+
+    *out = false;
+    for (i = 0; i < s->trace.mark_count && !*out; i++) {
+        if (links_by_id(txn, s->arena, s->trace.marks[i], 0, &link, e) < 0)
+            return -1;
+        *out = link && link->direction == LINK_TO_MAIL &&
+               jid_parse(s->arena, link->jid, &author, e) == 0 && jid_is_same_bare(&author, jid);
+    }
+    if (!*out)
+        return 0;
+    if (addr_parse(s->arena, s->parcel->message.sender, &sender, e) == 0 &&
+        address_map_reverse(ctx->map, &sender))
+        fail(leg, 554, "5.4.6", "the message came back to the one who wrote it");
+    else
+        drop(leg, "a copy of what its reader wrote");
+    return 0;
+}
+
 /* A mail for this user. */
 static int make_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                         const struct jid *jid, struct err *e)
@@ -253,6 +282,10 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
     struct party recipient = {.jid = *jid, .is_jabber = true, .role = PARTY_TO};
     bool is_reported;
 
+    if (came_back(txn, leg, ctx, jid, &is_reported, e) < 0)
+        return -1;
+    if (is_reported)
+        return 0;
     if (outcome_is_reported(txn, &s->parcel->message, leg->item->n, &is_reported, e) < 0)
         return -1;
     if (is_reported) {
@@ -391,6 +424,10 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     leg->id = arena_printf(s->arena, "%s-%u", id_format(s->parcel->message.id, text), leg->item->n);
     if (!leg->id)
         return err_memory(e);
+    if (s->trace.hops > TRACE_HOPS_MAX) {
+        fail(leg, 554, "5.4.6", "the mail has passed too many servers: it goes in a circle");
+        return 0;
+    }
     if (addr_parse(s->arena, leg->item->recipient, &mail, &why) < 0) {
         fail(leg, 553, "5.1.3", "the address is none");
         return 0;
@@ -424,6 +461,7 @@ static int prepare_run(struct store_txn *txn, struct store_work *work, struct er
     size_t i;
 
     settings_context(s->settings, s->now_s, &ctx);
+    trace_read(&ctx, s->parcel->message.content, s->parcel->message.content_len, &s->trace);
     if (shelf_put(txn, s, &ctx, e) < 0)
         return -1;
     for (i = 0; i < s->parcel->message.item_count; i++)

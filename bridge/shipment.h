@@ -10,6 +10,7 @@
 #include "bridge/gateway.h"
 #include "bridge/poison.h"
 #include "mapping/letter.h"
+#include "mapping/trace.h"
 #include "store/links.h"
 
 enum leg_fate {
@@ -59,6 +60,7 @@ struct shipment {
     struct err upload_err; /* why a file was not uploaded; ERR_NONE: all were that should be */
     struct leg *legs;      /* one for each item of the parcel */
     size_t under_way;
+    struct trace trace;
     size_t page_size; /* bytes of the page with the whole mail; 0: none was made */
     int64_t now_s;
     void (*ready)(struct shipment *s, const struct err *e); /* on the loop, after preparing */

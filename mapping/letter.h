@@ -193,6 +193,8 @@ struct letter {
     const char *signed_text; /* the text to the byte, as the stanza had it */
     const char *key_id;      /* of the sender's signed presence */
 
+    const char *loop_mark; /* for X-Loop of a mail that leaves: its reverse-path; NULL: none */
+
     /* What is asked about this letter, or what it says about another. */
     struct wishes wishes;
     enum notice_kind notice_kind;

@@ -17,6 +17,7 @@
 #include "mapping/mime_parts.h"
 #include "mapping/openpgp_mail.h"
 #include "mapping/shim.h"
+#include "mapping/trace.h"
 #include "mapping/text.h"
 
 enum {
@@ -283,6 +284,12 @@ static void write_disposition_to(struct writing *w)
     arena_free(a);
 }
 
+static void write_loop_mark(struct writing *w)
+{
+    if (w->letter->loop_mark)
+        trace_write(w->out, w->letter->loop_mark);
+}
+
 static void write_claimed_from(struct writing *w)
 {
     write_people(w, "X-Jabber-Envelope-From", w->letter->claimed_from, TO);
@@ -360,6 +367,7 @@ static void write_header(struct writing *w)
         write_expires,
         write_auto_submitted,
         write_disposition_to,
+        write_loop_mark,
         write_claimed_from,
         write_reply_room,
         write_jabber_id,

@@ -3,6 +3,7 @@
  */
 #include "store/queue.h"
 
+#include "base/id.h"
 #include "store/queue_read.h"
 
 #include <string.h>
@@ -326,6 +327,41 @@ int queue_has(struct store_txn *txn, int64_t id, unsigned n, bool *out, struct e
     return r < 0 ? -1 : 0;
 }
 
+int queue_old(struct store_txn *txn, enum queue_kind kind, int64_t after_id, int64_t before_id,
+              size_t count_max, struct queue_old *out, size_t *count_out, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "SELECT message, n, next, told FROM item WHERE message > ?2"
+                                    " AND message < ?3 AND +kind = ?1 ORDER BY message, n LIMIT ?4",
+                                    e);
+    int r = 0;
+
+    *count_out = 0;
+    if (!s)
+        return -1;
+    sqlite3_bind_int(s, 1, (int)kind);
+    sqlite3_bind_int64(s, 2, after_id);
+    sqlite3_bind_int64(s, 3, before_id);
+    sqlite3_bind_int64(s, 4, (int64_t)count_max);
+    while (*count_out < count_max && (r = txn_row(txn, s, e)) > 0)
+        out[(*count_out)++] = (struct queue_old){
+            .id = sqlite3_column_int64(s, 0),
+            .n = (unsigned)sqlite3_column_int64(s, 1),
+            .is_waiting = sqlite3_column_int64(s, 2) >= 0,
+            .is_told = sqlite3_column_int(s, 3) != 0,
+        };
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
+int queue_tell(struct store_txn *txn, int64_t id, unsigned n, struct err *e)
+{
+    sqlite3_stmt *s = for_item(
+        txn, "UPDATE item SET told = 1 WHERE message = ?1 AND n = ?2 AND next >= 0", id, n, e);
+
+    return s ? txn_step(txn, s, e) : -1;
+}
+
 /* For the command line. */
 
 int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *count_out,
@@ -421,12 +457,6 @@ int queue_each(struct store_txn *txn, int64_t after_id,
     return r < 0 ? -1 : 0;
 }
 
-/* An id says when its message came (base/id.h), so ages need no look at the messages. */
-static int64_t first_id_of(int64_t at_s)
-{
-    return at_s > 0 ? (at_s * 1000) << 20 : 0;
-}
-
 static int add_counts(struct store_txn *txn, sqlite3_stmt *s, enum queue_kind kind, int64_t now_s,
                       struct queue_counts *out, struct err *e)
 {
@@ -438,7 +468,7 @@ static int add_counts(struct store_txn *txn, sqlite3_stmt *s, enum queue_kind ki
     sqlite3_bind_int(s, 1, (int)kind);
     sqlite3_bind_int64(s, 2, now_s);
     for (i = 0; i < QUEUE_AGES - 1; i++)
-        sqlite3_bind_int64(s, 3 + i, first_id_of(now_s - ages_s[i]));
+        sqlite3_bind_int64(s, 3 + i, id_first(now_s - ages_s[i]));
     r = txn_row(txn, s, e);
     if (r > 0) {
         int64_t all = sqlite3_column_int64(s, 0), due = sqlite3_column_int64(s, 1);

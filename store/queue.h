@@ -35,7 +35,7 @@ struct queue_item {
     bool is_set_aside;
     const char *last_error; /* "" when none */
     unsigned crashes;       /* so often the work on it has ended in a crash since it last passed */
-    bool is_told;           /* set aside, and somebody has been told */
+    bool is_told;           /* that it is set aside, or while it waits that it does */
     unsigned notify;        /* of a mail: NOTIFY of RFC 3461, bits of the caller's; 0: not said */
     const char *original;   /* QUEUE_MAIL_IN: ORCPT, "rfc822;juliet@example.org"; NULL: none */
 };
@@ -137,6 +137,17 @@ struct queue_aside {
 };
 int queue_oldest_aside(struct store_txn *txn, int64_t before_s, struct queue_aside *out,
                        struct err *e) MUST_CHECK;
+
+/* Items of one kind whose message id is above after_id and below before_id, oldest first. */
+struct queue_old {
+    int64_t id;
+    unsigned n;
+    bool is_waiting, is_told;
+};
+int queue_old(struct store_txn *txn, enum queue_kind kind, int64_t after_id, int64_t before_id,
+              size_t count_max, struct queue_old *out, size_t *count_out, struct err *e) MUST_CHECK;
+/* Somebody has been told of an item that waits. */
+int queue_tell(struct store_txn *txn, int64_t id, unsigned n, struct err *e) MUST_CHECK;
 
 /* For the command line. id 0: all.  *count_out: items touched.  What was set aside starts again
  * with no attempts. */

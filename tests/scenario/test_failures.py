@@ -1,5 +1,7 @@
 """What goes wrong reaches the one who can act, once, as an error on the original stanza's id."""
 
+import json
+import re
 import time
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 import world as w
 from fake.smtp_relay import DROP, SILENCE
 from jabber import error_of, has, new_id
-from servers.base import free_port
+from servers.base import free_port, wait_until
 
 
 def test_an_unknown_recipient_is_404(world):
@@ -210,3 +212,52 @@ def test_more_than_an_hours_share_is_refused_for_now(make_world, relay):
         world.contact(f"mercutio@{w.MAIL_DOMAIN}"), "one too many of her own"))
     assert error_of(error)[1] == "resource-constraint"
     assert len(relay.mails) == 2
+
+
+def test_a_mail_that_waits_is_reported_as_delayed_once(make_world, relay):
+    world = make_world({"queue": {"delay_notice": 1}}, relay=relay).start()
+    world.jabber_side.stop()
+    try:
+        world.gateway.wait_log("stream .*state=lost")
+        token = new_id("late")
+        world.romeo.write(world.mail_of("juliet"), token, f"text {token}")
+        report = relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=60)
+        assert report.sender == "" and report.recipients == [world.romeo.address]
+        assert b"\r\nAction: delayed\r\n" in report.data and b"\r\nStatus: 4." in report.data
+    finally:
+        world.jabber_side.start()
+    world.juliet.wait_message(lambda m: token in "".join(m.itertext()), timeout_s=40)
+    assert len([m for m in relay.mails if token.encode() in m.data]) == 1
+
+
+def test_what_goes_in_a_circle_is_stopped(make_world, relay):
+    world = make_world(relay=relay).start()
+    token, other = new_id("circle"), new_id("other")
+    sent = world.juliet.send_message(world.contact(f"rosaline@{w.MAIL_DOMAIN}"), token)
+    mail = relay.wait_mail(lambda m: token.encode() in m.data)
+    assert b"\r\nX-Loop: b+" in mail.data
+
+    # Forwarded to the one who wrote it, under the reverse-path it had: they hear of it.
+    world.romeo.send(mail.data, to=world.mail_of("juliet"), sender=mail.sender)
+    report = relay.wait_mail(lambda m: b"5.4.6" in m.data)
+    assert report.sender == "" and report.recipients == [mail.sender]
+    # By a list: nobody is troubled.  To somebody else: it is their mail.
+    world.romeo.send(mail.data, to=world.mail_of("juliet"), sender=f"list-bounces@{w.MAIL_DOMAIN}")
+    world.romeo.send(mail.data, to=world.mail_of("nurse"))
+    nurse = world.jabber_side.client("nurse")
+    nurse.wait_message(lambda m: token in "".join(m.itertext()))
+    # Somebody else's mark stops nothing; too many servers do.
+    forged = re.sub(rb"X-Loop: b\+[^.]*", b"X-Loop: b+0000000000000", mail.data)
+    world.romeo.send(forged.replace(token.encode(), other.encode()), to=world.mail_of("juliet"))
+    world.juliet.wait_message(lambda m: other in "".join(m.itertext()))
+    world.bridge.put(b"Return-Path: <romeo@montague.example>\r\n" +
+                     b"Received: from a by b; Thu, 1 Jan 2026 00:00:00 +0000\r\n" * 101 +
+                     f"From: romeo@montague.example\r\nTo: {world.mail_of('juliet')}\r\n"
+                     "Subject: hops\r\n\r\nhops\r\n".encode())
+    report = relay.wait_mail(lambda m: b"5.4.6" in m.data and b"hops" in m.data)
+    assert report.recipients == [world.romeo.address]
+    wait_until("an empty queue", lambda: json.loads(
+        world.gateway.command("queue", "list", "--json").stdout) == [])
+    assert not world.juliet.stanzas(lambda m: token in "".join(m.itertext()))
+    assert len([m for m in relay.mails if b"5.4.6" in m.data]) == 2
+    assert sent
