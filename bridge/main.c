@@ -5,6 +5,7 @@
 #include "bridge/command.h"
 
 #include "bridge/reader_process.h"
+#include "bridge/reader_trial.h"
 #include "bridge/reader_wire.h"
 
 #include <signal.h>
@@ -24,7 +25,7 @@ static int command_read_mail(const struct command_line *line)
     /* By hand it would wait for ever. */
     if (line->argc > 0 || fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode))
         return command_usage("%s is for the gateway itself", READER_COMMAND);
-    return reader_process(NULL);
+    return reader_process(reader_trial);
 }
 
 static const struct {

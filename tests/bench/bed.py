@@ -276,9 +276,23 @@ class BenchGateway(Gateway):
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) / 1024
 
+    def readers(self):
+        """Process ids of those that read mail for it."""
+        return [int(pid) for task in Path(f"/proc/{self.process.pid}/task").iterdir()
+                for pid in (task / "children").read_text().split()]
+
+    def readers_memory(self):
+        """MB that all of them have for themselves."""
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.readers()]
+        return sum(int(kb) for text in texts for kb in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M)) / 1024
+
     def cpu_s(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Its own processor time and that of those that read for it, the dead ones included."""
+        ticks = 0
+        for pid in [self.process.pid, *self.readers()]:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def waiting(self):
         """Items in the queue."""
