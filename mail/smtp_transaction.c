@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/step.h"
 #include "mail/send_guard.h"
 #include "mail/smtp_command.h"
 
@@ -96,6 +97,7 @@ void smtp_transaction_start(struct smtp_session *s, struct smtp_transaction *t,
     t->rcpt = next_recipient(job, 0);
     t->limit_ms = limit_of(s, job);
     write_envelope(s, t);
+    step("submit.begun");
 }
 
 /* RFC 5321 §4.5.2: a dot at the start of a line gets another. */
@@ -131,6 +133,7 @@ void smtp_transaction_write_on(struct smtp_session *s)
         return;
     if (!s->offer.has_chunking)
         smtp_session_write(s, ".\r\n", 3, 1);
+    step("submit.whole");
     t->is_writing = false;
     t->is_issued = true;
 }
@@ -299,6 +302,7 @@ static void on_data(struct smtp_session *s, struct smtp_transaction *t)
 
 static void on_end(struct smtp_session *s, struct smtp_transaction *t)
 {
+    step("submit.answered");
     if (t->job && class_of(s) >= 4)
         answer_rest(s, t->job);
     if (class_of(s) == 3 || t->is_writing) { /* a refusal in the middle counts, and is the last */
