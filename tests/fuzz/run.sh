@@ -25,6 +25,7 @@ extra() { # the inputs that other tests have for this target
     header) echo tests/golden/to-jabber ;;
     html) echo "$corpora/talon/tests/fixtures" ;;
     address) echo "$corpora/jid" ;;
+    lmtp_data) echo "$corpora/smtp-smuggling" ;;
     esac
 }
 
