@@ -5,6 +5,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct block {
 struct arena {
     struct block *head; /* the block being filled */
     size_t used, max;
+    bool is_starved;
 };
 
 struct arena *arena_new(size_t max)
@@ -50,12 +52,25 @@ size_t arena_used(const struct arena *a)
     return a->used;
 }
 
+bool arena_is_starved(const struct arena *a)
+{
+    return a->is_starved;
+}
+
+void arena_blame(struct arena *a, const struct buf *b)
+{
+    if (b->is_starved)
+        a->is_starved = true;
+}
+
 static struct block *block_add(struct arena *a, size_t size)
 {
     struct block *b = calloc(1, sizeof *b + size);
 
-    if (!b)
+    if (!b) {
+        a->is_starved = true;
         return NULL;
+    }
     b->size = size;
     if (a->head && size > BLOCK_SIZE) { /* keep filling the head */
         b->next = a->head->next;

@@ -8,8 +8,10 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct arena;
@@ -18,6 +20,13 @@ struct arena;
 struct arena *arena_new(size_t max);
 void arena_free(struct arena *a); /* takes NULL */
 size_t arena_used(const struct arena *a);
+
+/* A reader that makes the best of everything takes what is missing for want of memory for what is
+ * not there.  So the arena remembers that memory was out (not that its maximum was reached), and
+ * whoever began can ask in the end.  arena_blame: b, a buffer that the reading went through, had to
+ * leave something out. */
+bool arena_is_starved(const struct arena *a);
+void arena_blame(struct arena *a, const struct buf *b);
 
 /* Zeroed memory, aligned for any type; NULL when memory is out or the maximum is reached. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;

@@ -17,6 +17,7 @@ void buf_init(struct buf *b, size_t max)
     b->cap = 0;
     b->max = max;
     b->failed = false;
+    b->is_starved = false;
 }
 
 void buf_clear(struct buf *b)
@@ -55,8 +56,10 @@ static int reserve(struct buf *b, size_t n)
     while (cap < need)
         cap += cap / 2 + 64;
     data = realloc(b->cap > 0 ? b->data : NULL, cap);
-    if (!data)
+    if (!data) {
+        b->is_starved = true;
         return fail(b);
+    }
     b->data = data;
     b->cap = cap;
     b->data[b->len] = '\0';

@@ -20,6 +20,7 @@ struct buf {
     size_t cap;
     size_t max; /* bytes that len may reach */
     bool failed;
+    bool is_starved; /* memory was out, once since buf_init: something is missing */
 };
 
 void buf_init(struct buf *b, size_t max);

@@ -87,6 +87,8 @@ static void skip(struct parser *p, const char *condition, const char *why)
 static void out_of_memory(struct parser *p)
 {
     skip(p, "resource-constraint", TOO_MUCH_MEMORY);
+    if (p->failed && (!p->arena || p->text.is_starved || arena_is_starved(p->arena)))
+        p->err.class = ERR_RETRY; /* it is not the stanza that takes too much */
 }
 
 static uint64_t end_of_tag(const struct parser *p)

@@ -447,5 +447,12 @@ int address_map_mail_to_contact(const struct address_map *map, struct arena *a,
     if (why.class == ERR_RETRY)
         return err_memory(e);
     memset(out, 0, sizeof *out);
-    return contact_of(map, a, mail, out, e);
+    if (contact_of(map, a, mail, out, e) < 0)
+        return -1;
+    /* What the rules for a JID take out of it (RFC 7622 §3.3) may leave no address: nobody could
+     * answer such a contact. */
+    if (address_map_contact_to_mail(map, a, out, &back, NULL, &why) == 0)
+        return 0;
+    memset(out, 0, sizeof *out);
+    return err_set(e, why.class, "the address cannot be a contact: %s", why.text);
 }

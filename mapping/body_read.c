@@ -340,6 +340,7 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
             l->text = text;
         result = text ? 0 : -1;
     }
+    arena_blame(l->arena, &b.text);
     buf_clear(&b.text);
     if (result == 0 && l->text)
         result = clip(l);
@@ -360,6 +361,7 @@ const char *body_read_text(struct arena *a, const struct part_tree *tree)
 
     if (read_root(&b, tree->root) == 0)
         text = text_uncut(a, b.text.data);
+    arena_blame(a, &b.text);
     buf_clear(&b.text);
     return text;
 }

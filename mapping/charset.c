@@ -242,8 +242,10 @@ static long read_iconv(struct buf *out, const char *real, const char *data, size
     size_t in_left = len, o_left, r;
     long bad = 0;
 
-    if (cd == (iconv_t)-1)
+    if (cd == (iconv_t)-1) {
+        out->is_starved = out->is_starved || errno == ENOMEM;
         return -1;
+    }
     while (in_left > 0 && !buf_failed(out)) {
         memcpy(&in, &start, sizeof in); /* iconv's interface lacks a const */
         o = piece;
@@ -311,6 +313,7 @@ static bool read_japanese(struct buf *out, const char *data, size_t len)
 
     buf_init(&euc, 2 * len + 1);
     done = jp_as_euc(&euc, data, len) && read_iconv(out, "EUC-JP-MS", euc.data, euc.len) >= 0;
+    out->is_starved = out->is_starved || euc.is_starved;
     buf_clear(&euc);
     return done;
 }
@@ -351,6 +354,7 @@ const char *charset_read(struct arena *a, const char *label, const char *data, s
         read_unsaid(&out, data, len);
     if (!buf_failed(&out))
         text = xml_clean(a, out.data, out.len);
+    arena_blame(a, &out);
     buf_clear(&out);
     return text;
 }

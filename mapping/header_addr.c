@@ -238,6 +238,7 @@ static const char *take_string(struct reader *r, const char *p)
         buf_adds(&r->words, text.data);
     }
     r->words.failed = false; /* an overlong name is only cut */
+    arena_blame(r->arena, &text);
     buf_clear(&text);
     return next;
 }
@@ -271,6 +272,9 @@ static int read_list(struct reader *r, const char *value)
     }
     if (result == 0)
         result = finish_entry(r, '\0');
+    arena_blame(r->arena, &r->words);
+    arena_blame(r->arena, &r->comment);
+    arena_blame(r->arena, &r->spec);
     buf_clear(&r->words);
     buf_clear(&r->comment);
     buf_clear(&r->spec);

@@ -96,6 +96,7 @@ static const char *take_value(struct arena *a, const char *p, struct piece *piec
     }
     piece->value = arena_strndup(a, text.data, text.len);
     piece->value_len = text.len;
+    arena_blame(a, &text);
     buf_clear(&text);
     return piece->value ? p : NULL;
 }
@@ -190,6 +191,7 @@ static int assemble(struct arena *a, const struct piece *pieces, size_t count, s
     text = result < 0 ? NULL
            : extended ? charset_read(a, charset, raw.data, raw.len)
                       : header_read_text(a, raw.data, VALUE_MAX);
+    arena_blame(a, &raw);
     buf_clear(&raw);
     out->value = text;
     return text ? 0 : -1;

@@ -227,6 +227,7 @@ static size_t add_words(struct arena *a, struct buf *out, const char *p)
             n = 0;
     }
     text = label ? charset_read(a, label, raw.data, raw.len) : NULL;
+    arena_blame(a, &raw);
     buf_clear(&raw);
     return text && buf_adds(out, text) == 0 ? used : 0;
 }
@@ -285,6 +286,7 @@ const char *header_read_text(struct arena *a, const char *value, size_t max)
     }
     result = one_line(a, &out, max);
 out:
+    arena_blame(a, &out);
     buf_clear(&out);
     return result;
 }

@@ -568,17 +568,21 @@ const char *html_text(struct arena *a, const char *html, size_t len)
 
     if (len > INT_MAX / 2)
         len = INT_MAX / 2;
+    xmlResetLastError();
     doc = htmlReadMemory(html, (int)len, NULL, "UTF-8", options);
-    if (!doc) /* nothing in it, or memory is out */
-        return arena_strdup(a, "");
-    html_style_apply(doc);
+    if (doc)
+        html_style_apply(doc);
     buf_init(&w.out, HTML_TEXT_MAX);
-    for (root = doc->children; root; root = root->next)
+    if (xmlGetLastError() && xmlGetLastError()->code == XML_ERR_NO_MEMORY)
+        w.out.is_starved = true;
+    for (root = doc ? doc->children : NULL; root; root = root->next)
         if (root->type == XML_ELEMENT_NODE)
             walk(&w, root);
     text = arena_strndup(a, w.out.data, charset_clip(w.out.data, w.out.len, w.out.len));
+    arena_blame(a, &w.out);
     buf_clear(&w.out);
-    xmlFreeDoc(doc);
+    if (doc)
+        xmlFreeDoc(doc);
     return text;
 }
 

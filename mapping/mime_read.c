@@ -206,6 +206,8 @@ int mime_read(const struct context *ctx, struct arena *a, const char *mail, size
     if (read_top(ctx, l, &h, mail, len, envelope, e) < 0 ||
         read_content(ctx, l, &h, mail, len, e) < 0)
         return -1;
+    if (arena_is_starved(a)) /* what is missing was not missing in the mail */
+        return err_memory(e);
     *out = l;
     return 0;
 }

@@ -94,6 +94,7 @@ static void put_person(struct buf *out, const struct party *p)
     xml_escape(out, address.data);
     if (p->name && *p->name && address.len > 0)
         buf_adds(out, "&gt;");
+    out->failed = out->failed || address.is_starved;
     buf_clear(&address);
 }
 

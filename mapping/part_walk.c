@@ -129,7 +129,7 @@ int part_walk(struct arena *a, const char *mail, size_t len, const struct mail_h
     struct mailmime *m = NULL;
     struct param_value type;
     size_t at = 0;
-    int result;
+    int result, code;
 
     memset(out, 0, sizeof *out);
     if (header_params(a, header_read_get(header, "Content-Type"), &type) < 0)
@@ -142,9 +142,10 @@ int part_walk(struct arena *a, const char *mail, size_t len, const struct mail_h
         return walk_root(&w, NULL) < 0 ? err_memory(e) : 0;
     if (mime_copy_init(&copy, a, mail, len, header, e) < 0)
         return -1;
-    if (mailmime_parse(copy.data, copy.len, &at, &m) != MAILIMF_NO_ERROR)
+    code = mailmime_parse(copy.data, copy.len, &at, &m);
+    if (code != MAILIMF_NO_ERROR)
         m = NULL;
-    result = walk_root(&w, m);
+    result = code == MAILIMF_ERROR_MEMORY ? -1 : walk_root(&w, m);
     if (m)
         mailmime_free(m);
     mime_copy_clear(&copy);

@@ -603,6 +603,7 @@ const char *text_cut(struct arena *a, const char *text, const struct text_hints 
     if (!buf_failed(&out))
         result = arena_strndup(a, out.data, out.len);
 out:
+    arena_blame(a, &out);
     buf_clear(&out);
     free(t.lines);
     free(copy);

@@ -523,6 +523,7 @@ int vcard_read(struct arena *a, const char *charset, const char *data, size_t le
     buf_init(&r.line, 2 * PHOTO_LINE_MAX + 16);
     while (result == 0 && logical(&r))
         result = read_line(&r);
+    arena_blame(a, &r.line);
     buf_clear(&r.line);
     return result;
 }
