@@ -333,6 +333,9 @@ static void send_leg(struct shipment *s, struct leg *leg)
     switch (window_send(s->gateway->window, &leg->entry, leg->text, leg->len)) {
     case 0:
         s->under_way++;
+        if (leg->link.jid && leg->link.contact && s->letter)
+            volley_heard(s->gateway->volley, leg->to, leg->link.contact, s->letter->is_automatic,
+                         clock_mono_ms(s->gateway->clock));
         break;
     case STREAM_TOO_LARGE:
         leg->fate = leg->is_answer ? LEG_DROPPED : LEG_FAILED;

@@ -19,6 +19,7 @@
 #include "bridge/persist.h"
 #include "bridge/readers.h"
 #include "bridge/settings.h"
+#include "bridge/volley.h"
 #include "bridge/stats.h"
 #include "bridge/window.h"
 #include "component/asks.h"
@@ -71,6 +72,7 @@ struct gateway {
 
     struct courier *mail_out, *mail_in, *stanza_out;
     struct waiting *waiting;
+    struct volley *volley; /* automatic answers that chase each other */
     struct nicknames *nicknames;
     struct rate *rate; /* what users send in an hour */
     struct words *words;

@@ -295,6 +295,36 @@ static bool is_within_rates(struct acceptance *a)
     return wait == 0;
 }
 
+/* Two programs that answer each other's answers would never end. */
+static bool is_endless(struct acceptance *a)
+{
+    const struct party *r;
+    const char *contact;
+
+    for (r = a->letter->recipients; r; r = r->next) {
+        if (r->is_jabber || !r->jid.domain)
+            continue;
+        contact = jid_bare(a->letter_arena, &r->jid);
+        if (!contact)
+            continue; /* memory: the next one will be told apart */
+        switch (volley_answered(a->gateway->volley, a->bare_jid, contact,
+                                clock_mono_ms(a->gateway->clock))) {
+        case VOLLEY_PERSON:
+            break;
+        case VOLLEY_AUTOMATIC:
+            a->letter->is_automatic = true;
+            break;
+        case VOLLEY_ENDLESS:
+            refuse_with(
+                a, "not-acceptable",
+                "This looks like an automatic answer to an automatic message, so it was not "
+                "sent. If you wrote it yourself, send it again.");
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Judges the letter; false: it was refused. */
 static bool admit(struct acceptance *a)
 {
@@ -307,7 +337,7 @@ static bool admit(struct acceptance *a)
         tell_expired(a);
         return false;
     }
-    return is_within_rates(a);
+    return !is_endless(a) && is_within_rates(a);
 }
 
 static int add_parcels(struct acceptance *a)

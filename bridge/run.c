@@ -419,6 +419,9 @@ static int open_couriers(struct gateway *g, struct err *e)
     g->stanza_out =
         courier_new(g->loop, g->store, g->clock, QUEUE_STANZA_OUT, &limits, deliver_stanza, g);
     g->waiting = waiting_new(g);
+    g->volley = volley_new(e);
+    if (!g->volley)
+        return -1;
     g->nicknames = nicknames_new(g);
     g->rate = rate_new(e);
     if (!g->rate)
@@ -512,6 +515,7 @@ static void close_all(struct life *life)
     stream_free(g->stream);
     receipt_close(g);
     waiting_free(g->waiting);
+    volley_free(g->volley);
     nicknames_free(g->nicknames);
     rate_free(g->rate);
     words_free(g->words);
