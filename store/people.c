@@ -3,6 +3,7 @@
  */
 #include "store/people.h"
 
+#include "base/id.h"
 #include "store/store_inside.h"
 
 /* The one text that a prepared question finds; none: *out stays NULL. */
@@ -106,12 +107,12 @@ int people_get_circle(struct store_txn *txn, struct arena *a, int64_t id, const 
     return get_text(txn, a, s, out, e);
 }
 
-static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before_s, unsigned count_max,
+static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before, unsigned count_max,
                   struct err *e)
 {
     if (!s)
         return -1;
-    sqlite3_bind_int64(s, 1, before_s);
+    sqlite3_bind_int64(s, 1, before);
     sqlite3_bind_int64(s, 2, count_max);
     return txn_step(txn, s, e);
 }
@@ -134,7 +135,7 @@ int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t alia
         return -1;
     s = txn_statement(txn,
                       "DELETE FROM circle WHERE id IN"
-                      " (SELECT id FROM circle WHERE created < ? LIMIT ?)",
+                      " (SELECT id FROM circle WHERE id < ? LIMIT ?)",
                       e);
-    return expire(txn, s, circle_before_s, count_max, e);
+    return expire(txn, s, id_at(circle_before_s), count_max, e);
 }

@@ -158,6 +158,9 @@ static const char *const steps[] = {
     "  seen INTEGER NOT NULL, type TEXT NOT NULL, image BLOB NOT NULL,"
     "  UNIQUE(bare_jid, contact));"
     "CREATE INDEX portrait_seen ON portrait(seen);",
+
+    /* The age of a circle is in its id. */
+    "DROP INDEX circle_created;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

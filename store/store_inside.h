@@ -14,13 +14,13 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum { STATEMENT_MAX = 128 };
+enum { STATEMENT_MAX = 512 }; /* far more than the program has */
 
 struct store_txn {
     struct store *store;
     sqlite3 *db;
     struct {
-        const char *sql; /* the address of the literal is the key */
+        const char *sql; /* the address of the literal is the key; the place is by it, or after */
         sqlite3_stmt *statement;
     } statements[STATEMENT_MAX];
     /* Rows of files that the open transaction deletes: their bytes go after the commit. */

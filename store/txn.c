@@ -43,15 +43,17 @@ int txn_error(struct store_txn *txn, const char *doing, struct err *e)
 
 sqlite3_stmt *txn_statement(struct store_txn *txn, const char *sql, struct err *e)
 {
-    size_t i;
+    size_t i = (size_t)((uintptr_t)sql * 0x9e3779b97f4a7c15u >> 32) % STATEMENT_MAX, tried;
 
-    for (i = 0; i < STATEMENT_MAX && txn->statements[i].sql; i++)
+    for (tried = 0; tried < STATEMENT_MAX && txn->statements[i].sql; tried++) {
         if (txn->statements[i].sql == sql) {
             sqlite3_reset(txn->statements[i].statement);
             sqlite3_clear_bindings(txn->statements[i].statement);
             return txn->statements[i].statement;
         }
-    if (i == STATEMENT_MAX) {
+        i = (i + 1) % STATEMENT_MAX;
+    }
+    if (tried == STATEMENT_MAX) {
         err_set(e, ERR_BUG, "too many prepared statements");
         return NULL;
     }
@@ -172,7 +174,7 @@ void txn_close(struct store_txn *txn)
 {
     size_t i;
 
-    for (i = 0; i < STATEMENT_MAX && txn->statements[i].sql; i++)
+    for (i = 0; i < STATEMENT_MAX; i++)
         sqlite3_finalize(txn->statements[i].statement);
     sqlite3_close(txn->db);
     free(txn->dead_files);

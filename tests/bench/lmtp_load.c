@@ -28,6 +28,7 @@ struct session {
     int fd;
     enum { GREETING, HELLO, ENVELOPE, ANSWER, DONE } state;
     unsigned replies; /* of the envelope, so far */
+    long number;      /* of the mail under way */
     char in[IN_SIZE];
     size_t in_len;
 };
@@ -91,11 +92,12 @@ static void make_body(struct load *l, size_t size)
     l->body[n] = '\0';
 }
 
-static void write_to(const struct load *l, char *out, size_t size)
+/* Mail number n is for this user. */
+static void write_to(const struct load *l, long n, char *out, size_t size)
 {
     const char *mark = strchr(l->to, '#');
 
-    snprintf(out, size, "%.*s%ld%s", (int)(mark - l->to), l->to, l->sent % NUMBERS, mark + 1);
+    snprintf(out, size, "%.*s%ld%s", (int)(mark - l->to), l->to, n % NUMBERS, mark + 1);
 }
 
 static void next_mail(struct load *l, struct session *s)
@@ -107,10 +109,11 @@ static void next_mail(struct load *l, struct session *s)
         s->state = DONE;
         return;
     }
-    write_to(l, to, sizeof to);
+    s->number = l->sent++;
+    write_to(l, s->number, to, sizeof to);
     n = snprintf(text, sizeof text, "MAIL FROM:<r%ld@montague.example>\r\nRCPT TO:<%s>\r\nDATA\r\n",
-                 l->sent % NUMBERS, to);
-    if (l->sent++ == 0)
+                 s->number % NUMBERS, to);
+    if (s->number == 0)
         printf("first %" PRId64 "\n", now_ns());
     s->state = ENVELOPE;
     s->replies = 0;
@@ -122,7 +125,7 @@ static void send_text(struct load *l, struct session *s)
     char to[256];
     int n;
 
-    write_to(l, to, sizeof to);
+    write_to(l, s->number, to, sizeof to);
     n = snprintf(l->mail, sizeof l->mail,
                  "Received: from relay.montague.example (relay.montague.example [192.0.2.1])\r\n"
                  "\tby mx.capulet.example (Postfix) with ESMTP id %08lX\r\n"
@@ -131,7 +134,7 @@ static void send_text(struct load *l, struct session *s)
                  "Subject: The moon, number %ld\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
                  "Message-ID: <bench-%ld@montague.example>\r\nMIME-Version: 1.0\r\n"
                  "Content-Type: text/plain; charset=utf-8\r\n\r\n%s.\r\n",
-                 l->sent, to, l->sent % NUMBERS, to, l->sent, l->sent, l->body);
+                 s->number, to, s->number % NUMBERS, to, s->number, s->number, l->body);
     s->state = ANSWER;
     put(s, l->mail, (size_t)n);
 }
