@@ -438,6 +438,31 @@ void courier_return(struct courier *c, struct parcel *p)
     set_busy(c, p->message.lane % QUEUE_LANES);
 }
 
+struct parcel *courier_take_waiting(struct courier *c,
+                                    bool (*wanted)(const struct parcel *p, void *arg), void *arg)
+{
+    unsigned number;
+
+    for (number = busy_lane(c, 0); number < QUEUE_LANES; number = busy_lane(c, number + 1)) {
+        struct lane *lane = &c->lanes[number];
+        struct parcel **at = &lane->first, *p;
+
+        while (*at && !wanted(*at, arg))
+            at = &(*at)->next;
+        p = *at;
+        if (!p)
+            continue;
+        *at = p->next;
+        if (!*at)
+            lane->end = at;
+        p->next = NULL;
+        c->suspects += is_suspect(p);
+        set_busy(c, number);
+        return p;
+    }
+    return NULL;
+}
+
 void courier_rescan(struct courier *c)
 {
     c->has_more = true;

@@ -65,6 +65,10 @@ void courier_offer(struct courier *c, struct parcel *p);
 void courier_finish(struct courier *c, struct parcel *p, int64_t next_at_s);
 /* The parcel was not delivered and nothing is to be written: it waits among the others by age. */
 void courier_return(struct courier *c, struct parcel *p);
+/* The first parcel in memory that waits and is wanted, to be delivered out of turn (courier_finish
+ * or courier_return ends that); NULL: none. */
+struct parcel *courier_take_waiting(struct courier *c,
+                                    bool (*wanted)(const struct parcel *p, void *arg), void *arg);
 /* There is room to deliver again. */
 void courier_poke(struct courier *c);
 /* The disk may hold more than was known (another process changed it). */

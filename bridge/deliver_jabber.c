@@ -61,12 +61,17 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
 }
 
 /* BY=n;N: the sender hears once that the time is over; the mail goes on waiting. */
-static bool late_is_due(const struct leg *leg)
+static bool is_late(const struct leg *leg)
 {
     const struct queue_message *m = &leg->shipment->parcel->message;
 
-    return leg->fate == LEG_LATER && (m->expiry & INBOUND_BY_NOTIFY) && m->deadline_s != 0 &&
+    return (m->expiry & INBOUND_BY_NOTIFY) && m->deadline_s != 0 &&
            m->deadline_s <= leg->shipment->now_s;
+}
+
+static bool late_is_due(const struct leg *leg)
+{
+    return leg->fate == LEG_LATER && is_late(leg);
 }
 
 static int late_put(struct store_txn *txn, const struct leg *leg, struct err *e)
@@ -247,6 +252,8 @@ static void write_outcome(struct shipment *s)
 
         if (policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
             give_up(leg);
+        else if (leg->fate == LEG_LOST && is_late(leg))
+            leg->fate = LEG_LATER; /* which is told, once */
         if (leg->fate == LEG_LATER)
             leg->next_at_s =
                 policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
@@ -409,16 +416,10 @@ static unsigned preparing_max(const struct gateway *g)
     return window_is_careful(g->window) ? 1 : DELIVER_PREPARING_MAX;
 }
 
-bool deliver_jabber_mail(struct parcel *p, void *arg)
+static bool begin(struct gateway *g, struct parcel *p)
 {
-    struct gateway *g = arg;
-    struct shipment *s;
+    struct shipment *s = shipment_new(g, p);
 
-    /* Without room, what was prepared would have to be given up, and prepared again. */
-    if (!stream_is_up(g->stream) || g->preparing >= preparing_max(g) || g->is_stopping ||
-        !window_has_room(g->window))
-        return false;
-    s = shipment_new(g, p);
     if (!s)
         return false;
     s->ready = ready;
@@ -429,6 +430,40 @@ bool deliver_jabber_mail(struct parcel *p, void *arg)
     }
     g->preparing++;
     return true;
+}
+
+bool deliver_jabber_mail(struct parcel *p, void *arg)
+{
+    struct gateway *g = arg;
+
+    /* Without room, what was prepared would have to be given up, and prepared again. */
+    if (!stream_is_up(g->stream) || g->preparing >= preparing_max(g) || g->is_stopping ||
+        !window_has_room(g->window))
+        return false;
+    return begin(g, p);
+}
+
+static bool is_overdue(const struct parcel *p, void *arg)
+{
+    const struct gateway *g = arg;
+    const struct queue_message *m = &p->message;
+
+    return (m->expiry & (INBOUND_BY_RETURN | INBOUND_BY_NOTIFY)) && m->deadline_s != 0 &&
+           m->deadline_s <= gateway_now_s(g);
+}
+
+void deliver_jabber_overdue(struct gateway *g)
+{
+    while (!stream_is_up(g->stream) && !g->is_stopping && g->preparing < preparing_max(g)) {
+        struct parcel *p = courier_take_waiting(g->mail_in, is_overdue, g);
+
+        if (!p)
+            return;
+        if (!begin(g, p)) {
+            courier_return(g->mail_in, p);
+            return;
+        }
+    }
 }
 
 /* Errors that come after the barrier: the recipient's server, or theirs, took its time. */

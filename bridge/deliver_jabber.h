@@ -12,6 +12,10 @@
 struct gateway;
 
 /* courier_deliver_fn for mails that become stanzas; arg is the gateway. */
+/* While the stream is down, each second: a mail whose BY= is over (RFC 2852) does not wait for it
+ * to be told of. */
+void deliver_jabber_overdue(struct gateway *g);
+
 bool deliver_jabber_mail(struct parcel *p, void *arg);
 
 /* A stanza of type error from the host: it belongs to something under way, or came late for

@@ -185,6 +185,7 @@ static void ticked(void *arg)
     courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
+    deliver_jabber_overdue(g);
     if (life->ticks % SWEEP_EVERY_TICKS == 0)
         success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))

@@ -228,23 +228,34 @@ def test_what_remains_of_the_time_is_told(lmtp_world):
     assert lmtp_world.juliet.wait_message(has("whenever")).find("{jabber:x:expire}x") is None
 
 
-def test_a_time_that_is_over_is_a_failure(lmtp_world):
-    """BY=n;R while the Jabber server is away: not delivered late, but told of (5.4.7)."""
+def test_a_time_that_is_over_is_told_while_the_host_is_away(lmtp_world):
+    """BY=n;R: failed with 5.4.7 and never delivered; BY=n;N: delayed, once, and delivered in the
+    end.
+    """
     world = lmtp_world
     world.romeo.empty()
     right = world.gateway.options["jabber"]["port"]
     world.gateway.configure({"jabber": {"port": free_port()}})
     world.gateway.restart(ready=(READY[1],))
-    world.client().send(letter("too late"), JULIET, parameters=" BY=10;R ENVID=late")
+    client = world.client()
+    client.send(letter("too late"), JULIET, parameters=" BY=10;R ENVID=returned")
+    client.send(letter("late, yet welcome"), JULIET, parameters=" BY=1;N ENVID=notified")
     world.gateway.stop()
     with sqlite3.connect(world.gateway.database) as db:
         db.execute("UPDATE message SET deadline = deadline - 60")
     db.close()
-    world.gateway.configure({"jabber": {"port": right}})
-    world.gateway.start(ready=READY)
-    report = report_to_romeo(world, "Original-Envelope-Id: late")
+    world.gateway.start(ready=(READY[1],))
+    report = report_to_romeo(world, "Original-Envelope-Id: returned")
     assert (field(report, "Action"), field(report, "Status")) == ("failed", "5.4.7")
+    report = report_to_romeo(world, "Original-Envelope-Id: notified")
+    assert (field(report, "Action"), field(report, "Status")) == ("delayed", "4.4.7")
+    world.gateway.configure({"jabber": {"port": right}})
+    world.gateway.restart(ready=READY)
+    world.juliet.wait_message(has("late, yet welcome"))
     assert not world.juliet.stanzas(has("too late"))
+    told = [field(mail, "Original-Envelope-Id") for mail in world.romeo.mails()
+            if mail.get_content_type() == "multipart/report"]
+    assert sorted(told) == ["notified", "returned"]
 
 
 def test_check_knows_the_place(lmtp_world):
