@@ -413,6 +413,7 @@ static int read_lmtp(struct conf *conf, const struct conf_values *v)
         return 0;
     if (read_mode(v, &conf->lmtp_mode) < 0 ||
         conf_value_number(v, "connections", 1, 10000, &connections) < 0 ||
+        conf_value_number(v, "rate", 0, 1000000, &conf->lmtp_rate) < 0 ||
         conf_value_number(v, "receipt_wait", 1, 30 * DAY_S, &conf->lmtp_receipt_wait_s) < 0)
         return -1;
     conf->lmtp_connections = (unsigned)connections;

@@ -86,6 +86,7 @@ struct conf {
     struct conf_endpoint lmtp;
     unsigned lmtp_mode;          /* of the file of a unix socket; default 0660 */
     unsigned lmtp_connections;   /* at once; default 100 */
+    int64_t lmtp_rate;           /* mails for one user in an hour; 0 (default): any number */
     int64_t lmtp_receipt_wait_s; /* until NOTIFY=SUCCESS is answered without one; default 3600 */
     struct conf_endpoint web;
     const char *web_url;     /* without a final slash; NULL: no web section */

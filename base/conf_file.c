@@ -47,7 +47,7 @@ static const struct known {
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",
       "done", "poll", "sub_addresses"}},
-    {"lmtp", 0, {"listen", "mode", "connections", "receipt_wait"}},
+    {"lmtp", 0, {"listen", "mode", "connections", "rate", "receipt_wait"}},
     {"web", 0, {"listen", "url", "keep", "space", "user_space", "per_address"}},
     {"admin", 0, {"listen", "jids*"}},
     {"store", 0, {"url"}},

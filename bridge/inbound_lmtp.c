@@ -12,6 +12,7 @@
 #include "base/step.h"
 #include "bridge/acquaint.h"
 #include "bridge/policy.h"
+#include "bridge/rate.h"
 #include "mail/lmtp.h"
 #include "mapping/header_write.h"
 #include "mapping/reverse_path.h"
@@ -27,13 +28,23 @@ static const struct lmtp_reply try_later = {451, "4.3.0", "out of memory, try ag
 
 /* Recipients. */
 
-static const struct lmtp_reply *judge_user(const struct settings *s, const struct jid *jid)
+static const struct lmtp_reply *judge_user(struct gateway *g, const struct settings *s,
+                                           struct arena *a, const struct jid *jid)
 {
     static const struct lmtp_reply yes = {250, "2.1.5", "a user here"};
     static const struct lmtp_reply no = {550, "5.7.1",
                                          "mail is delivered to users of this server only"};
+    static const struct lmtp_reply much = {450, "4.2.1", "too much mail for this user, try later"};
+    const char *who;
 
-    return policy_may_receive(s, jid) ? &yes : &no;
+    if (!policy_may_receive(s, jid))
+        return &no;
+    who = jid_bare(a, jid);
+    if (!who)
+        return &try_later;
+    return rate_take(g->rate, "lmtp", who, 1, s->conf->lmtp_rate, clock_wall_ms(g->clock)) == 0
+               ? &yes
+               : &much;
 }
 
 static const struct lmtp_reply *judge_trouble(const struct err *e)
@@ -96,7 +107,9 @@ static void inquiry_done(struct store_work *work, const struct err *e)
     q->gateway->accepting--;
     if (!e && q->trouble.class != ERR_NONE)
         e = &q->trouble;
-    lmtp_recipient_answer(q->mail, e ? judge_trouble(e) : judge_user(q->settings, &q->jid));
+    lmtp_recipient_answer(q->mail,
+                          e ? judge_trouble(e)
+                            : judge_user(q->gateway, q->settings, q->mail->arena, &q->jid));
     settings_drop(q->settings);
     free(q);
 }
@@ -148,7 +161,7 @@ static enum lmtp_when recipient_named(struct lmtp_mail *mail, struct lmtp_reply 
     if (address_map_mail_to_jid(map, mail->arena, addr, &jid, NULL, &e) < 0)
         *out = *judge_trouble(&e);
     else
-        *out = *judge_user(g->settings, &jid);
+        *out = *judge_user(g, g->settings, mail->arena, &jid);
     return LMTP_NOW;
 }
 

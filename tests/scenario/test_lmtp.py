@@ -258,6 +258,17 @@ def test_a_time_that_is_over_is_told_while_the_host_is_away(lmtp_world):
     assert sorted(told) == ["notified", "returned"]
 
 
+def test_too_much_for_one_user_comes_later(lmtp_world):
+    lmtp_world.gateway.configure({"lmtp": {"rate": 3}})
+    lmtp_world.gateway.restart(ready=READY)
+    client = lmtp_world.client()
+    for _ in range(3):
+        client.send(letter("one of many"), JULIET)
+    client.say("MAIL FROM:<romeo@montague.example>")
+    assert client.say(f"RCPT TO:<{JULIET}>").startswith("450 4.2.1")
+    assert client.say(f"RCPT TO:<nurse@{w.GATEWAY}>").startswith("250")
+
+
 def test_check_knows_the_place(lmtp_world):
     told = lmtp_world.gateway.command("check").stdout
     assert re.search(r"^ok +lmtp +127.0.0.1:\d+, not tried: a running gateway has it", told, re.M)
