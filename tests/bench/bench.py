@@ -134,6 +134,21 @@ class Run:
             self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
         self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
 
+    def part_engines(self):
+        """Both ways for a mail to leave, without the rest of the gateway."""
+        count = 2000 if self.quick else 20000
+        for size in SIZES:
+            for connections in (1, 4, 16):
+                own, own_cpu, lib, lib_cpu = self.repeat(lambda: (
+                    *measure.engine(self.bed, "own", connections, count, size),
+                    *measure.engine(self.bed, "libesmtp", connections, count, size)))
+                plural = "s" if connections > 1 else ""
+                self.table.add(f"SMTP alone, {connections} connection{plural}, {kb(size)}", per_second(own.median),
+                               f"libesmtp: {per_second(lib.median)}", own.over(lib))
+                self.table.add(f"SMTP alone, {connections} connection{plural}, {kb(size)}, processor time",
+                               f"{own_cpu.median:.0f} us a mail", f"libesmtp: {lib_cpu.median:.0f} us a mail",
+                               own_cpu.over(lib_cpu))
+
     def part_latency(self):
         rate, time_s = 10, 2 if self.quick else 20
         host = measure.host_latency(self.bed, "Prosody", rate, time_s)
@@ -154,8 +169,8 @@ class Run:
         self.table.add(f"memory, {count:,} messages waiting for the relay", f"{waiting:.1f} MB")
 
     def parts(self, only):
-        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_lmtp_to_jabber, self.part_latency,
-                     self.part_memory):
+        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_lmtp_to_jabber, self.part_engines,
+                     self.part_latency, self.part_memory):
             if only in part.__name__:
                 part()
 
