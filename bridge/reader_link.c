@@ -192,7 +192,7 @@ static enum outcome read_answer(struct reader_link *l, struct reader_job *job, c
 
     *why = NULL;
     limits.cpu_ms += (int64_t)(job->len >> 20) * CPU_MS_PER_MB;
-    helper_watch(l->helper, &l->limits);
+    helper_watch(l->helper, &limits);
     if (channel_read(c, &a, sizeof a) < 0)
         return GONE;
     switch (a.kind) {
@@ -252,7 +252,7 @@ static int start(struct reader_link *l, struct err *e)
     l->helper = helper_start(READER_COMMAND, l->stop, e);
     if (!l->helper)
         return -1;
-    helper_watch(l->helper, &l->limits);
+    helper_watch(l->helper, &reader_limits_usual);
     if (channel_read(helper_channel(l->helper), &hello, sizeof hello) == 0 &&
         hello.kind == WIRE_HELLO) {
         note_confinement(l, &hello);
