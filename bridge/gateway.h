@@ -81,6 +81,7 @@ struct gateway {
     struct lmtp *lmtp; /* NULL: not configured */
     struct inbound_box *boxes;
     void (*inbound_stopped)(struct gateway *g);
+    int64_t admins_told_s; /* when of a mail that was set aside as it came (poison.h) */
     int64_t delay_seen_id; /* how far delay.c has looked */
     bool is_delay_looking;
     unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/outcome.h"
+#include "bridge/poison.h"
 #include "mapping/report_write.h"
 #include "store/cursors.h"
 #include "store/queue.h"
@@ -302,6 +303,7 @@ static void put_done(struct store_work *work, const struct err *e)
             gateway_count(g, STAT_SET_ASIDE);
             log_warning("inbound", "event=set-aside reason=\"%s\" see=\"postern queue\"",
                         p->message.items[0].last_error);
+            poison_announce(g, p->message.id, p->message.items[0].last_error);
             parcel_free(p);
         } else if (p->message.kind == QUEUE_MAIL_IN) {
             courier_offer(g->mail_in, p);

@@ -5,6 +5,7 @@
 #include "bridge/poison.h"
 
 #include "base/log.h"
+#include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "component/stream.h"
 
@@ -220,6 +221,68 @@ int poison_expire(struct store_txn *txn, const struct settings *s, int64_t befor
                            : poison_tell_admins(txn, s, b.data, ids, now_s, told_out, e);
     buf_clear(&b);
     return r < 0 ? -1 : 0;
+}
+
+/* What was set aside as it came. */
+
+struct announcement {
+    struct persist_work work;
+    struct gateway *gateway;
+    struct settings *settings;
+    struct poison_ids ids;
+    int64_t id, now_s;
+    char why[200];
+    bool is_told;
+};
+
+static int announce_run(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct announcement *a = (struct announcement *)w;
+    char id[ID_TEXT_SIZE], text[1024];
+
+    id_format(a->id, id);
+    snprintf(text, sizeof text,
+             "A mail has been set aside: %s. Nobody else has been told of it. See it with `postern "
+             "queue show %s`; there may be more of them in `postern queue list`.",
+             a->why, id);
+    if (poison_tell_admins(txn, a->settings, text, &a->ids, a->now_s, &a->is_told, e) < 0)
+        return -1;
+    return a->is_told ? queue_set_aside(txn, a->id, 0, a->why, true, a->now_s, e) : 0;
+}
+
+static void announce_done(struct persist_work *w, const struct err *e)
+{
+    struct announcement *a = (struct announcement *)w;
+
+    if (e)
+        log_warning("queue", "event=administrators-not-told error=\"%s\"", e->text);
+    else if (a->is_told)
+        courier_rescan(a->gateway->stanza_out);
+    settings_drop(a->settings);
+    free(a);
+}
+
+void poison_announce(struct gateway *g, int64_t id, const char *why)
+{
+    int64_t now_s = gateway_now_s(g);
+    struct announcement *a;
+
+    if (g->settings->conf->admin_jid_count == 0 ||
+        (g->admins_told_s <= now_s && now_s < g->admins_told_s + POISON_TELL_S))
+        return;
+    a = calloc(1, sizeof *a);
+    if (!a)
+        return; /* it stands in the log, and they hear of it when its time is over */
+    g->admins_told_s = now_s;
+    a->gateway = g;
+    a->settings = settings_hold(g->settings);
+    a->id = id;
+    a->now_s = now_s;
+    snprintf(a->why, sizeof a->why, "%s", why);
+    poison_make_ids(&g->ids, &a->ids);
+    a->work.run = announce_run;
+    a->work.done = announce_done;
+    persist_submit(g->persist, &a->work);
 }
 
 /* The start. */

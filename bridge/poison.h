@@ -48,6 +48,11 @@ int poison_expire(struct store_txn *txn, const struct settings *s, int64_t befor
                   unsigned count_max, const struct poison_ids *ids, int64_t now_s, bool *told_out,
                   struct err *e) MUST_CHECK;
 
+/* On the loop: a mail was set aside as it came, for nobody could be told; the administrators are,
+ * though at most once in POISON_TELL_S. */
+struct gateway;
+void poison_announce(struct gateway *g, int64_t id, const char *why);
+
 /* At the start, before the writer runs: what the last life may have ended over is blamed. */
 int poison_take_stock(struct store *store, struct flight *flight, const struct settings *s,
                       struct id_maker *maker, int64_t now_s, struct err *e) MUST_CHECK;

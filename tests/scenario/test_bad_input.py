@@ -201,8 +201,16 @@ def test_a_contact_cannot_become_a_command(make_world, relay, contact):
 
 
 def test_a_mail_over_the_limit_with_nobody_to_tell_is_set_aside(make_world):
-    world = make_world({"limit": {"mail_size": 100_000}}).start()
+    world = make_world({"limit": {"mail_size": 100_000},
+                        "admin": {"jids": [f"nurse@{w.JABBER_DOMAIN}"]}}).start()
+    nurse = world.jabber_side.client("nurse")
     mail = mail_with(new_id("over"), body=b"0123456789\r\n" * 20_000)
-    world.romeo.send(mail, world.mail_of("juliet"), sender="")
-    wait_until("the mail set aside", lambda: "too large" in world.gateway.command("queue").stdout, 15)
+    for _ in range(2):
+        world.romeo.send(mail, world.mail_of("juliet"), sender="")
+    wait_until("the mails set aside",
+               lambda: world.gateway.command("queue").stdout.count("too large") == 2, 15)
     flows(world)
+    # The administrator hears of it, and not of each.
+    told = nurse.wait_message(lambda m: "set aside" in "".join(m.itertext()))
+    assert "postern queue show" in "".join(told.itertext())
+    assert len(nurse.stanzas(lambda m: "set aside" in "".join(m.itertext()))) == 1
