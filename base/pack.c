@@ -40,16 +40,48 @@ static bool is_control(unsigned char c)
     return c < 0x20 || c == 0x7f;
 }
 
-static void write_line(struct buf *out, const char *text)
+static bool is_text(const char *p, size_t n, bool is_line)
 {
-    size_t start = out->len, i;
+    size_t len;
+    uint32_t cp;
 
-    write_bytes(out, text, text ? strlen(text) : 0);
-    if (!text || buf_failed(out))
-        return;
-    for (i = start + sizeof(uint32_t); i + 1 < out->len; i++)
-        if (is_control((unsigned char)out->data[i]))
-            out->data[i] = ' ';
+    for (; n > 0; p += len, n -= len) {
+        unsigned char c = (unsigned char)*p;
+
+        len = 1;
+        if (c >= 0x20 && c < 0x7f)
+            continue;
+        if (c < 0x80 ? is_line && is_control(c) : (len = utf8_sequence(p, n, &cp)) == 0)
+            return false;
+        if (!utf8_is_xml(c < 0x80 ? c : cp))
+            return false;
+    }
+    return true;
+}
+
+/* Blanks for what may not stand in a text, byte by byte, so that no mail is lost to one character
+ * that slipped through. */
+static void clean(char *p, size_t n, bool is_line)
+{
+    size_t len;
+    uint32_t cp;
+
+    for (; n > 0; p += len, n -= len) {
+        len = utf8_sequence(p, n, &cp);
+        if (len > 0 && utf8_is_xml(cp) && !(is_line && cp < 0x80 && is_control((unsigned char)*p)))
+            continue;
+        len = len > 0 ? len : 1;
+        memset(p, ' ', len);
+    }
+}
+
+static void write_text(struct buf *out, const char *text, bool is_line)
+{
+    size_t start = out->len, len = text ? strlen(text) : 0;
+
+    write_bytes(out, text, len);
+    if (text && !buf_failed(out) && !is_text(text, len, is_line))
+        clean(out->data + start + sizeof(uint32_t), len, is_line);
 }
 
 static const char *pointer_at(const char *object, size_t offset)
@@ -90,13 +122,8 @@ static void write_array(struct buf *out, const struct pack_field *f, const char 
         if (f->kind == PACK_ARRAY)
             write_fields(out, f->shape, first + i * f->shape->size);
         else
-            write_line(out, pointer_at(first, i * sizeof(char *)));
+            write_text(out, pointer_at(first, i * sizeof(char *)), true);
     }
-}
-
-static void write_text(struct buf *out, const char *text)
-{
-    write_bytes(out, text, text ? strlen(text) : 0);
 }
 
 static void write_field(struct buf *out, const struct pack_field *f, const char *object)
@@ -116,10 +143,10 @@ static void write_field(struct buf *out, const struct pack_field *f, const char 
         buf_add(out, at, sizeof(int64_t));
         break;
     case PACK_TEXT:
-        write_text(out, pointer_at(object, f->offset));
+        write_text(out, pointer_at(object, f->offset), false);
         break;
     case PACK_LINE:
-        write_line(out, pointer_at(object, f->offset));
+        write_text(out, pointer_at(object, f->offset), true);
         break;
     case PACK_BYTES:
         write_bytes(out, pointer_at(object, f->offset), size_at(object, f->second));
@@ -222,25 +249,6 @@ static int read_bytes(struct input *in, const struct pack_field *f, size_t max, 
         return unsound(in, f);
     *len_out = n - 1;
     return 0;
-}
-
-static bool is_text(const char *p, size_t n, bool is_line)
-{
-    size_t len;
-    uint32_t cp;
-
-    for (; n > 0; p += len, n -= len) {
-        unsigned char c = (unsigned char)*p;
-
-        len = 1;
-        if (c >= 0x20 && c < 0x7f)
-            continue;
-        if (c < 0x80 ? is_line && is_control(c) : (len = utf8_sequence(p, n, &cp)) == 0)
-            return false;
-        if (!utf8_is_xml(c < 0x80 ? c : cp))
-            return false;
-    }
-    return true;
 }
 
 static int read_text(struct input *in, const struct pack_field *f, size_t max, bool is_line,

@@ -20,8 +20,9 @@ enum pack_kind {
     PACK_BOOL,    /* bool */
     PACK_NUMBER,  /* int, unsigned or an enum, from 0 to max */
     PACK_INT64,   /* int64_t */
-    PACK_TEXT,    /* const char *, UTF-8 that may stand in XML, at most max bytes; or NULL */
-    PACK_LINE,    /* PACK_TEXT without control characters: they are written as blanks */
+    PACK_TEXT,    /* const char *, UTF-8 that may stand in XML (the rest is written as blanks), at
+                     most max bytes; or NULL */
+    PACK_LINE,    /* PACK_TEXT without control characters */
     PACK_BYTES,   /* const char * and, at second, its size_t; or NULL */
     PACK_LINES,   /* array of const char * and, at second, a size_t; at most max, none NULL */
     PACK_STRUCT,  /* the members of shape, in place */

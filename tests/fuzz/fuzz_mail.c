@@ -6,6 +6,7 @@
 
 #include "component/parser.h"
 #include "mapping/contacts.h"
+#include "mapping/letter_pack.h"
 #include "mapping/mime_read.h"
 #include "mapping/page_write.h"
 #include "mapping/stanza_write.h"
@@ -41,6 +42,22 @@ static void check_page(const struct letter *letter)
     buf_clear(&page);
 }
 
+/* It gets from the process that reads mail to the gateway. */
+static void check_packed(struct arena *a, const struct letter *letter)
+{
+    struct letter *again;
+    struct buf packed;
+    struct err e;
+    char *copy;
+
+    buf_init(&packed, 64 << 20);
+    letter_pack(&packed, letter);
+    copy = buf_failed(&packed) ? NULL : arena_strndup(a, packed.data, packed.len);
+    if (copy)
+        HOLDS(letter_unpack(a, copy, packed.len, &again, &e) == 0 || e.class == ERR_RETRY);
+    buf_clear(&packed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct context *ctx = fuzz_context();
@@ -60,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         HOLDS(e.class != ERR_BUG && e.text[0]);
         goto out;
     }
+    check_packed(a, letter);
     letter->stanza_id = "1p40u58qi0a0u-0";
     for (r = letter->recipients; r; r = r->next)
         if (r->jid.domain) {
