@@ -127,6 +127,16 @@ __attribute__((format(printf, 2, 3))) static void say(struct fake_imap *f, const
     put(f, text, strlen(text));
 }
 
+static void note_clear(struct fake_imap *f, const char *data, size_t n)
+{
+    pthread_mutex_lock(&f->lock);
+    if (n < sizeof f->clear - f->clear_len) {
+        memcpy(f->clear + f->clear_len, data, n);
+        f->clear_len += n;
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* A line without its end; NULL: the connection is over.  While idle, tells of new mail. */
 static char *get_line(struct fake_imap *f, char *out, size_t size)
 {
@@ -160,6 +170,8 @@ static char *get_line(struct fake_imap *f, char *out, size_t size)
                    : recv(f->fd, f->in + f->in_len, sizeof f->in - f->in_len, 0);
         if (n <= 0)
             return NULL;
+        if (f->tls && !f->ssl)
+            note_clear(f, f->in + f->in_len, (size_t)n);
         f->in_len += (size_t)n;
     }
 }
@@ -389,8 +401,32 @@ static void do_plain(struct fake_imap *f, const char *tag)
     do_login(f, tag, memcmp(got, want, n) == 0);
 }
 
+/* Until the client goes, or the server ends. */
+static void stall(struct fake_imap *f)
+{
+    struct pollfd p = {.fd = f->fd, .events = POLLIN};
+    char data[1024];
+    bool is_over;
+
+    do {
+        pthread_mutex_lock(&f->lock);
+        is_over = f->is_stopping;
+        pthread_mutex_unlock(&f->lock);
+    } while (!is_over && (poll(&p, 1, 10) == 0 || recv(f->fd, data, sizeof data, 0) > 0));
+}
+
 static void start_tls(struct fake_imap *f)
 {
+    static const char talk[] = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] made up\r\n";
+
+    if (f->handshake == FAKE_TALKS)
+        (void)!send(f->fd, talk, sizeof talk - 1, MSG_NOSIGNAL);
+    if (f->handshake == FAKE_STALLS)
+        stall(f);
+    if (f->handshake == FAKE_STALLS || f->handshake == FAKE_LEAVES) {
+        f->is_dropped = true;
+        return;
+    }
     f->ssl = SSL_new(f->tls);
     SSL_set_fd(f->ssl, f->fd);
     if (SSL_accept(f->ssl) != 1)

@@ -41,6 +41,12 @@ struct fake_imap {
     uint32_t uidvalidity;
     SSL_CTX *tls;  /* the caller's */
     bool implicit; /* TLS from the first byte, else STARTTLS */
+    enum fake_handshake {
+        FAKE_SHAKES_HANDS,
+        FAKE_STALLS, /* says nothing until the client goes */
+        FAKE_LEAVES, /* closes */
+        FAKE_TALKS   /* says something in the clear first */
+    } handshake;
     bool is_read_only;
     bool is_mute; /* tells of no new mail in IDLE */
     bool reverse; /* sends the mails of a range backwards, the UID behind the body */
@@ -57,7 +63,9 @@ struct fake_imap {
     uint32_t uid_next;
     struct fake_rule rules[FAKE_RULES];
     size_t rule_count;
-    char log[65536]; /* the commands, one a line, without tags */
+    char log[65536];  /* the commands, one a line, without tags */
+    char clear[4096]; /* what came without TLS, when there is TLS */
+    size_t clear_len;
     unsigned connections;
     char moved_to[64];
     size_t moved;
