@@ -288,10 +288,10 @@ void courier_set_flight(struct courier *c, struct flight *flight)
     c->flight = flight;
 }
 
-void courier_mark(struct courier *c, struct parcel *p, enum flight_stage stage)
+void courier_mark(struct courier *c, struct parcel *p)
 {
     if (c->flight && p->mark == 0)
-        p->mark = flight_begin(c->flight, p->message.id, stage);
+        p->mark = flight_begin(c->flight, p->message.id);
 }
 
 void courier_unmark(struct courier *c, struct parcel *p)

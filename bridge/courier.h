@@ -78,7 +78,7 @@ void courier_rescan(struct courier *c);
 void courier_set_flight(struct courier *c, struct flight *flight);
 /* Work begins on the parcel that might bring the program down (store/flight.h); it ends with
  * courier_unmark, courier_finish or courier_return. */
-void courier_mark(struct courier *c, struct parcel *p, enum flight_stage stage);
+void courier_mark(struct courier *c, struct parcel *p);
 void courier_unmark(struct courier *c, struct parcel *p);
 
 size_t courier_in_flight(const struct courier *c); /* parcels in memory, waiting or in delivery */

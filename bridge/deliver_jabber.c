@@ -423,7 +423,7 @@ static bool begin(struct gateway *g, struct parcel *p)
     if (!s)
         return false;
     s->ready = ready;
-    courier_mark(g->mail_in, p, FLIGHT_READ);
+    courier_mark(g->mail_in, p);
     if (shipment_start(s) < 0) {
         shipment_free(s);
         return false;

@@ -270,7 +270,7 @@ static bool send_parcel(struct gateway *g, struct parcel *p)
     m->job.done = sent;
     m->job.arg = m;
     step("mail.due");
-    courier_mark(g->mail_out, p, FLIGHT_CARRIED);
+    courier_mark(g->mail_out, p);
     if (sender_submit(g->sender, &m->job) < 0) {
         mailing_free(m);
         return false;

@@ -85,15 +85,6 @@ static void release_faults(void)
         sigaction(faults[i], &before[i], NULL);
 }
 
-/* Marks of what was read are negative. */
-static void add_suspect(struct flight *f, int64_t mark, int64_t state)
-{
-    if (mark < 0)
-        f->suspects[f->suspect_count++] = -mark;
-    else if (mark > 0 && state == STATE_FAULT)
-        f->suspects[f->suspect_count++] = mark;
-}
-
 static int read_last(struct flight *f, struct err *e)
 {
     enum { WORDS = HEAD_WORDS + FLIGHT_MAX };
@@ -106,11 +97,11 @@ static int read_last(struct flight *f, struct err *e)
     n = pread(f->fd, words, WORDS * sizeof *words, 0);
     /* A file of something else, or cut short: nobody is suspected. */
     if (n >= (ssize_t)(HEAD_WORDS * sizeof *words) && words[AT_MAGIC] == magic &&
-        words[AT_STATE] != STATE_CLOSED) {
+        words[AT_STATE] == STATE_FAULT) {
         f->last_run = words[AT_RUN];
         for (i = HEAD_WORDS; i < WORDS; i++)
-            if (words[i] != INT64_MIN)
-                add_suspect(f, words[i], words[AT_STATE]);
+            if (words[i] > 0)
+                f->suspects[f->suspect_count++] = words[i];
     }
     free(words);
     return n < 0 ? err_set(e, ERR_RETRY, "the list of what is in work: %s", strerror(errno)) : 0;
@@ -218,14 +209,14 @@ static void failed(struct flight *f)
     f->is_failing = true;
 }
 
-unsigned flight_begin(struct flight *f, int64_t id, enum flight_stage stage)
+unsigned flight_begin(struct flight *f, int64_t id)
 {
     unsigned mark;
 
     if (f->free_count == 0 || !f->is_started)
         return 0;
     mark = f->free_marks[f->free_count - 1];
-    if (write_word(f->fd, HEAD_WORDS - 1 + mark, stage == FLIGHT_READ ? -id : id) < 0) {
+    if (write_word(f->fd, HEAD_WORDS - 1 + mark, id) < 0) {
         failed(f);
         return 0;
     }

@@ -7,12 +7,11 @@
  * what a process has written is in the page cache, and that outlives the process, however it ends.
  * Only a power cut takes it, and that is no message's fault.
  *
- * How the process ended matters, too.  A mail that is being read and taken apart (FLIGHT_READ) is
- * suspected after any end that was not in order: what a stranger wrote may eat memory until the
- * kernel kills.  What is merely under way (FLIGHT_CARRIED) is suspected only when the program died
- * of a fault of its own (SIGSEGV, SIGABRT, ...), which a handler notes: it may wait for a slow
- * relay for minutes, and is not to blame when somebody kills the gateway meanwhile.  Loop thread
- * only.
+ * How the process ended matters, too.  Messages are suspected only when the program died of a fault
+ * of its own (SIGSEGV, SIGABRT, ...), which a handler notes: a mail may wait for a slow relay for
+ * minutes, and is not to blame when somebody kills the gateway meanwhile, again and again.  What
+ * eats memory is not looked for here: strangers' mail is taken apart in a process of its own with
+ * limits, whose death is counted against the mail it read.  Loop thread only.
  */
 #ifndef STORE_FLIGHT_H
 #define STORE_FLIGHT_H
@@ -22,8 +21,6 @@
 
 #include "base/err.h"
 #include "store/store.h"
-
-enum flight_stage { FLIGHT_READ = 1, FLIGHT_CARRIED };
 
 enum { FLIGHT_MAX = 4096 }; /* marks at once; what is beyond them is not noted */
 
@@ -42,7 +39,7 @@ int flight_start(struct flight *f, struct err *e) MUST_CHECK;
 void flight_close(struct flight *f);
 
 /* The mark, for flight_end; 0: none was made. */
-unsigned flight_begin(struct flight *f, int64_t id, enum flight_stage stage);
+unsigned flight_begin(struct flight *f, int64_t id);
 void flight_end(struct flight *f, unsigned mark); /* takes 0 */
 
 #endif

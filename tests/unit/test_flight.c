@@ -52,11 +52,11 @@ static void live(const struct scene *s, int signo)
         f = flight_open(store, &e);
         if (!f || flight_start(f, &e) < 0)
             _exit(1);
-        flight_begin(f, 1, FLIGHT_CARRIED);
-        gone = flight_begin(f, 2, FLIGHT_READ);
-        flight_begin(f, 3, FLIGHT_READ);
+        flight_begin(f, 1);
+        gone = flight_begin(f, 2);
+        flight_begin(f, 3);
         flight_end(f, gone);
-        flight_begin(f, 4, FLIGHT_CARRIED);
+        flight_begin(f, 4);
         if (signo)
             raise(signo);
         flight_close(f);
@@ -104,15 +104,15 @@ static void expect(const struct scene *s, size_t count, const int64_t *expected)
 
 static void the_end_decides(void **state)
 {
-    static const int64_t all[] = {1, 4, 3}, read_only[] = {3};
+    static const int64_t all[] = {1, 4, 3};
     struct scene *s = *state;
 
     live(s, SIGSEGV);
     expect(s, 3, all);
     live(s, SIGABRT);
     expect(s, 3, all);
-    live(s, SIGKILL); /* whoever did that: what was merely under way is innocent */
-    expect(s, 1, read_only);
+    live(s, SIGKILL); /* whoever did that, no message did */
+    expect(s, 0, NULL);
     live(s, 0);
     expect(s, 0, NULL);
     expect(s, 0, NULL);
@@ -146,11 +146,11 @@ static void more_than_there_are_marks(void **state)
 
     assert_int_equal(flight_start(f, &e), 0);
     for (i = 0; i < FLIGHT_MAX; i++)
-        assert_int_not_equal(marks[i] = flight_begin(f, i + 1, FLIGHT_READ), 0);
-    assert_int_equal(flight_begin(f, 9999, FLIGHT_READ), 0);
+        assert_int_not_equal(marks[i] = flight_begin(f, i + 1), 0);
+    assert_int_equal(flight_begin(f, 9999), 0);
     flight_end(f, 0);
     flight_end(f, marks[7]);
-    assert_int_equal(flight_begin(f, 10000, FLIGHT_READ), marks[7]);
+    assert_int_equal(flight_begin(f, 10000), marks[7]);
     flight_close(f);
     store_close(store);
 }
