@@ -326,6 +326,7 @@ static int read_scalar(struct input *in, const struct pack_field *f, char *objec
     size_t value;
     unsigned number;
     const char *p;
+    int64_t wide;
 
     switch (f->kind) {
     case PACK_BOOL:
@@ -337,10 +338,13 @@ static int read_scalar(struct input *in, const struct pack_field *f, char *objec
         memcpy(object + f->offset, &number, sizeof number);
         return 0;
     default:
-        p = take(in, sizeof(int64_t));
+        p = take(in, sizeof wide);
         if (!p)
             return unsound(in, f);
-        memcpy(object + f->offset, p, sizeof(int64_t));
+        memcpy(&wide, p, sizeof wide);
+        if (f->max > 0 && (wide > (int64_t)f->max || wide < -(int64_t)f->max))
+            return unsound(in, f);
+        memcpy(object + f->offset, &wide, sizeof wide);
         return 0;
     }
 }

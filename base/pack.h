@@ -19,7 +19,7 @@
 enum pack_kind {
     PACK_BOOL,    /* bool */
     PACK_NUMBER,  /* int, unsigned or an enum, from 0 to max */
-    PACK_INT64,   /* int64_t */
+    PACK_INT64,   /* int64_t, from -max to max; 0: any */
     PACK_TEXT,    /* const char *, UTF-8 that may stand in XML (the rest is written as blanks), at
                      most max bytes; or NULL */
     PACK_LINE,    /* PACK_TEXT without control characters */

@@ -18,13 +18,16 @@ enum {
     LIST_MAX = 20000 /* more than any list that mime_read makes */
 };
 
+/* Seconds: far more than any date, and sums of them are numbers still. */
+#define TIME_MAX ((size_t)1 << 50)
+
 #define ROW(type, kind, member, ...)                                                               \
     {                                                                                              \
 #member, kind, offsetof(struct type, member), __VA_ARGS__                                  \
     }
 #define FLAG(type, member)       ROW(type, PACK_BOOL, member, 0, 1, NULL)
 #define ENUM(type, member, last) ROW(type, PACK_NUMBER, member, 0, last, NULL)
-#define TIME(type, member)       ROW(type, PACK_INT64, member, 0, 0, NULL)
+#define TIME(type, member)       ROW(type, PACK_INT64, member, 0, TIME_MAX, NULL)
 #define LINE(type, member)       ROW(type, PACK_LINE, member, 0, LINE_MAX_BYTES, NULL)
 #define TEXT(type, member)       ROW(type, PACK_TEXT, member, 0, TEXT_MAX_BYTES, NULL)
 #define PART(type, member, of)   ROW(type, PACK_STRUCT, member, 0, 0, &of)

@@ -294,7 +294,7 @@ static void test_unsound(void **state)
     unsigned i;
 
     (void)state;
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 10; i++) {
         assert_int_equal(mime_read(&ctx, a, rich, sizeof rich - 1, NULL, &l, &e), 0);
         switch (i) {
         case 0:
@@ -323,6 +323,9 @@ static void test_unsound(void **state)
             break;
         case 8:
             l->recipients->jid.node = "a@b";
+            break;
+        case 9:
+            l->expires_s = INT64_MIN;
             break;
         }
         buf_init(&packed, PACKED_MAX);
