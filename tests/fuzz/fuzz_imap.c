@@ -14,6 +14,13 @@
 #include "mail/imap_session.h"
 #include "tests/fuzz/fuzz.h"
 
+/* libetpan 1.9.4 forgets a greeting that is a BYE: 42 bytes for each connection refused so. */
+const char *__lsan_default_suppressions(void); // NOLINT
+const char *__lsan_default_suppressions(void)  // NOLINT
+{
+    return "leak:libetpan.so";
+}
+
 struct server {
     int listener;
     unsigned port;

@@ -22,7 +22,7 @@ extra() { # the inputs that other tests have for this target
     case $1 in
     stream) echo tests/golden/to-mail ;;
     mail) echo tests/golden/to-jabber "$corpora/cpython-email/data" "$corpora/flufl-bounce" "$corpora/hostile" ;;
-    header) echo tests/golden/to-jabber ;;
+    header | letter_pack) echo tests/golden/to-jabber ;;
     html) echo "$corpora/talon/tests/fixtures" ;;
     address) echo "$corpora/jid" ;;
     lmtp_data) echo "$corpora/smtp-smuggling" ;;
