@@ -15,8 +15,10 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "base/xml.h"
 #include "mapping/bounce_names.h"
 #include "mapping/bounce_words.h"
+#include "mapping/charset.h"
 #include "mapping/header_addr.h"
 #include "mapping/report_read.h"
 #include "mapping/text_words.h"
@@ -389,15 +391,14 @@ static size_t enhanced_at(const char *p, const char *end)
     return q < end && (*q == '.' || isdigit((unsigned char)*q)) ? 0 : (size_t)(q - p);
 }
 
-/* Words in one line, trimmed of what stands in front. */
+/* Words in one line, trimmed of what stands in front.  The text may have been cut inside of a
+ * character, too. */
 static const char *one_line(struct arena *a, const char *s, size_t n)
 {
     char *out, *o;
     size_t i;
 
-    n = n < WORDS_MAX ? n : WORDS_MAX;
-    while (n > 0 && n < WORDS_MAX && ((unsigned char)s[n] & 0xc0) == 0x80)
-        n--;
+    n = charset_clip(s, n, WORDS_MAX);
     o = out = arena_alloc(a, n + 1);
     for (i = 0; out && i < n; i++)
         if (!isspace((unsigned char)s[i]))
@@ -406,7 +407,7 @@ static const char *one_line(struct arena *a, const char *s, size_t n)
             *o++ = ' ';
     while (out && o > out && o[-1] == ' ')
         *--o = '\0';
-    return out;
+    return out ? xml_clean(a, out, (size_t)(o - out)) : NULL;
 }
 
 int bounce_text_status(struct arena *a, const char *words, size_t len, struct smtp_status *out)

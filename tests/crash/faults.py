@@ -130,23 +130,14 @@ class Wire:
 
 
 class Clock:
-    """The wall clock of one gateway (libfaketime); the monotonic one is left alone."""
-
-    LIBRARIES = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-                 "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1")
-
-    @classmethod
-    def library(cls):
-        return next((path for path in cls.LIBRARIES if os.path.exists(path)), None)
+    """The wall clock of one gateway (shim.c); the monotonic one is left alone."""
 
     def __init__(self, folder):
         self._file = Path(folder) / "clock"
-        self.set("+0")
-        self.env = {"LD_PRELOAD": self.library(), "FAKETIME_TIMESTAMP_FILE": str(self._file),
-                    "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1",
-                    "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self._file.write_bytes(bytes(8))
+        self.env = {"LD_PRELOAD": str(build_shim()), "FAULT_CLOCK": str(self._file)}
 
-    def set(self, offset):
-        new = self._file.with_suffix(".new")
-        new.write_text(offset + "\n")
-        new.rename(self._file)
+    def set(self, seconds):
+        """So far it is wrong from now on."""
+        with open(self._file, "r+b", buffering=0) as clock:
+            clock.write(seconds.to_bytes(8, "little", signed=True))

@@ -5,9 +5,11 @@
  *   w  no space: writes to files fail with ENOSPC
  *   s  fsync and fdatasync fail with EIO
  *   d  descriptors are used up: open, socket, accept fail with EMFILE
- * FAULT_TRACE names a file that gets a line for each write of FAULT_TOKEN to a file ("file NAME"),
- * each sync of a file ("sync NAME"), and each piece sent to a peer that holds the token or begins
- * like an answer ("net TEXT"): in which order things were made safe and told.
+ * FAULT_CLOCK names a file whose first eight bytes are the seconds by which the wall clock is
+ * wrong; the monotonic one is left alone. FAULT_TRACE names a file that gets a line for each write
+ * of FAULT_TOKEN to a file ("file NAME"), each sync of a file ("sync NAME"), and each piece sent to
+ * a peer that holds the token or begins like an answer ("net TEXT"): in which order things were
+ * made safe and told.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,10 +17,14 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -44,6 +50,62 @@ typedef int sync_fn(int);
 typedef int socket_fn(int, int, int);
 typedef int accept_fn(int, struct sockaddr *, socklen_t *);
 typedef int accept4_fn(int, struct sockaddr *, socklen_t *, int);
+
+typedef int clock_fn(clockid_t, struct timespec *);
+
+/* ---- the clock ---- */
+
+static const volatile int64_t *wrong_by;
+
+__attribute__((constructor)) static void open_clock(void)
+{
+    const char *path = getenv("FAULT_CLOCK");
+    int fd = path ? REAL("open", open_fn *)(path, O_RDONLY | O_CLOEXEC) : -1;
+    void *at;
+
+    if (fd < 0)
+        return;
+    at = mmap(NULL, sizeof *wrong_by, PROT_READ, MAP_SHARED, fd, 0);
+    if (at != MAP_FAILED)
+        wrong_by = at;
+    close(fd);
+}
+
+int clock_gettime(clockid_t id, struct timespec *out)
+{
+    static clock_fn *real;
+    int r;
+
+    if (!real)
+        real = REAL("clock_gettime", clock_fn *);
+    r = real(id, out);
+    if (r == 0 && wrong_by && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+        out->tv_sec += (time_t)*wrong_by;
+    return r;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out)
+        *out = now.tv_sec;
+    return now.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+    struct timespec now = {0, 0};
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    out->tv_sec = now.tv_sec;
+    out->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+
+/* ---- files, sockets, descriptors ---- */
 
 static int has_fault(char letter)
 {

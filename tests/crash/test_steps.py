@@ -44,8 +44,8 @@ def attempt(bed, name):
 def run(instance, name):
     """Traffic, death, a start without it; returns the ledger's figures."""
     gateway = instance.gateway
-    if name.startswith("submit."):
-        gateway.configure({"smtp": {"engine": "own"}})
+    if name.startswith(("smtp.", "submit.")):
+        gateway.configure({"smtp": {"engine": "own" if name[1] == "u" else "libesmtp"}})
     instance.mails()
     if name.startswith("success."):
         instance.mail("asked", by_lmtp=True)

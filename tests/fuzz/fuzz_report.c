@@ -6,6 +6,11 @@
 #include "mapping/report_read.h"
 #include "tests/fuzz/fuzz.h"
 
+static bool is_line(const char *text)
+{
+    return !text || (utf8_is_valid(text, strlen(text)) && !strpbrk(text, "\r\n"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *a = arena_new(16 << 20);
@@ -30,9 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     HOLDS(bounce_text_end(text) <= size);
     if (bounce_text_read(a, &(struct bounce_hints){.text = text, .letter = &letter}, &report) == 0)
         for (r = report.recipients; r; r = r->next)
-            HOLDS(++count <= REPORT_RECIPIENTS_MAX);
+            HOLDS(++count <= REPORT_RECIPIENTS_MAX && is_line(r->status.text));
     if (bounce_text_status(a, text, size, &status) == 0)
-        HOLDS(status.code == 0 || (status.code >= 200 && status.code <= 599));
+        HOLDS((status.code == 0 || (status.code >= 200 && status.code <= 599)) &&
+              is_line(status.text));
 out:
     free(text);
     arena_free(a);
