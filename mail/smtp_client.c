@@ -31,7 +31,8 @@ enum {
     REFUSED_MS = 30 * 1000,    /* after a refused password: servers lock out who tries it often */
     PAUSE_MS = 3000,           /* before another connection is tried beside those that stand */
     NAME_THREADS = 1,
-    CLOSE_MS = 120 * 60 * 1000 /* a bound on the bounds: every session has its own deadlines */
+    STOP_MS = 20 * 1000,   /* what is under way is given when the client stops */
+    PROBE_MS = 3600 * 1000 /* a bound on the bounds: a session has deadlines of its own */
 };
 
 struct job_list {
@@ -392,7 +393,7 @@ static void stop(struct smtp_client *c)
         smtp_session_stop(s);
     }
     smtp_client_settle(c);
-    loop_run_until(c->loop, is_empty, c, CLOSE_MS);
+    loop_run_until(c->loop, is_empty, c, STOP_MS);
     while (c->sessions)
         smtp_session_end(c->sessions, &fault);
     smtp_client_settle(c);
@@ -508,7 +509,7 @@ static int probe(const struct send_settings *settings, char *text_out, size_t te
     }
     c->probe = &p;
     if (open_session(c) == 0)
-        loop_run_until(loop, is_probed, &p, CLOSE_MS);
+        loop_run_until(loop, is_probed, &p, PROBE_MS);
     c->probe = NULL;
     client_close(c);
     loop_free(loop);

@@ -253,9 +253,13 @@ void smtp_session_quit(struct smtp_session *s)
 void smtp_session_write(struct smtp_session *s, const char *data, size_t len, unsigned replies)
 {
     s->outstanding += replies;
-    /* It may be broken or memory out: what the peer said last is still read, or the time runs out.
-     */
-    if (s->conn && conn_write(s->conn, data, len) == 0)
+    if (s->is_mute)
+        return;
+    /* It may be broken or memory out.  What the peer said last is still read, or the time runs out;
+     * but nothing may follow, or a mail would lack its middle. */
+    if (!s->conn || conn_write(s->conn, data, len) < 0)
+        s->is_mute = true;
+    else
         s->waiting = conn_waiting(s->conn);
 }
 
@@ -285,7 +289,7 @@ void smtp_session_stop(struct smtp_session *s)
 
 bool smtp_session_has_room(const struct smtp_session *s)
 {
-    if (s->state != SMTP_READY || s->is_winding_up)
+    if (s->state != SMTP_READY || s->is_winding_up || s->is_mute)
         return false;
     return s->flight_count == 0 ||
            (s->flight_count == 1 && s->flight[0].is_issued && s->offer.has_pipelining);

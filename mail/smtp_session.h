@@ -89,6 +89,7 @@ struct smtp_session {
     size_t waiting;         /* bytes that had not left at the last look */
     unsigned outstanding;   /* replies to come for what was written */
     unsigned mails;         /* begun here */
+    bool is_mute;           /* a piece could not be written: nothing more is */
     bool is_winding_up;     /* takes no more mails */
     bool is_cut_short;      /* an envelope was begun that nobody wants any more */
     bool has_answered;      /* a piece of the awaited reply has come */

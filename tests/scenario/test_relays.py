@@ -173,3 +173,18 @@ def test_what_is_not_right_is_told_and_nothing_is_sent(guarded, make_world, tmp_
     world.gateway.wait_log(r"smtp .*event=later .*refuses to let us log in")
     assert token.encode() not in guarded.mails()
     assert w.MAIL_DOMAIN in world.gateway.command("queue", "list").stdout
+
+
+def test_what_expires_goes_with_the_time_that_is_left(make_world, relay):
+    """jabber:x:expire as DELIVERBY (RFC 2852), where the relay offers it and takes so short a time."""
+    relay.script("EHLO", "250-relay.example\r\n250-PIPELINING\r\n250 DELIVERBY 60")
+    world = make_world(relay=relay).start()
+    juliet = world.jabber_side.client("juliet")
+    for seconds in (500, 30, None):
+        juliet.send_message(ROMEO, new_id("by"), extra="" if seconds is None else
+                            f"<x xmlns='jabber:x:expire' seconds='{seconds}'/>")
+    wait_until("three mails", lambda: len(relay.mails) == 3)
+    parameters = sorted(mail.sender_parameters for mail in relay.mails)
+    left = re.fullmatch(r" ?BY=(\d+);R", parameters.pop())
+    assert 400 < int(left[1]) <= 500
+    assert not any("BY=" in other for other in parameters)
