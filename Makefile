@@ -132,7 +132,7 @@ bench: postern $(BENCH_TOOLS)
 	POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' BENCH_TOOLS=$(CURDIR)/$(BUILD)/bench $(PYTHON) tests/bench/bench.py $(BENCH)
 
 # The program dies at each durable step, and where nobody chose; a ledger outside of it is held against what
-# both worlds saw.  make crash kills it KILLS times; CRASH narrows: make crash CRASH='-k random'.
+# both worlds saw.  make crash kills it KILLS times, make soak has the faults that take minutes; CRASH narrows.
 KILLS ?= 3000
 CRASH_TESTS = PYTHONDONTWRITEBYTECODE=1 POSTERN=$(CURDIR)/build/crash/postern \
     $(PYTHON) -m pytest -q -p no:cacheprovider
@@ -145,6 +145,8 @@ crash-check: crash-program
 	$(CRASH_TESTS) tests/crash $(CRASH)
 crash: crash-program
 	POSTERN_KILLS=$(KILLS) $(CRASH_TESTS) -s tests/crash/test_random.py $(CRASH)
+soak: crash-program
+	$(CRASH_TESTS) tests/crash/soak_wire.py $(CRASH)
 crash-program:
 	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
 
@@ -168,6 +170,7 @@ fuzz:
 lint:
 	tests/lint/layers.sh
 	tests/lint/options.sh
+	tests/lint/faults.sh
 	tests/lint/words.sh
 	@clang-format --dry-run --Werror $(FORMATTED) && echo 'lint: the format is right'
 	@! command -v mandoc >/dev/null || { mandoc -T lint -W warning $(MANUAL) && echo 'lint: the manual is right'; }

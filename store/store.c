@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BUSY_MS = 10000, PATH_LEN_MAX = 3000, OWNER_FILE = 0600, OWNER_FOLDER = 0700 };
@@ -289,6 +290,22 @@ static int lock_open(const char *path)
     return fd;
 }
 
+/* A gateway that was killed a moment ago may have left a child that was just about to become
+ * another program: until it does, it holds what its parent held. */
+static int lock_take(int fd)
+{
+    enum { TRIES = 10, WAIT_MS = 100 };
+    const struct timespec wait = {0, WAIT_MS * 1000000L};
+    unsigned i;
+
+    for (i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (errno != EWOULDBLOCK || i == TRIES)
+            return -1;
+        nanosleep(&wait, NULL);
+    }
+    return 0;
+}
+
 int store_lock(struct store *s, struct err *e)
 {
     char pid[32] = "";
@@ -300,7 +317,7 @@ int store_lock(struct store *s, struct err *e)
     fd = lock_open(s->path);
     if (fd < 0)
         return err_set(e, ERR_PERMANENT, "%s.lock cannot be made: %s", s->path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (lock_take(fd) < 0) {
         n = read(fd, pid, sizeof pid - 1);
         pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
         close(fd);

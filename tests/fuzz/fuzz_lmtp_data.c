@@ -25,6 +25,8 @@ static void check_paths(struct arena *a, char *text)
     char *line, *rest = text;
 
     while ((line = strsep(&rest, "\n"))) {
+        if (strchr(line, '\r'))
+            continue; /* the session ends lines there, or refuses them */
         if (lmtp_path_sender(a, line, SIZE_MAX_SAID, &from, &no) < 0)
             check_reply(&no);
         else
