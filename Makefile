@@ -136,17 +136,15 @@ bench: postern $(BENCH_TOOLS)
 KILLS ?= 3000
 CRASH_TESTS = PYTHONDONTWRITEBYTECODE=1 POSTERN=$(CURDIR)/build/crash/postern \
     $(PYTHON) -m pytest -q -p no:cacheprovider
-# A queue of a million messages: memory, time to start, who waits for whom.
-soak: postern
-	SOAK=1000000 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' $(PYTHON) -m pytest -q -s \
-	    -p no:cacheprovider tests/scenario/test_long_queue.py
-
 crash-check: crash-program
 	$(CRASH_TESTS) tests/crash $(CRASH)
 crash: crash-program
 	POSTERN_KILLS=$(KILLS) $(CRASH_TESTS) -s tests/crash/test_random.py $(CRASH)
-soak: crash-program
-	$(CRASH_TESTS) tests/crash/soak_wire.py $(CRASH)
+# What takes minutes: a queue of a million messages (memory, time to start, who waits for whom), half-open streams.
+soak: postern crash-program
+	SOAK=1000000 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' $(PYTHON) -m pytest -q -s \
+	    -p no:cacheprovider tests/scenario/test_long_queue.py
+	$(CRASH_TESTS) tests/crash/soak_wire.py
 crash-program:
 	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
 
