@@ -525,6 +525,12 @@ static int read_openpgp(struct conf *conf, const struct conf_values *v)
     return v->section ? read_flag(v, "mime_inline", &conf->openpgp.mime_inline) : 0;
 }
 
+static int read_registration(struct conf *conf, const struct conf_values *v)
+{
+    conf->registration.own_address = true;
+    return v->section ? read_flag(v, "own_address", &conf->registration.own_address) : 0;
+}
+
 static int read_verdicts(struct conf *conf, const struct conf_values *v)
 {
     const struct conf_setting *s = v->section ? conf_value_find(v, "refuse") : NULL;
@@ -670,6 +676,7 @@ static int read_all(struct conf *conf, struct conf_values *v)
         {"limit", read_limit},
         {"attachments", read_attachments},
         {"openpgp", read_openpgp},
+        {"registration", read_registration},
         {"verdicts", read_verdicts},
         {"upload", read_upload},
         {"fetch", read_fetch},

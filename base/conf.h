@@ -134,6 +134,9 @@ struct conf {
         bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
     } openpgp;
     struct {
+        bool own_address; /* users may choose the local part of their mail address; default true */
+    } registration;
+    struct {
         const char *server; /* authserv-id of Authentication-Results that are believed; "": none */
         bool refuse;        /* mail whose author they doubt is refused, not only marked */
     } verdicts;

@@ -55,6 +55,7 @@ static const struct known {
     {"map", TITLED | MANY, {"mail", "direction"}},
     {"limit", 0, {"mail_size", "stanza_size", "user_rate", "recipient_rate"}},
     {"openpgp", 0, {"mime_inline"}},
+    {"registration", 0, {"own_address"}},
     {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},
     {"fetch", 0, {"size", "total", "timeout", "allow*", "ca_file"}},

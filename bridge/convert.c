@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "bridge/command.h"
+#include "bridge/registration.h"
 #include "component/stream.h"
 
 #include <stdio.h>
@@ -139,6 +140,7 @@ static int prepare(struct conversion *c, struct conf **conf, struct err *e)
 int command_convert(const struct command_line *line)
 {
     struct conversion c = {0};
+    struct pairs *registered = NULL;
     const char *to;
     struct conf *conf;
     struct err e;
@@ -156,12 +158,15 @@ int command_convert(const struct command_line *line)
     } else if (prepare(&c, &conf, &e) < 0) {
         status = command_fail(&e, EX_CONFIG);
     } else {
+        registered = registration_read(c.settings->conf->store_url);
+        address_map_register(c.settings->map, registered);
         status = strcmp(to, "mail") == 0   ? convert_to_mail(&c)
                  : strcmp(to, "page") == 0 ? convert_to_page(&c)
                                            : convert_to_jabber(&c);
     }
     fflush(stdout);
     settings_drop(c.settings);
+    pairs_free(registered);
     arena_free(c.arena);
     buf_clear(&c.input);
     return status;

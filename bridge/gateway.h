@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/id.h"
 #include "base/loop.h"
+#include "base/pairs.h"
 #include "base/work.h"
 #include "bridge/courier.h"
 #include "bridge/persist.h"
@@ -50,6 +51,8 @@ struct gateway {
     struct settings *settings; /* in force; replaced by a reload */
     struct settings *started;  /* what the connections were made from */
     struct id_maker ids;
+
+    struct pairs *registered; /* addresses that users have chosen, and whose they are */
 
     struct store *store;
     struct flight *flight; /* what is in work */
@@ -90,8 +93,9 @@ struct gateway {
     unsigned fetching;  /* mails whose links are being downloaded */
     unsigned uploading; /* mails whose files are being uploaded */
     unsigned sightings; /* key ids on their way into the store */
-    unsigned cards;     /* vCards of contacts being looked up */
-    bool is_sweeping;   /* reports that are due are being looked for, in success.c */
+    unsigned registering;
+    unsigned cards;   /* vCards of contacts being looked up */
+    bool is_sweeping; /* reports that are due are being looked for, in success.c */
     bool is_stopping;
     bool is_closing; /* the threads end: nothing new for them */
 };

@@ -6,8 +6,9 @@
  */
 #include "bridge/command.h"
 #include "bridge/json.h"
-#include "bridge/settings.h"
 #include "bridge/acquaint.h"
+#include "bridge/registration.h"
+#include "bridge/settings.h"
 #include "store/people.h"
 
 #include <stdio.h>
@@ -261,6 +262,7 @@ int command_map(const struct command_line *line)
 {
     static const struct keyed_key no_key;
     bool as_json = line->argc > 0 && strcmp(line->argv[0], "--json") == 0;
+    struct pairs *registered;
     struct settings *s;
     struct conf *conf;
     struct err e;
@@ -272,7 +274,10 @@ int command_map(const struct command_line *line)
     s = conf ? settings_new(&conf, &no_key, &e) : NULL;
     if (!s)
         return command_fail(&e, EX_CONFIG);
+    registered = registration_read(s->conf->store_url);
+    address_map_register(s->map, registered);
     status = map_all(s, line, as_json, as_json);
     settings_drop(s);
+    pairs_free(registered);
     return status;
 }

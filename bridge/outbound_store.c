@@ -18,6 +18,7 @@
 #include "mapping/mime_write.h"
 #include "mapping/reverse_path.h"
 #include "mapping/stanza_write.h"
+#include "store/accounts.h"
 #include "store/faces.h"
 #include "store/keys.h"
 #include "store/people.h"
@@ -183,17 +184,22 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     return link_recipients(txn, a, t, e);
 }
 
-/* The name that stands before the sender's address: the message's own (XEP-0172) comes first. */
+/* The name that stands before the sender's address: the message's own (XEP-0172) comes first, then
+ * what they registered, then their vCard's. */
 static int name_sender(struct store_txn *txn, struct acceptance *a, struct err *e)
 {
+    struct account account;
     const char *name;
     int64_t fetched_s;
+    bool is_registered;
 
     if (faces_get_user(txn, a->letter_arena, a->bare_jid, &name, &fetched_s, e) < 0)
         return -1;
+    if (accounts_get(txn, a->letter_arena, a->bare_jid, &account, &is_registered, e) < 0)
+        return -1;
     a->is_name_due = nickname_is_due(fetched_s, a->now_s);
     if (!a->letter->from.name)
-        a->letter->from.name = name;
+        a->letter->from.name = *account.name ? account.name : name;
     return 0;
 }
 

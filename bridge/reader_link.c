@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/xml.h"
 #include "mapping/letter_pack.h"
+#include "mapping/people_read.h"
 #include "mapping/page_write.h"
 
 enum {
@@ -174,8 +175,12 @@ static enum outcome read_letter(struct channel *c, struct reader_job *job,
         *why = NULL;
         return GONE;
     }
-    if (letter_unpack(job->arena, body, a->body_len, &job->letter, &job->err) == 0)
-        return ANSWERED;
+    if (letter_unpack(job->arena, body, a->body_len, &job->letter, &job->err) == 0) {
+        /* the process does not know them: they would have to be told to it one by one */
+        if (people_settle(job->settings->map, job->letter) == 0)
+            return ANSWERED;
+        err_memory(&job->err);
+    }
     job->letter = NULL;
     if (job->err.class == ERR_RETRY)
         return NO_MEMORY;

@@ -21,6 +21,7 @@
 #include "bridge/nickname.h"
 #include "bridge/notify.h"
 #include "bridge/poison.h"
+#include "bridge/registration.h"
 #include "bridge/reload.h"
 #include "bridge/rate.h"
 #include "bridge/receipt.h"
@@ -242,6 +243,7 @@ static void reload(int signo, void *arg)
                     "web.listen, web.per_address and limit take effect after a restart\"");
     set_router(life, next->conf);
     router_settle(g->router);
+    address_map_register(next->map, g->registered);
     settings_drop(g->settings);
     g->settings = next;
     log_set_level(level_of(next->conf->log_level));
@@ -347,6 +349,10 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
     if (!g->settings)
         return -1;
     g->started = settings_hold(g->settings);
+    g->registered = registration_load(g->store, e);
+    if (!g->registered)
+        return -1;
+    address_map_register(g->settings->map, g->registered);
     return open_flight(g, e);
 }
 
@@ -533,6 +539,7 @@ static void close_all(struct life *life)
     loop_free(g->loop);
     settings_drop(g->started);
     settings_drop(g->settings);
+    pairs_free(g->registered);
 }
 
 static int open_all(struct life *life, struct conf **conf, struct err *e)

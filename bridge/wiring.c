@@ -13,6 +13,7 @@
 #include "bridge/outbound.h"
 #include "bridge/policy.h"
 #include "bridge/presence.h"
+#include "bridge/registration.h"
 #include "store/files.h"
 
 #include <stdlib.h>
@@ -84,6 +85,11 @@ static void card_wanted(struct xml_node *iq, const char *mail, struct arena *are
     card_answer(arg, iq, mail, arena);
 }
 
+static void registration_wanted(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    registration_asked(arg, iq, arena);
+}
+
 static void user_available(const struct xml_node *stanza, void *arg)
 {
     presence_available(arg, stanza);
@@ -145,6 +151,7 @@ const struct router_handler wiring_router = {
     .answer = answer_arrived,
     .user = user_asks,
     .card = card_wanted,
+    .registration = registration_wanted,
     .available = user_available,
     .send = send_answer,
     .contact = find_contact,

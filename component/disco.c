@@ -9,11 +9,11 @@
 
 #include "base/buf.h"
 #include "base/keyed.h"
+#include "component/form.h"
 #include "component/reply.h"
 #include "component/vcard.h"
 
 #define NODE         "https://postern.invalid/caps" /* of the software; nothing is to be found there */
-#define FORM_NS      "jabber:x:data"
 #define SERVER_FORM  "http://jabber.org/network/serverinfo"
 #define SERVER_FIELD "admin-addresses"
 
@@ -37,6 +37,7 @@ static const struct feature features[] = {
     {"urn:xmpp:ping", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0199 */
     {DISCO_CAPS_NS, DISCO_GATEWAY | DISCO_CONTACT},   /* XEP-0115 */
     {"jabber:iq:gateway", DISCO_GATEWAY},             /* XEP-0100 */
+    {"jabber:iq:register", DISCO_GATEWAY},            /* XEP-0077 */
     {"jabber:iq:last", DISCO_GATEWAY},                /* XEP-0012 */
     {"jabber:iq:version", DISCO_GATEWAY},             /* XEP-0092 */
     {"urn:xmpp:time", DISCO_GATEWAY},                 /* XEP-0202 */

@@ -15,10 +15,13 @@ static const struct error_row errors[REPLY_ERROR_COUNT] = {
     [REPLY_ITEM_NOT_FOUND] = {"404", "cancel", "item-not-found"},
     [REPLY_NOT_ALLOWED] = {"405", "cancel", "not-allowed"},
     [REPLY_NOT_ACCEPTABLE] = {"406", "modify", "not-acceptable"},
+    [REPLY_NOT_REGISTERED] = {"407", "auth", "registration-required"},
+    [REPLY_CONFLICT] = {"409", "cancel", "conflict"},
     [REPLY_INTERNAL] = {"500", "wait", "internal-server-error"},
     [REPLY_NOT_IMPLEMENTED] = {"501", "cancel", "feature-not-implemented"},
     [REPLY_UNAVAILABLE] = {"503", "cancel", "service-unavailable"},
     [REPLY_UNAVAILABLE_WAIT] = {"503", "wait", "service-unavailable"},
+    [REPLY_NO_ROOM] = {"500", "wait", "resource-constraint"},
 };
 
 /* xml_set that leaves an attribute out where there is nothing to copy. */

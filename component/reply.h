@@ -19,10 +19,13 @@ enum reply_error {
     REPLY_ITEM_NOT_FOUND,
     REPLY_NOT_ALLOWED,
     REPLY_NOT_ACCEPTABLE,
+    REPLY_NOT_REGISTERED, /* registration-required */
+    REPLY_CONFLICT,
     REPLY_INTERNAL, /* internal-server-error */
     REPLY_NOT_IMPLEMENTED,
     REPLY_UNAVAILABLE,      /* service-unavailable, for good */
     REPLY_UNAVAILABLE_WAIT, /* service-unavailable, try again later */
+    REPLY_NO_ROOM,          /* resource-constraint */
     REPLY_ERROR_COUNT
 };
 

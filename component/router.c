@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "component/disco.h"
+#include "component/registering.h"
 #include "component/reply.h"
 #include "component/stream.h"
 #include "component/vcard.h"
@@ -185,12 +186,19 @@ static void ask_card(struct visit *v)
     v->arena = NULL;
 }
 
+static void ask_registration(struct visit *v)
+{
+    v->r->handler.registration(v->stanza, v->arena, v->r->arg);
+    v->arena = NULL;
+}
+
 struct query_row {
     const char *ns, *name;
     unsigned of; /* enum disco_of, or-ed: who answers it */
     struct xml_node *(*get)(const struct visit *v);
     struct xml_node *(*set)(const struct visit *v);
-    void (*ask)(struct visit *v); /* in place of get: it is answered by others, later */
+    /* In place of those that are NULL: it is answered by others, later. */
+    void (*ask)(struct visit *v);
 };
 
 static const struct query_row queries[] = {
@@ -201,6 +209,7 @@ static const struct query_row queries[] = {
     {LAST_NS, "query", DISCO_GATEWAY, get_last, NULL, NULL},
     {TIME_NS, "time", DISCO_GATEWAY, get_time, NULL, NULL},
     {GATEWAY_NS, "query", DISCO_GATEWAY, get_gateway, set_gateway, NULL},
+    {REGISTER_NS, "query", DISCO_GATEWAY, NULL, NULL, ask_registration},
     {VCARD_NS, "vCard", DISCO_GATEWAY, get_card, set_card, NULL},
     {VCARD_NS, "vCard", DISCO_CONTACT, NULL, set_card, ask_card},
 };
@@ -249,10 +258,10 @@ static void on_iq(struct visit *v)
     }
     row = find_query(v);
     answer_it = !row ? NULL : is_get ? row->get : row->set;
-    if (row && row->ask && is_get)
-        row->ask(v);
-    else if (answer_it)
+    if (answer_it)
         answer(v, answer_it(v));
+    else if (row && row->ask)
+        row->ask(v);
     else if (row)
         answer_error(v, REPLY_NOT_ALLOWED,
                      is_get ? "This can only be set." : "This cannot be set.");

@@ -29,6 +29,9 @@ struct router_handler {
     /* vcard-temp: an iq get to a contact, whose mail address this is; to be answered later.  The
      * arena, in which both are, is the callee's. */
     void (*card)(struct xml_node *iq, const char *mail, struct arena *arena, void *arg);
+    /* jabber:iq:register: an iq get or set to gw, of anybody; to be answered later.  The arena is
+     * the callee's. */
+    void (*registration)(struct xml_node *iq, struct arena *arena, void *arg);
     /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
     void (*available)(const struct xml_node *stanza, void *arg);
     /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */

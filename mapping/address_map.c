@@ -12,6 +12,11 @@
 #include "mapping/alias.h"
 #include "mapping/reverse_path.h"
 
+void address_map_register(struct address_map *map, struct pairs *registered)
+{
+    map->registered = registered;
+}
+
 const char *address_map_gateway(const struct address_map *map)
 {
     return map->gateway;
@@ -264,8 +269,166 @@ static int by_sub_address(const struct address_map *map, struct arena *a, const 
     return out->local ? 0 : err_memory(e);
 }
 
-/* The gateway's own rule: users of the first home are node@md.  Where an administrator's rule gives
- * that address to somebody else, the long form remains: an answer must not reach the other one. */
+/* ---- what users have registered ---- */
+
+/* Whose local part this is, without case; NULL: nobody's.  -1: memory. */
+static int find_registrant(const struct address_map *map, struct arena *a, const char *local,
+                           const char **bare_jid_out)
+{
+    char *small = arena_strdup(a, local), *p;
+
+    for (p = small; p && *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + ('a' - 'A'));
+    return small ? pairs_right_of(map->registered, a, small, bare_jid_out) : -1;
+}
+
+/* Behind the + of a sub-address, or at md; NULL: it is neither, or a rule takes it. */
+static const char *own_part(const struct address_map *map, const struct addr *mail)
+{
+    const char *rest;
+
+    if (rule_for_mail(map, mail))
+        return NULL;
+    if (box_for_mail(map, mail, &rest))
+        return rest;
+    return strcasecmp(map->mail_domain, mail->domain) == 0 ? mail->local : NULL;
+}
+
+int address_map_registered(const struct address_map *map, struct arena *a, const struct addr *mail,
+                           struct jid *out)
+{
+    const char *local = map->registered ? own_part(map, mail) : NULL, *bare = NULL;
+    struct err e;
+
+    if (!local)
+        return 0;
+    if (find_registrant(map, a, local, &bare) < 0)
+        return -1;
+    if (!bare)
+        return 0;
+    return jid_parse(a, bare, out, &e) < 0 ? -1 : 1;
+}
+
+/* box+local, or local@md. */
+static int own_address(const struct address_map *map, struct arena *a, const char *local,
+                       struct addr *out)
+{
+    const struct addr *box = map->own ? &map->own->address : NULL;
+
+    out->domain = box ? box->domain : map->mail_domain;
+    out->local = box ? arena_printf(a, "%s+%s", box->local, local) : local;
+    return out->local ? 0 : -1;
+}
+
+/* 1: *out is what the user has registered; 0: nothing, or a rule has given it away since. */
+static int by_registration(const struct address_map *map, struct arena *a, const struct jid *jid,
+                           struct addr *out)
+{
+    const char *bare = map->registered ? jid_bare(a, jid) : NULL, *local;
+    const struct rule *rule;
+
+    if (!map->registered)
+        return 0;
+    if (!bare || pairs_left_of(map->registered, a, bare, &local) < 0)
+        return -1;
+    if (!local)
+        return 0;
+    if (own_address(map, a, local, out) < 0)
+        return -1;
+    rule = rule_for_mail(map, out);
+    return !rule || leads_to(a, rule, out, jid);
+}
+
+/* A dot-atom of small letters, digits, hyphens and underscores that can be nothing else: no + that
+ * MTAs cut at, no = that would name a domain. */
+static bool is_own_form(const char *local)
+{
+    size_t n = strlen(local);
+
+    return n > 0 && n <= ADDR_LOCAL_MAX &&
+           strspn(local, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == n && local[0] != '-' &&
+           local[0] != '.' && local[n - 1] != '.' && !strstr(local, "..") &&
+           !alias_is_hash(local, n);
+}
+
+/* RFC 2142, and what mail servers use themselves. */
+static bool is_reserved(const char *local)
+{
+    static const char *const names[] = {
+        "abuse",     "admin",      "administrator", "bounce",        "bounces",
+        "ftp",       "hostmaster", "info",          "mailer-daemon", "marketing",
+        "news",      "nobody",     "noc",           "noreply",       "no-reply",
+        "owner",     "postmaster", "root",          "sales",         "security",
+        "support",   "system",     "trouble",       "usenet",        "uucp",
+        "webmaster", "www"};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], local) == 0)
+            return true;
+    return false;
+}
+
+static bool is_mailbox(const struct address_map *map, const struct addr *mail)
+{
+    size_t i;
+
+    for (i = 0; i < map->box_count; i++)
+        if (strcasecmp(map->boxes[i].address.local, mail->local) == 0 &&
+            strcasecmp(map->boxes[i].address.domain, mail->domain) == 0)
+            return true;
+    return false;
+}
+
+int address_map_check_own(const struct address_map *map, struct arena *a, const struct jid *user,
+                          const char *local, bool *taken_out, struct err *e)
+{
+    const struct rule *rule;
+    struct addr mail;
+
+    *taken_out = false;
+    if (!is_own_form(local))
+        return err_set(e, ERR_PERMANENT,
+                       "\"%s\" cannot be used: take letters a to z, digits, and . - _ between "
+                       "them, at most %d",
+                       local, (int)ADDR_LOCAL_MAX);
+    if (own_address(map, a, local, &mail) < 0)
+        return err_memory(e);
+    rule = rule_for_mail(map, &mail);
+    *taken_out =
+        is_reserved(local) || is_mailbox(map, &mail) || (rule && !leads_to(a, rule, &mail, user));
+    if (*taken_out)
+        return err_set(e, ERR_PERMANENT, "%s@%s is reserved: choose another address", mail.local,
+                       mail.domain);
+    if (strlen(mail.local) > ADDR_LOCAL_MAX)
+        return err_set(e, ERR_PERMANENT, "%s@%s is too long", mail.local, mail.domain);
+    return 0;
+}
+
+/* Has another user registered the address that this one would have by the gateway's rule? */
+static int is_taken(const struct address_map *map, struct arena *a, const struct jid *jid,
+                    const char *local, bool *out)
+{
+    struct jid other;
+    struct addr mail;
+    int found;
+
+    *out = false;
+    if (!map->registered)
+        return 0;
+    if (own_address(map, a, local, &mail) < 0)
+        return -1;
+    found = address_map_registered(map, a, &mail, &other);
+    *out = found > 0 && !jid_is_same_bare(&other, jid);
+    return found < 0 ? -1 : 0;
+}
+
+/* ---- the gateway's own rules ---- */
+
+/* The gateway's own rule: users of the first home are node@md.  Where an administrator's rule, or a
+ * registration, gives that address to somebody else, the long form remains: an answer must not
+ * reach the other one. */
 static int by_gateway_rule(const struct address_map *map, struct arena *a, const struct jid *jid,
                            struct addr *out, const char **rule_out, struct err *e)
 {
@@ -277,8 +440,12 @@ static int by_gateway_rule(const struct address_map *map, struct arena *a, const
     if (is_first) {
         tell(rule_out, map->home_words);
         if (alias_write(a, jid->node, NULL, &out->local, &why) == 0) {
+            bool is_others;
+
+            if (is_taken(map, a, jid, out->local, &is_others) < 0)
+                return err_memory(e);
             other = rule_for_mail(map, out);
-            if (!other || leads_to(a, other, out, jid))
+            if (!is_others && (!other || leads_to(a, other, out, jid)))
                 return 0;
         }
         if (why.class == ERR_RETRY)
@@ -305,6 +472,17 @@ int address_map_jid_to_mail(const struct address_map *map, struct arena *a, cons
     if (!jid->node)
         return err_set(e, ERR_PERMANENT, "%s is a server, which has no mail address", jid->domain);
     rule = rule_for_jid(map, jid);
+    if (!rule) {
+        int found = by_registration(map, a, jid, out);
+
+        if (found < 0)
+            return err_memory(e);
+        if (found > 0) {
+            tell(rule_out, "registered");
+            return 0;
+        }
+        memset(out, 0, sizeof *out);
+    }
     if (!rule && map->own)
         return by_sub_address(map, a, jid, out, rule_out, e);
     if (!rule)
@@ -343,6 +521,7 @@ int address_map_mail_to_jid(const struct address_map *map, struct arena *a, cons
     const struct rule *rule;
     const struct box *box;
     const char *rest;
+    int found;
 
     memset(out, 0, sizeof *out);
     if (is_ours && reverse_path_is_form(mail->local)) /* before any rule for all of md */
@@ -352,6 +531,11 @@ int address_map_mail_to_jid(const struct address_map *map, struct arena *a, cons
     if (rule) {
         tell(rule_out, rule->words);
         return rule_jid(a, rule, mail, out, e);
+    }
+    found = address_map_registered(map, a, mail, out);
+    if (found != 0) {
+        tell(rule_out, "registered");
+        return found < 0 ? err_memory(e) : 0;
     }
     box = box_for_mail(map, mail, &rest);
     if (box) {

@@ -1,9 +1,10 @@
 /*
  * address_map: who a person is on the other side.
  *
- * The administrators' rules first (first match wins), then the two rules of the gateway itself: a
- * mail address is the JID local\40dom@gw, a Jabber user is node@md or node=domain@md.  Pure: an
- * address_map is built once from the configuration and only read afterwards, on any thread.
+ * The administrators' rules first (first match wins), then what users have registered, then the two
+ * rules of the gateway itself: a mail address is the JID local\40dom@gw, a Jabber user is node@md
+ * or node=domain@md.  Pure: an address_map is built once from the configuration and only read
+ * afterwards, on any thread.
  */
 #ifndef MAPPING_ADDRESS_MAP_H
 #define MAPPING_ADDRESS_MAP_H
@@ -16,12 +17,27 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/jid.h"
+#include "base/pairs.h"
 
 struct address_map;
 
 /* NULL with *e filled (a rule that is none, with its place).  Keeps no pointer into conf. */
 struct address_map *address_map_new(const struct conf *conf, struct err *e);
 void address_map_free(struct address_map *map); /* takes NULL */
+
+/* The local parts (left) that users (right, their bare JIDs) have registered; borrowed.  Before
+ * anybody else has the map. */
+void address_map_register(struct address_map *map, struct pairs *registered);
+/* Can this user have local (small letters) for their own address at md, or box+local where users'
+ * addresses are sub-addresses?  ERR_PERMANENT with words for the user: it is none, or (*taken_out)
+ * it is reserved or somebody's by a rule.  Whether others have registered it, or live by that name,
+ * is for the asker to look up. */
+int address_map_check_own(const struct address_map *map, struct arena *a, const struct jid *user,
+                          const char *local, bool *taken_out, struct err *e) MUST_CHECK;
+/* The user whom a mail address belongs to because they have registered it: 1; 0: it is not such
+ * one; -1: memory. */
+int address_map_registered(const struct address_map *map, struct arena *a, const struct addr *mail,
+                           struct jid *out) MUST_CHECK;
 
 const char *address_map_gateway(const struct address_map *map);     /* gw */
 const char *address_map_mail_domain(const struct address_map *map); /* md */

@@ -38,6 +38,7 @@ struct address_map {
     const struct box *own; /* the one whose sub-addresses users have; NULL: they are at md */
     size_t box_count;
     const char *home_words, *other_words, *stored_words;
+    struct pairs *registered; /* by users; NULL: nobody has */
 };
 
 #endif

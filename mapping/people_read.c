@@ -449,3 +449,49 @@ int people_read(const struct context *ctx, struct letter *l, const struct mail_h
         return err_memory(e);
     return 0;
 }
+
+static int settle(const struct address_map *map, struct letter *l, struct party *p)
+{
+    struct jid jid;
+    int found = 0;
+
+    if (p->is_jabber && p->mail.domain)
+        found = address_map_registered(map, l->arena, &p->mail, &jid);
+    if (found > 0)
+        p->jid = jid;
+    return found < 0 ? -1 : 0;
+}
+
+static int settle_list(const struct address_map *map, struct letter *l, struct party *p)
+{
+    for (; p; p = p->next)
+        if (settle(map, l, p) < 0)
+            return -1;
+    return 0;
+}
+
+/* Was the user there before, by another address of theirs? */
+static bool is_again(const struct letter *l, const struct party *who)
+{
+    const struct party *p;
+
+    for (p = l->recipients; p != who; p = p->next)
+        if (who->jid.domain && p->jid.domain && jid_is_same_bare(&p->jid, &who->jid))
+            return true;
+    return false;
+}
+
+int people_settle(const struct address_map *map, struct letter *l)
+{
+    struct party **place;
+
+    if (settle(map, l, &l->from) < 0 || settle_list(map, l, l->parties) < 0 ||
+        settle_list(map, l, l->recipients) < 0)
+        return -1;
+    for (place = &l->recipients; *place;)
+        if (is_again(l, *place))
+            *place = (*place)->next;
+        else
+            place = &(*place)->next;
+    return 0;
+}

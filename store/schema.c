@@ -161,6 +161,13 @@ static const char *const steps[] = {
 
     /* The age of a circle is in its id. */
     "DROP INDEX circle_created;",
+
+    /* Who has registered, and with what; and who has which contact in their list, as they asked to
+     * see its presence (gone: they have left, and are to be told that the contact has). */
+    "CREATE TABLE account(bare_jid TEXT PRIMARY KEY, alias TEXT UNIQUE, name TEXT NOT NULL,"
+    "  created INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE subscription(bare_jid TEXT NOT NULL, contact TEXT NOT NULL,"
+    "  gone INTEGER NOT NULL, PRIMARY KEY(bare_jid, contact)) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

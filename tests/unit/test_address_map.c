@@ -692,16 +692,161 @@ static void test_reverse_path(void **state)
     arena_free(none);
 }
 
+/* ---- what users have registered ---- */
+
+static const struct {
+    const char *alias, *bare_jid;
+} registrations[] = {
+    {"romy", "romeo@example.org"},
+    {"ann", "zoe@example.net"},
+    {"taken", "mallory@example.org"}, /* the rule was made after it */
+    {"jule", "juliet@capulet.example"},
+};
+
+static void expect_mail(const struct address_map *map, const char *from, const char *to,
+                        const char *rule)
+{
+    struct jid jid = jid_of(from);
+    const char *words = "";
+    struct addr mail;
+
+    assert_int_equal(address_map_jid_to_mail(map, fix.arena, &jid, &mail, &words, NULL), 0);
+    assert_string_equal(addr_text(fix.arena, &mail), to);
+    if (rule)
+        assert_string_equal(words, rule);
+}
+
+static void expect_jid(const struct address_map *map, const char *from, const char *to,
+                       const char *rule)
+{
+    struct addr mail = addr_of(from);
+    const char *words = "";
+    struct jid jid;
+
+    assert_int_equal(address_map_mail_to_jid(map, fix.arena, &mail, &jid, &words, NULL), 0);
+    assert_string_equal(jid_bare(fix.arena, &jid), to);
+    if (rule)
+        assert_string_equal(words, rule);
+}
+
+static void expect_own(const struct address_map *map, const char *user, const char *local,
+                       const char *outcome)
+{
+    struct err e = {ERR_NONE, ""};
+    struct jid jid = jid_of(user);
+    const char *what = "free";
+    bool is_taken;
+
+    if (address_map_check_own(map, fix.arena, &jid, local, &is_taken, &e) < 0) {
+        assert_int_equal(e.class, ERR_PERMANENT);
+        what = is_taken ? "taken" : "bad";
+    }
+    if (strcmp(what, outcome) != 0)
+        fail_msg("%s for %s is %s: %s", local, user, what, e.text);
+}
+
+static void test_registered(void **state)
+{
+    struct conf conf = make_conf();
+    struct address_map *map = address_map_new(&conf, NULL);
+    struct pairs *pairs = pairs_new();
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof registrations / sizeof registrations[0]; i++)
+        assert_int_equal(pairs_put(pairs, registrations[i].alias, registrations[i].bare_jid), 0);
+    expect_mail(map, "romeo@example.org/home", "romeo@mail.example.org", NULL);
+    address_map_register(map, pairs);
+    expect_mail(map, "romeo@example.org/home", "romy@mail.example.org", "registered");
+    expect_mail(map, "zoe@example.net", "ann@mail.example.org", "registered");
+    expect_jid(map, "romy@mail.example.org", "romeo@example.org", "registered");
+    expect_jid(map, "ROMY@Mail.Example.org", "romeo@example.org", "registered");
+    expect_jid(map, "romeo@mail.example.org", "romeo@example.org", NULL);
+    expect_jid(map, "ann@mail.example.org", "zoe@example.net", "registered");
+    /* who is called so keeps an address that leads to them */
+    expect_mail(map, "ann@example.org", "ann=example.org@mail.example.org", NULL);
+    expect_jid(map, "ann=example.org@mail.example.org", "ann@example.org", NULL);
+    /* the administrators' map comes first */
+    expect_mail(map, "mallory@example.org", "mallory@mail.example.org", NULL);
+    expect_jid(map, "taken@mail.example.org", "other@capulet.example",
+               "map rule 6 (postern.conf:17)");
+    expect_mail(map, "juliet@capulet.example", "juliet.c@example.org",
+                "map rule 1 (postern.conf:12)");
+    address_map_free(map);
+    pairs_free(pairs);
+}
+
+static void test_what_may_be_registered(void **state)
+{
+    char long_one[66];
+
+    (void)state;
+    memset(long_one, 'x', sizeof long_one);
+    long_one[65] = '\0';
+    expect_own(fix.map, "romeo@example.org", long_one, "bad");
+    expect_own(fix.map, "romeo@example.org", long_one + 1, "free");
+    expect_own(fix.map, "romeo@example.org", "romy", "free");
+    expect_own(fix.map, "romeo@example.org", "r.o-m_1", "free");
+    expect_own(fix.map, "romeo@example.org", "taken", "taken");
+    expect_own(fix.map, "other@capulet.example", "taken", "free");
+    expect_own(fix.map, "romeo@example.org", "postmaster", "taken");
+    expect_own(fix.map, "romeo@example.org", "h-0123456789abcdef01234567", "bad");
+    expect_own(fix.map, "romeo@example.org", "b+1.2.3", "bad");
+    expect_own(fix.map, "romeo@example.org", "a=example.net", "bad");
+    expect_own(fix.map, "romeo@example.org", "a%example.net", "bad");
+    expect_own(fix.map, "romeo@example.org", ".a", "bad");
+    expect_own(fix.map, "romeo@example.org", "a.", "bad");
+    expect_own(fix.map, "romeo@example.org", "a..b", "bad");
+    expect_own(fix.map, "romeo@example.org", "-a", "bad");
+    expect_own(fix.map, "romeo@example.org", "", "bad");
+    expect_own(fix.map, "romeo@example.org", "Romy", "bad");
+    expect_own(fix.map, "romeo@example.org", "a\r\nb", "bad");
+    expect_own(fix.map, "romeo@example.org", "m\xc3\xbcller", "bad");
+}
+
+static void test_registered_sub_addresses(void **state)
+{
+    struct conf_mailbox own[] = {
+        {.name = "own", .address = "box@post.example", .sub_addresses = true}};
+    struct conf conf = {.jid = "gw.example",
+                        .mail_domain = "gw.example",
+                        .home = homes,
+                        .home_count = 2,
+                        .mailboxes = own,
+                        .mailbox_count = 1};
+    struct address_map *map = address_map_new(&conf, NULL);
+    struct pairs *pairs = pairs_new();
+
+    (void)state;
+    assert_int_equal(pairs_put(pairs, "romy", "romeo@example.org"), 0);
+    address_map_register(map, pairs);
+    expect_mail(map, "romeo@example.org", "box+romy@post.example", "registered");
+    expect_jid(map, "box+romy@post.example", "romeo@example.org", "registered");
+    expect_jid(map, "Box+Romy@post.example", "romeo@example.org", "registered");
+    address_map_free(map);
+    pairs_free(pairs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_basics),           cmocka_unit_test(test_both_ways),
-        cmocka_unit_test(test_jid_to_mail_only), cmocka_unit_test(test_stored_aliases),
-        cmocka_unit_test(test_mail_to_jid_only), cmocka_unit_test(test_contact_to_mail),
-        cmocka_unit_test(test_contact_refused),  cmocka_unit_test(test_mail_to_contact),
-        cmocka_unit_test(test_alias_round_trip), cmocka_unit_test(test_bad_rules),
-        cmocka_unit_test(test_sub_addresses),    cmocka_unit_test(test_rule_for_md),
-        cmocka_unit_test(test_memory),           cmocka_unit_test(test_reverse_path),
+        cmocka_unit_test(test_registered),
+        cmocka_unit_test(test_what_may_be_registered),
+        cmocka_unit_test(test_registered_sub_addresses),
+        cmocka_unit_test(test_basics),
+        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_jid_to_mail_only),
+        cmocka_unit_test(test_stored_aliases),
+        cmocka_unit_test(test_mail_to_jid_only),
+        cmocka_unit_test(test_contact_to_mail),
+        cmocka_unit_test(test_contact_refused),
+        cmocka_unit_test(test_mail_to_contact),
+        cmocka_unit_test(test_alias_round_trip),
+        cmocka_unit_test(test_bad_rules),
+        cmocka_unit_test(test_sub_addresses),
+        cmocka_unit_test(test_rule_for_md),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_reverse_path),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -113,12 +113,18 @@ static void on_card(struct xml_node *iq, const char *mail, struct arena *arena, 
     arena_free(arena);
 }
 
+static void on_registration(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    hand(arg, "registration", iq, arena);
+}
+
 static const struct router_handler handler = {
     .message = on_message,
     .error = on_error,
     .answer = on_answer,
     .user = on_user,
     .card = on_card,
+    .registration = on_registration,
     .available = on_available,
     .send = on_send,
     .contact = contact,
@@ -145,7 +151,7 @@ static const struct router_handler handler = {
 #define ITEMS           "http://jabber.org/protocol/disco#items"
 #define NODE            "https://postern.invalid/caps"
 /* computed by another program, as XEP-0115 §5.1 says */
-#define VER_GW  "MU6SQAS4Ht6e9Iqf1k/wdkLRjEI="
+#define VER_GW  "0ixzY76MVxbgd91eCNJKzFnYBKM="
 #define VER_ANN "ZVa9OpW/M/MvfUs8/mwoOO7/BL4="
 #define CAPS(ver)                                                                                  \
     "><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" NODE "' ver='" ver           \
@@ -175,17 +181,16 @@ static const struct {
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "'/></iq>",
      IQ("result") "><query xmlns='" INFO "'>"
                   "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(INFO)
-                      FEATURE(ITEMS) FEATURE("urn:xmpp:ping")
-                          FEATURE("http://jabber.org/protocol/caps") FEATURE("jabber:iq:gateway")
-                              FEATURE("jabber:iq:last") FEATURE("jabber:iq:version")
-                                  FEATURE("urn:xmpp:time") FEATURE("jid\\20escaping")
-                                      FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
-                                          FEATURE("http://jabber.org/protocol/address")
-                                              FEATURE("http://jabber.org/protocol/amp") FEATURE(
-                                                  "jabber:x:event") FEATURE("urn:xmpp:receipts")
-                                                  FEATURE("urn:xmpp:chat-markers:0") FEATURE(
-                                                      "jabber:x:expire") FEATURE("jabber:x:oob")
-                                                      SERVER_INFO "</query></iq>"},
+                      FEATURE(ITEMS) FEATURE("urn:xmpp:ping") FEATURE(
+                          "http://jabber.org/protocol/caps") FEATURE("jabber:iq:gateway")
+                          FEATURE("jabber:iq:register") FEATURE("jabber:iq:last") FEATURE(
+                              "jabber:iq:version") FEATURE("urn:xmpp:time")
+                              FEATURE("jid\\20escaping") FEATURE("vcard-temp") FEATURE(
+                                  "jabber:x:envelope") FEATURE("http://jabber.org/protocol/address")
+                                  FEATURE("http://jabber.org/protocol/amp") FEATURE(
+                                      "jabber:x:event") FEATURE("urn:xmpp:receipts")
+                                      FEATURE("urn:xmpp:chat-markers:0") FEATURE("jabber:x:expire")
+                                          FEATURE("jabber:x:oob") SERVER_INFO "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node=''/></iq>",
      IQ_ANN("result") "><query xmlns='" INFO "'>"
                       "<identity category='account' type='registered'/>" FEATURE(INFO) FEATURE(
@@ -222,6 +227,12 @@ static const struct {
     {"<iq type='get' id='1' " U GW "><query xmlns='jabber:iq:version'/></iq>",
      IQ("result") "><query xmlns='jabber:iq:version'><name>postern</name><version>1.2.3</version>"
                   "</query></iq>"},
+    {"<iq type='get' id='1' " X GW "><query xmlns='jabber:iq:register'/></iq>",
+     "[registration]<iq type='get' id='1' from='x@else/r' to='gw'><query "
+     "xmlns='jabber:iq:register'/></iq>"},
+    {"<iq type='set' id='1' " U GW "><query xmlns='jabber:iq:register'><remove/></query></iq>",
+     "[registration]<iq type='set' id='1' from='u@home/r' to='gw'>"
+     "<query xmlns='jabber:iq:register'><remove/></query></iq>"},
     {"<iq type='get' id='1' " U GW "><query xmlns='jabber:iq:last'/></iq>",
      IQ("result") "><query xmlns='jabber:iq:last' seconds='90'/></iq>"},
     {"<iq type='get' id='1' " U GW "><time xmlns='urn:xmpp:time'/></iq>",
