@@ -669,6 +669,7 @@ void fake_smtp_stop(struct fake_smtp *f)
             shutdown(f->connections[i]->fd, SHUT_RDWR);
     pthread_cond_broadcast(&f->stop_cond);
     pthread_mutex_unlock(&f->lock);
+    shutdown(f->listener, SHUT_RDWR); /* wakes who waits for it */
     pthread_join(f->acceptor, NULL);
     for (i = 0; i < f->connection_count; i++) {
         pthread_mutex_lock(&f->lock);
