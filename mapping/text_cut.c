@@ -317,7 +317,7 @@ struct block {          /* a run of quoted lines, blank lines between them, and 
     size_t first, last; /* lines of the quote */
     size_t attribution; /* first line of the words above, first when there are none */
     bool has_attribution;
-    bool is_followed; /* by text of the author */
+    bool is_sure; /* the words above say that somebody wrote, whatever comes below */
 };
 
 static bool is_complete(const struct text *t, size_t from, size_t last)
@@ -334,6 +334,34 @@ static bool is_start_of_date(const struct line *l)
 {
     return !l->is_blank && !l->is_quoted && l->n > 6 && l->n < 100 && has_date(l->s, l->n) &&
            !strchr(".!?:", l->s[l->n - 1]);
+}
+
+/* "romeo@montague.example", not "@romeo" or "at @". */
+static bool has_address(const struct line *l)
+{
+    const char *at = l->s, *end = l->s + l->n;
+
+    for (; (at = memchr(at, '@', (size_t)(end - at))); at++)
+        if (at > l->s && at + 1 < end && isalnum((unsigned char)at[-1]) &&
+            isalnum((unsigned char)at[1]))
+            return true;
+    return false;
+}
+
+/* A line with a date and a colon may be the author's own ("The error at 10:30 was:"): it says who
+ * wrote only with a word for it, with an address beside the date, or with nothing but a person. */
+static bool says_who(const struct text *t, size_t from, size_t last)
+{
+    bool date = is_complete(t, from, last), address = false;
+
+    for (; from <= last; from++) {
+        const struct line *l = &t->lines[from];
+
+        if (l->is_attribution || words_wrote(l->s, l->n))
+            return true;
+        address = address || (has_address(l) && (date || memchr(l->s, '<', l->n)));
+    }
+    return address;
 }
 
 /* The lines above a quote that say who wrote it when, in whatever language. */
@@ -365,12 +393,13 @@ static void find_attribution(const struct text *t, size_t floor, struct block *b
                 from--;
         } else {
             from = last;
-            if (!words_wrote(l->s, l->n) && !memchr(l->s, '@', l->n))
+            if (!words_wrote(l->s, l->n) && !has_address(l))
                 return;
         }
     }
     b->attribution = from;
     b->has_attribution = true;
+    b->is_sure = says_who(t, from, last);
 }
 
 static bool is_author_text(const struct line *l)
@@ -438,9 +467,13 @@ static void cut_quotes(struct text *t, size_t end, const struct text_hints *hint
     size_t i = 0, floor = 0;
 
     while (next_block(t, i, floor, end, &b)) {
-        bool followed = is_followed(t, &b, end);
-        bool leads = !any_text(t, 0, b.attribution);
+        bool followed = is_followed(t, &b, end), leads;
 
+        if (b.has_attribution && !b.is_sure && (followed || !hints->is_reply)) {
+            b.has_attribution = false;
+            b.attribution = b.first;
+        }
+        leads = !any_text(t, 0, b.attribution);
         if (followed ? !interleaved && (b.has_attribution || (leads && hints->is_reply))
                      : b.has_attribution || hints->is_reply)
             drop(t, b.attribution, b.last + 1);

@@ -57,6 +57,8 @@ static void cuts_quotes_by_form(void **state)
         {"> Come?\n\nYes.", "Yes."},
         {"On 2 Apr 2012, Juliet wrote:\n> Come?\n\nYes.", "Yes."},
         {"Hello,\n\nJuliet wrote:\n> Come?\n\nYes.", "Hello,\n\nYes."},
+        {"Juliet <j@example.org>:\n> Come?\n\nYes.", "Yes."},
+        {"2 Apr 2012, j@example.org:\n> Come?\n\nYes.", "Yes."},
         {"Yes.\n> Come?\n> Soon?", "Yes."},
         {"Yes.\n\n> On 2 Apr 2012, Juliet wrote:\n>\n> Come?\n\n\n", "Yes."},
     };
@@ -131,10 +133,15 @@ static void keeps_text(void **state)
         {"line one\n\n\nline two", NULL},
         {"", NULL},
         {"a > b\nand c", NULL},
+        {"@juliet I think `a > b` is wrong:\n\n> if (a > b)\n\nshould be `a < b`.", NULL},
+        {"The error at 10:30 was:\n> no such file\n\nCan you look?", NULL},
+        {"Ask romeo@example.org about this:\n> the sum is 7\n\nIt should be 8.", NULL},
+        {"Section 3 of 2012 says:\n\n> all shall be well\n\nI doubt it.", NULL},
     };
     static const struct sample no_reply[] = {
         {"He said it well:\n> citation without an author", NULL},
         {"> a citation first\n\nand my thoughts", NULL},
+        {"This came at 10:30:\n> no such file", NULL},
     };
     static const struct sample forward[] = {
         {"FYI\n\nFrom: Juliet <j@example.org>\nSent: Monday, 2 April 2012 18:26\nTo: R\nSubject: "
