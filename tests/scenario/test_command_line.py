@@ -89,10 +89,10 @@ def test_a_file_that_others_can_read_is_refused(resting):
     assert str(resting.gateway.conf) in result.stderr
 
 
-def test_tls_to_the_relay_is_refused_for_now_and_never_weakened(make_world):
-    world = make_world({"smtp": {"tls": "starttls"}})
-    assert world.gateway.command("run").returncode == CONFIG
-    assert "tls" in world.gateway.command("check").stdout
+def test_a_relay_without_the_tls_that_was_asked_for_is_told(make_world):
+    result = make_world({"smtp": {"tls": "starttls"}}).gateway.command("check")
+    assert result.returncode != OK and lines(result)["smtp"] == "FAIL"
+    assert "STARTTLS" in result.stdout
 
 
 def test_mail_comes_by_tls_with_a_verified_name(make_world):
