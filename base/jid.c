@@ -206,6 +206,9 @@ static int prep_domain(struct arena *a, const char *text, size_t len, const char
     } else {
         if ((!is_ascii || strstr(buf, "xn--")) && prep_idna(buf, e) < 0)
             return -1;
+        /* What A-labels stand for has to be a domain by the same rules. */
+        if (is_ascii && !utf8_is_ascii(buf, strlen(buf)) && run_profile(buf, &domain_kind, e) < 0)
+            return -1;
         if (check_labels(buf, e) < 0)
             return -1;
     }
