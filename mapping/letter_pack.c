@@ -101,9 +101,22 @@ static const struct pack_field attachment_rows[] = {
 static const struct pack_shape attachment_shape =
     SHAPE(attachment, attachment_rows, offsetof(struct attachment, next), NULL);
 
+static bool reference_is_sound(struct arena *a, const void *object)
+{
+    (void)a;
+    return ((const struct reference *)object)->message_id != NULL;
+}
+
 static const struct pack_field reference_rows[] = {LINE(reference, message_id)};
 static const struct pack_shape reference_shape =
-    SHAPE(reference, reference_rows, offsetof(struct reference, next), NULL);
+    SHAPE(reference, reference_rows, offsetof(struct reference, next), reference_is_sound);
+
+/* What comes in a mail has a JID always, be it that of a contact here. */
+static bool contact_is_sound(struct arena *a, const void *object)
+{
+    (void)a;
+    return ((const struct contact *)object)->jid != NULL;
+}
 
 static const struct pack_field contact_rows[] = {
     LINE(contact, name),
@@ -113,7 +126,7 @@ static const struct pack_field contact_rows[] = {
     FLAG(contact, is_removed),
 };
 static const struct pack_shape contact_shape =
-    SHAPE(contact, contact_rows, offsetof(struct contact, next), NULL);
+    SHAPE(contact, contact_rows, offsetof(struct contact, next), contact_is_sound);
 
 /* Its bytes go to clients as what the type says. */
 static bool portrait_is_sound(struct arena *a, const void *object)
@@ -132,17 +145,33 @@ static const struct pack_field portrait_rows[] = {
 static const struct pack_shape portrait_shape =
     SHAPE(portrait, portrait_rows, 0, portrait_is_sound);
 
+static bool variant_is_sound(struct arena *a, const void *object)
+{
+    const struct variant *v = object;
+
+    (void)a;
+    return v->lang && v->text;
+}
+
 static const struct pack_field variant_rows[] = {
     LINE(variant, lang),
     LINE(variant, subject),
     TEXT(variant, text),
 };
 static const struct pack_shape variant_shape =
-    SHAPE(variant, variant_rows, offsetof(struct variant, next), NULL);
+    SHAPE(variant, variant_rows, offsetof(struct variant, next), variant_is_sound);
+
+static bool extra_is_sound(struct arena *a, const void *object)
+{
+    const struct extra_header *extra = object;
+
+    (void)a;
+    return extra->name && extra->value;
+}
 
 static const struct pack_field extra_rows[] = {LINE(extra_header, name), LINE(extra_header, value)};
 static const struct pack_shape extra_shape =
-    SHAPE(extra_header, extra_rows, offsetof(struct extra_header, next), NULL);
+    SHAPE(extra_header, extra_rows, offsetof(struct extra_header, next), extra_is_sound);
 
 /* ---- reports and receipts ---- */
 

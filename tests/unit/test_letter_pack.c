@@ -405,13 +405,45 @@ static void test_portrait(void **state)
     }
 }
 
+/* A stranger's list may have members without what everybody takes for granted in them. */
+static void test_hollow(void **state)
+{
+    struct reference reference = {0};
+    struct contact contact = {.mail = "a@example.net"};
+    struct variant variant = {.lang = "cs"};
+    struct extra_header extra = {.name = "Keywords"};
+    const struct letter hollow[] = {
+        {.references = &reference},
+        {.contacts = &contact},
+        {.variants = &variant},
+        {.extra_headers = &extra},
+    };
+    struct arena *a = arena_new(16 << 20);
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof hollow / sizeof *hollow; i++) {
+        struct buf packed;
+        struct err e;
+
+        buf_init(&packed, PACKED_MAX);
+        letter_pack(&packed, &hollow[i]);
+        assert_false(buf_failed(&packed));
+        if (unpack(a, packed.data, packed.len, &e))
+            fail_msg("letter %zu was taken", i);
+        assert_int_equal(e.class, ERR_BUG);
+        buf_clear(&packed);
+    }
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),   cmocka_unit_test(test_corpora),
-        cmocka_unit_test(test_cut),      cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_unsound),  cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_portrait),
+        cmocka_unit_test(test_golden),  cmocka_unit_test(test_corpora),
+        cmocka_unit_test(test_cut),     cmocka_unit_test(test_hollow),
+        cmocka_unit_test(test_changed), cmocka_unit_test(test_unsound),
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_portrait),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
