@@ -153,7 +153,13 @@ static int read_content(const struct context *ctx, struct letter *l, const struc
         report_read(l, h, &tree, &l->report, e) < 0)
         return -1;
     in.is_report = l->report != NULL;
-    return body_read(ctx, l, &in, e);
+    if (body_read(ctx, l, &in, e) < 0)
+        return -1;
+    /* A message without a body is shown by no client, and kept for nobody who is away. */
+    if (!l->report && !l->subject && !l->text && !l->encrypted && !l->attachments && !l->contacts &&
+        !l->notice && people_add_notice(l, "The mail is empty.") < 0)
+        return err_memory(e);
+    return 0;
 }
 
 /* Everything but the content. */

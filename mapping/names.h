@@ -32,6 +32,8 @@
 #define NS_XHTML        "http://www.w3.org/1999/xhtml"
 #define NS_SHIM         "http://jabber.org/protocol/shim" /* XEP-0131 */
 #define NS_CORRECT      "urn:xmpp:message-correct:0"      /* XEP-0308 */
+#define NS_REACTIONS    "urn:xmpp:reactions:0"            /* XEP-0444 */
+#define NS_RETRACT      "urn:xmpp:message-retract:1"      /* XEP-0424 */
 #define NS_HINTS        "urn:xmpp:hints"
 #define NS_PUBSUB_EVENT "http://jabber.org/protocol/pubsub#event"
 #define NS_EME          "urn:xmpp:eme:0"           /* XEP-0380 */

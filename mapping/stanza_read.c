@@ -359,6 +359,26 @@ static enum stanza_verdict read_ox(struct reading *r, const struct xml_node *nod
     return STANZA_LETTER;
 }
 
+/* The words beside it tell of a deed that cannot be done: a mail that has left stays. */
+static enum stanza_verdict read_retraction(struct reading *r, const struct xml_node *node)
+{
+    (void)node;
+    return stanza_refuse(r, "feature-not-implemented",
+                         "Mail cannot be taken back; the message stays with those who got it. "
+                         "Nothing was sent.");
+}
+
+/* With words beside it, those are sent; without any it takes one back. */
+static enum stanza_verdict read_reactions(struct reading *r, const struct xml_node *node)
+{
+    if (xml_child(r->stanza, r->stanza->ns, "body"))
+        return STANZA_LETTER;
+    if (!xml_child(node, node->ns, "reaction"))
+        return read_signal(r, node);
+    return stanza_refuse(r, "feature-not-implemented",
+                         "Mail knows no reactions: nothing was sent. Write a message instead.");
+}
+
 static int read_openpgp(struct reading *r, const struct xml_node *node, const char **out)
 {
     const char *text = xml_text(r->a, node);
@@ -422,6 +442,8 @@ static const struct reader {
     {NS_REPLY, "reply", read_reply},
     {NS_NICK, "nick", read_nick},
     {NS_CORRECT, "replace", read_correction},
+    {NS_RETRACT, "retract", read_retraction},
+    {NS_REACTIONS, "reactions", read_reactions},
     {NS_SHIM, "headers", read_shim},
     {NS_XHTML_IM, "html", read_xhtml},
     {NS_SID, "origin-id", read_origin_id},

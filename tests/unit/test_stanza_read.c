@@ -213,6 +213,15 @@ static void nothing_to_send(void **state)
     struct fixture *f = *state;
 
     refused(f, "<message" FROM_TO "/>", "bad-request", "neither text");
+    refused(f,
+            "<message" FROM_TO "><reactions xmlns='urn:xmpp:reactions:0' id='a'>"
+            "<reaction>\xf0\x9f\x91\x8d</reaction></reactions></message>",
+            "feature-not-implemented", "no reactions");
+    ignored(f, "<message" FROM_TO "><reactions xmlns='urn:xmpp:reactions:0' id='a'/></message>");
+    refused(f,
+            "<message" FROM_TO "><retract xmlns='urn:xmpp:message-retract:1' id='a'/>"
+            "<body>/me retracted a previous message</body></message>",
+            "feature-not-implemented", "cannot be taken back");
     refused(f, "<message" FROM_TO "><body> \n </body></message>", "bad-request", "neither text");
     refused(f, "<message" FROM_TO "><thread>t</thread></message>", "bad-request", "neither text");
     refused(f, "<message" FROM_TO "><x xmlns='urn:example'>y</x></message>", "bad-request", "text");
