@@ -18,8 +18,9 @@ int consent_given(struct store_txn *txn, const struct settings *s, const char *b
         return 0;
     if (choices_get(txn, bare_jid, &choices, e) < 0)
         return -1;
-    *given_out = choices.receipts == CHOICE_NONE ? s->conf->receipts == CONF_RECEIPTS_ALWAYS
-                                                 : choices.receipts == CHOICE_YES;
+    *given_out = choices.of[CHOICE_RECEIPTS] == CHOICE_NONE
+                     ? s->conf->receipts == CONF_RECEIPTS_ALWAYS
+                     : choices.of[CHOICE_RECEIPTS] == CHOICE_YES;
     return 0;
 }
 
@@ -84,10 +85,10 @@ int consent_put(struct store_txn *txn, const struct leg *leg, struct err *e)
 
     if (choices_get(txn, leg->to, &choices, e) < 0)
         return -1;
-    if (choices.receipts != CHOICE_NONE || choices.is_asked_on_receipts)
+    if (choices.of[CHOICE_RECEIPTS] != CHOICE_NONE || choices.of[CHOICE_ASKED_ON_RECEIPTS])
         return 0;
-    choices.is_asked_on_receipts = true;
-    if (choices_put(txn, leg->to, &choices, e) < 0 || set_content(leg, &m, e) < 0)
+    if (choices_put(txn, leg->to, CHOICE_ASKED_ON_RECEIPTS, CHOICE_YES, e) < 0 ||
+        set_content(leg, &m, e) < 0)
         return -1;
     return queue_put(txn, &m, e);
 }

@@ -40,7 +40,9 @@ struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
 struct status; /* the administrators' listener, in status.c */
+struct ad_hoc; /* commands that users execute, in ad_hoc.c */
 struct rate;
+struct screen;    /* who has rules on senders, in screen.c */
 struct nicknames; /* the users' own names, in nickname.c */
 struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
@@ -79,6 +81,8 @@ struct gateway {
     struct nicknames *nicknames;
     struct rate *rate; /* what users send in an hour */
     struct words *words;
+    struct ad_hoc *ad_hoc;
+    struct screen *screen;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
     struct lmtp *lmtp; /* NULL: not configured */

@@ -13,6 +13,7 @@
 #include "bridge/acquaint.h"
 #include "bridge/policy.h"
 #include "bridge/rate.h"
+#include "bridge/screen.h"
 #include "mail/lmtp.h"
 #include "mapping/header_write.h"
 #include "mapping/reverse_path.h"
@@ -80,8 +81,25 @@ struct inquiry {
     struct settings *settings;
     struct lmtp_mail *mail;
     struct jid jid;
+    bool is_blocked;
     struct err trouble; /* that there is nobody: no failure of the store, to be undone for */
 };
+
+static const struct lmtp_reply blocked = {550, "5.7.1", "the recipient has blocked this sender"};
+
+/* What the user does not want is refused while its client is here to be told. */
+static int ask_screen(struct store_txn *txn, struct inquiry *q, struct err *e)
+{
+    struct arena *a = q->mail->arena;
+    const char *bare_jid = jid_bare(a, &q->jid), *path = q->mail->sender.path;
+
+    q->is_blocked = false;
+    if (!bare_jid)
+        return err_memory(e);
+    if (!*path || !screen_has(q->gateway->screen, bare_jid))
+        return 0;
+    return screen_is_blocked(txn, a, bare_jid, path, &q->is_blocked, e);
+}
 
 static int inquiry_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
@@ -93,7 +111,7 @@ static int inquiry_run(struct store_txn *txn, struct store_work *work, struct er
     err_clear(&q->trouble);
     if (acquaint_user(txn, &ctx, mail->arena, &mail->recipients[mail->recipient_count - 1].addr,
                       &q->jid, &q->trouble) == 0)
-        return 0;
+        return ask_screen(txn, q, e);
     if (q->trouble.class == ERR_PERMANENT)
         return 0;
     *e = q->trouble;
@@ -107,9 +125,10 @@ static void inquiry_done(struct store_work *work, const struct err *e)
     q->gateway->accepting--;
     if (!e && q->trouble.class != ERR_NONE)
         e = &q->trouble;
-    lmtp_recipient_answer(q->mail,
-                          e ? judge_trouble(e)
-                            : judge_user(q->gateway, q->settings, q->mail->arena, &q->jid));
+    lmtp_recipient_answer(
+        q->mail, e               ? judge_trouble(e)
+                 : q->is_blocked ? &blocked
+                                 : judge_user(q->gateway, q->settings, q->mail->arena, &q->jid));
     settings_drop(q->settings);
     free(q);
 }
@@ -136,6 +155,14 @@ static enum lmtp_when inquire(struct gateway *g, struct lmtp_mail *mail, struct 
     return LMTP_NOW;
 }
 
+/* Is there somebody whose rules on senders have to be looked at? */
+static bool has_rules(const struct gateway *g, const struct lmtp_mail *mail, const struct jid *jid)
+{
+    const char *bare_jid = *mail->sender.path ? jid_bare(mail->arena, jid) : NULL;
+
+    return bare_jid && screen_has(g->screen, bare_jid);
+}
+
 static enum lmtp_when recipient_named(struct lmtp_mail *mail, struct lmtp_reply *out, void *arg)
 {
     struct gateway *g = arg;
@@ -160,6 +187,8 @@ static enum lmtp_when recipient_named(struct lmtp_mail *mail, struct lmtp_reply 
         return inquire(g, mail, out);
     if (address_map_mail_to_jid(map, mail->arena, addr, &jid, NULL, &e) < 0)
         *out = *judge_trouble(&e);
+    else if (has_rules(g, mail, &jid))
+        return inquire(g, mail, out);
     else
         *out = *judge_user(g, g->settings, mail->arena, &jid);
     return LMTP_NOW;

@@ -484,7 +484,7 @@ static void accept_stanza(struct acceptance *a)
         receipt_arrived(a->gateway, a->letter, a->bare_jid);
         break;
     case STANZA_WORDS:
-        words_arrived(a->gateway->words, a->letter, xml_get(a->stanza, "from"), a->bare_jid);
+        words_arrived(a->gateway->words, a->letter, a->stanza, a->bare_jid);
         break;
     case STANZA_IGNORE:
         break;

@@ -12,6 +12,7 @@
 #include "bridge/nickname.h"
 #include "bridge/outcome.h"
 #include "bridge/reply_all.h"
+#include "bridge/screen.h"
 #include "bridge/threading.h"
 #include "mapping/contacts.h"
 #include "mapping/mime_attach.h"
@@ -102,7 +103,8 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a, const st
         link.contact = jid_bare(l->arena, &r->jid);
         if (!link.mail || !link.contact)
             return err_memory(e);
-        if (links_put(txn, &link, e) < 0)
+        if (links_put(txn, &link, e) < 0 ||
+            screen_know(txn, a->gateway->screen, l->arena, a->bare_jid, link.mail, e) < 0)
             return -1;
         link.n++;
     }

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/step.h"
+#include "bridge/ad_hoc.h"
 #include "bridge/command.h"
 #include "bridge/delay.h"
 #include "bridge/deliver_jabber.h"
@@ -25,6 +26,7 @@
 #include "bridge/reload.h"
 #include "bridge/rate.h"
 #include "bridge/receipt.h"
+#include "bridge/screen.h"
 #include "bridge/status.h"
 #include "bridge/upload.h"
 #include "bridge/success.h"
@@ -353,7 +355,8 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
     if (!g->registered)
         return -1;
     address_map_register(g->settings->map, g->registered);
-    return open_flight(g, e);
+    g->screen = screen_open(g->store, e);
+    return g->screen ? open_flight(g, e) : -1;
 }
 
 static int open_jabber(struct life *life, struct err *e)
@@ -434,12 +437,13 @@ static int open_couriers(struct gateway *g, struct err *e)
     if (!g->rate)
         return -1;
     g->words = words_new(g);
+    g->ad_hoc = ad_hoc_new(g);
     if (g->mail_out && g->mail_in) {
         courier_set_flight(g->mail_out, g->flight);
         courier_set_flight(g->mail_in, g->flight);
     }
     return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
-                   g->words
+                   g->words && g->ad_hoc
                ? 0
                : err_memory(e);
 }
@@ -526,10 +530,12 @@ static void close_all(struct life *life)
     nicknames_free(g->nicknames);
     rate_free(g->rate);
     words_free(g->words);
+    ad_hoc_free(g->ad_hoc);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);
     flight_close(g->flight);
+    screen_close(g->screen);
     store_close(g->store);
     loop_timer_free(life->tick);
     loop_timer_free(life->drain);

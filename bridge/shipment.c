@@ -15,6 +15,8 @@
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
 #include "bridge/inbound_lmtp.h"
+#include "bridge/choice_table.h"
+#include "bridge/screen.h"
 #include "bridge/shelf.h"
 #include "bridge/success.h"
 #include "bridge/acquaint.h"
@@ -274,6 +276,21 @@ static int came_back(struct store_txn *txn, struct leg *leg, const struct contex
     return 0;
 }
 
+/* The stanza as its reader likes it. */
+static int write_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                         const struct party *recipient, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    struct letter liked = *s->letter;
+    struct context how = *ctx;
+    struct choices choices;
+
+    if (choices_get(txn, leg->to, &choices, e) < 0)
+        return -1;
+    choice_apply(&choices, &how, &liked);
+    return set_text(leg, stanza_write(&how, s->arena, &liked, recipient), e);
+}
+
 /* A mail for this user. */
 static int make_message(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                         const struct jid *jid, struct err *e)
@@ -308,7 +325,7 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
         return -1;
     s->letter->stanza_id = leg->id;
     set_wishes(leg);
-    if (set_text(leg, stanza_write(ctx, s->arena, s->letter, &recipient), e) < 0)
+    if (write_message(txn, leg, ctx, &recipient, e) < 0)
         return -1;
     if (leg->fate != LEG_SEND)
         return 0;
@@ -451,7 +468,11 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     }
     if (find_reported(txn, leg, &jid, &link, e) < 0)
         return -1;
-    return link ? make_error(leg, link, e) : make_message(txn, leg, ctx, &jid, e);
+    if (link)
+        return make_error(leg, link, e);
+    if (screen_leg(txn, leg, e) < 0)
+        return -1;
+    return leg->fate == LEG_SEND ? make_message(txn, leg, ctx, &jid, e) : 0;
 }
 
 static int prepare_run(struct store_txn *txn, struct store_work *work, struct err *e)

@@ -6,6 +6,7 @@
 #include "bridge/wiring.h"
 
 #include "base/log.h"
+#include "bridge/ad_hoc.h"
 #include "bridge/card.h"
 #include "bridge/deliver_jabber.h"
 #include "bridge/nickname.h"
@@ -90,6 +91,13 @@ static void registration_wanted(struct xml_node *iq, struct arena *arena, void *
     registration_asked(arg, iq, arena);
 }
 
+static void command_arrived(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    struct gateway *g = arg;
+
+    ad_hoc_arrived(g->ad_hoc, iq, arena);
+}
+
 static void user_available(const struct xml_node *stanza, void *arg)
 {
     presence_available(arg, stanza);
@@ -152,6 +160,7 @@ const struct router_handler wiring_router = {
     .user = user_asks,
     .card = card_wanted,
     .registration = registration_wanted,
+    .command = command_arrived,
     .available = user_available,
     .send = send_answer,
     .contact = find_contact,

@@ -9,15 +9,17 @@
 
 #include "base/lately.h"
 #include "base/log.h"
-#include "store/choices.h"
+#include "bridge/choice_table.h"
+#include "bridge/screen.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     TALKS_MAX = 100,
-    ARENA_MAX = 64 << 10,
-    WORD_MAX = 80,    /* bytes of what can be a word */
+    ARENA_MAX = 256 << 10,
+    WORD_MAX = 400,   /* bytes of what can be a word, and an address after it */
     HELP_QUIET_S = 60 /* between two helps for what is no word */
 };
 
@@ -33,10 +35,17 @@ struct talk {
     struct words *all;
     struct settings *settings;
     struct arena *arena;
-    const char *to, *bare_jid, *thread;
+    const char *to, *bare_jid, *thread, *lang;
     enum letter_type type;
-    const struct word *word;
+    const struct word *word;      /* NULL: none of the table */
+    const struct choice_row *row; /* a choice; NULL: none */
+    bool chooses;                 /* value is to be kept, else it is only asked for */
+    unsigned char value;
+    const char *argument;   /* of word: as typed, then as it is kept; "" for none */
     struct choices choices; /* found in the store, then as they are after the word */
+    const char **blocked, **allowed;
+    size_t blocked_count, allowed_count;
+    bool is_full;
     struct talk *next;
 };
 
@@ -44,70 +53,164 @@ struct talk {
 
 struct word {
     const char *text;
-    const char *help;
-    void (*choose)(struct choices *choices); /* NULL: it changes nothing */
+    const char *argument; /* what stands for it in the help; NULL: nothing follows the word */
+    enum text help;
+    int (*run)(struct store_txn *txn, struct talk *t, struct err *e);
     void (*say)(const struct talk *t, struct buf *out);
 };
 
-static void allow_receipts(struct choices *c)
+static void say_help(const struct talk *t, struct buf *out);
+static void say_settings(const struct talk *t, struct buf *out);
+static void say_senders(const struct talk *t, struct buf *out);
+static void say_sender(const struct talk *t, struct buf *out);
+static int list_senders(struct store_txn *txn, struct talk *t, struct err *e);
+static int keep_sender(struct store_txn *txn, struct talk *t, struct err *e);
+
+static const struct word table[] = {
+    {"help", NULL, TEXT_HELP_HELP, NULL, say_help},
+    {"settings", NULL, TEXT_HELP_SETTINGS, NULL, say_settings},
+    {"senders", NULL, TEXT_HELP_SENDERS, list_senders, say_senders},
+    {"block", "romeo@example.net", TEXT_HELP_BLOCK, keep_sender, say_sender},
+    {"allow", "romeo@example.net", TEXT_HELP_ALLOW, keep_sender, say_sender},
+    {"forget", "romeo@example.net", TEXT_HELP_FORGET, keep_sender, say_sender},
+};
+
+enum { WORDS = sizeof table / sizeof table[0] };
+
+static const struct {
+    const char *word;
+    enum sender_verdict verdict;
+    enum text said;
+} verdicts[] = {
+    {"block", SENDER_BLOCKED, TEXT_SENDERS_BLOCKS},
+    {"allow", SENDER_ALLOWED, TEXT_SENDERS_ALLOWS},
+    {"forget", SENDER_UNKNOWN, TEXT_SENDERS_FORGETS},
+};
+
+static size_t verdict_of(const struct talk *t)
 {
-    c->receipts = CHOICE_YES;
+    size_t i = 0;
+
+    while (strcmp(verdicts[i].word, t->word->text) != 0)
+        i++;
+    return i;
 }
 
-static void refuse_receipts(struct choices *c)
+static int keep_sender(struct store_txn *txn, struct talk *t, struct err *e)
 {
-    c->receipts = CHOICE_NO;
+    enum sender_verdict verdict = verdicts[verdict_of(t)].verdict;
+    size_t count;
+
+    if (!*t->argument)
+        return 0;
+    if (senders_count(txn, t->bare_jid, &count, e) < 0)
+        return -1;
+    t->is_full = verdict != SENDER_UNKNOWN && count >= SENDERS_MAX;
+    return t->is_full ? 0 : senders_put(txn, t->bare_jid, t->argument, verdict, e);
+}
+
+static void say_sender(const struct talk *t, struct buf *out)
+{
+    char max[16];
+
+    snprintf(max, sizeof max, "%d", SENDERS_MAX);
+    if (t->is_full)
+        texts_write(out, t->lang, TEXT_SENDERS_MANY, max, NULL);
+    else
+        texts_write(out, t->lang, verdicts[verdict_of(t)].said, t->argument, NULL);
+}
+
+static int list_senders(struct store_txn *txn, struct talk *t, struct err *e)
+{
+    if (senders_list(txn, t->arena, t->bare_jid, SENDER_BLOCKED, &t->blocked, &t->blocked_count,
+                     e) < 0)
+        return -1;
+    return senders_list(txn, t->arena, t->bare_jid, SENDER_ALLOWED, &t->allowed, &t->allowed_count,
+                        e);
+}
+
+static void add_list(const struct talk *t, struct buf *out, enum text title, const char **senders,
+                     size_t count)
+{
+    size_t i;
+
+    buf_printf(out, "%s:", texts_get(t->lang, title));
+    if (count == 0)
+        buf_printf(out, " %s", texts_get(t->lang, TEXT_SENDERS_NONE));
+    for (i = 0; i < count; i++)
+        buf_printf(out, "\n%s", senders[i]);
+}
+
+static void say_senders(const struct talk *t, struct buf *out)
+{
+    add_list(t, out, TEXT_SENDERS_BLOCKED, t->blocked, t->blocked_count);
+    buf_adds(out, "\n");
+    add_list(t, out, TEXT_SENDERS_ALLOWED, t->allowed, t->allowed_count);
 }
 
 static bool has_receipts(const struct talk *t)
 {
     enum conf_receipts conf = t->settings->conf->receipts;
+    unsigned char chosen = t->choices.of[CHOICE_RECEIPTS];
 
     return conf != CONF_RECEIPTS_NEVER &&
-           (t->choices.receipts == CHOICE_YES ||
-            (t->choices.receipts == CHOICE_NONE && conf == CONF_RECEIPTS_ALWAYS));
+           (chosen == CHOICE_YES || (chosen == CHOICE_NONE && conf == CONF_RECEIPTS_ALWAYS));
 }
 
+/* What the administrators have decided counts, too. */
 static void say_receipts(const struct talk *t, struct buf *out)
 {
-    if (has_receipts(t))
-        buf_adds(out, "Read receipts are on: who asks for it is told when you have seen their "
-                      "mail. \"receipts off\" ends that.");
-    else if (t->settings->conf->receipts == CONF_RECEIPTS_NEVER)
-        buf_adds(out, "Read receipts are off for everybody here: the administrators want it so. "
-                      "What you choose is kept, in case that changes.");
-    else
-        buf_adds(out, "Read receipts are off: nobody is told whether you have seen their mail. "
-                      "\"receipts on\" changes that.");
+    enum text text = has_receipts(t)                                      ? TEXT_RECEIPTS_ON
+                     : t->settings->conf->receipts == CONF_RECEIPTS_NEVER ? TEXT_RECEIPTS_NEVER
+                                                                          : TEXT_RECEIPTS_OFF;
+
+    texts_write(out, t->lang, text, NULL, NULL);
 }
 
-static void say_help(const struct talk *t, struct buf *out);
+static void say_choice(const struct talk *t, const struct choice_row *row, struct buf *out)
+{
+    texts_write(out, t->lang, TEXT_NOW, texts_get(t->lang, row->label),
+                choice_label_of(row, t->choices.of[row->what], t->lang));
+}
 
-static const struct word table[] = {
-    {"help", "shows this list", NULL, say_help},
-    {"receipts", "says whether senders who ask are told that you have seen their mail", NULL,
-     say_receipts},
-    {"receipts on", "lets senders who ask be told that you have seen their mail", allow_receipts,
-     say_receipts},
-    {"receipts off", "lets nobody be told", refuse_receipts, say_receipts},
-};
+static void say_settings(const struct talk *t, struct buf *out)
+{
+    size_t i;
+
+    for (i = 0; i < choice_table_count; i++) {
+        if (i > 0)
+            buf_addc(out, '\n');
+        say_choice(t, &choice_table[i], out);
+    }
+}
+
+/* "subject always | new | never - The subject stands above the text" */
+static void help_on_choice(const struct talk *t, const struct choice_row *row, struct buf *out)
+{
+    size_t i;
+
+    buf_printf(out, "\n%s", row->word);
+    for (i = 0; i < row->value_count; i++)
+        buf_printf(out, "%s%s", i == 0 ? " " : " | ", row->values[i].word);
+    buf_printf(out, " - %s", texts_get(t->lang, row->label));
+}
 
 static void say_help(const struct talk *t, struct buf *out)
 {
     const char *gw = address_map_gateway(t->settings->map);
     size_t i;
 
-    if (!t->word)
-        buf_adds(out, "That is none of the words I know. ");
-    buf_printf(out,
-               "I am the mail gateway. To write a mail to name@example.org, write to the contact "
-               "name\\40example.org@%s. To me you can say:",
-               gw);
-    for (i = 0; i < sizeof table / sizeof table[0]; i++)
-        buf_printf(out, "\n%s - %s", table[i].text, table[i].help);
+    if (!t->word && !t->row)
+        buf_printf(out, "%s ", texts_get(t->lang, TEXT_HELP_UNKNOWN));
+    texts_write(out, t->lang, TEXT_HELP_INTRO, gw, NULL);
+    for (i = 0; i < WORDS; i++)
+        buf_printf(out, "\n%s%s%s - %s", table[i].text, table[i].argument ? " " : "",
+                   table[i].argument ? table[i].argument : "", texts_get(t->lang, table[i].help));
+    for (i = 0; i < choice_table_count; i++)
+        help_on_choice(t, &choice_table[i], out);
 }
 
-/* In small letters, with single spaces, without the marks that end a sentence.  false: too long for
+/* In small letters, with single spaces, without the marks round a sentence.  false: too long for
  * a word. */
 static bool normalise(const char *text, char *out)
 {
@@ -121,7 +224,7 @@ static bool normalise(const char *text, char *out)
         if (c == ' ' || c == '\t' || c == '\n') {
             if (n > 0 && out[n - 1] != ' ')
                 out[n++] = ' ';
-        } else {
+        } else if (n > 0 || c != '"') {
             out[n++] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
         }
     }
@@ -131,17 +234,52 @@ static bool normalise(const char *text, char *out)
     return true;
 }
 
-static const struct word *find_word(const char *text)
+/* What follows the word in a line; "": nothing does; NULL: the line begins with something else. */
+static const char *behind(const char *line, const char *word)
 {
-    char word[WORD_MAX];
+    size_t n = strlen(word);
+
+    if (strncmp(line, word, n) != 0 || (line[n] && line[n] != ' '))
+        return NULL;
+    return line[n] ? line + n + 1 : line + n;
+}
+
+static void find_choice(struct talk *t, const char *line)
+{
+    const char *value;
     size_t i;
 
-    if (!normalise(text, word))
-        return NULL;
-    for (i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strcmp(table[i].text, word[0] == '"' ? word + 1 : word) == 0)
-            return &table[i];
-    return NULL;
+    for (i = 0; i < choice_table_count; i++) {
+        value = behind(line, choice_table[i].word);
+        if (!value || (*value && choice_value_of(&choice_table[i], value, &t->value) < 0))
+            continue;
+        t->row = &choice_table[i];
+        t->chooses = *value != '\0';
+        return;
+    }
+}
+
+static void find_word(struct talk *t, const char *text)
+{
+    const char *argument = NULL;
+    char line[WORD_MAX];
+    struct err ignored;
+    size_t i;
+
+    if (!normalise(text, line))
+        return;
+    for (i = 0; i < WORDS; i++) {
+        argument = behind(line, table[i].text);
+        if (argument && (*argument != '\0') == (table[i].argument != NULL))
+            break;
+    }
+    if (i == WORDS) {
+        find_choice(t, line);
+        return;
+    }
+    t->argument = *argument ? screen_sender(t->arena, argument, &ignored) : "";
+    if (t->argument) /* else what follows the word is no sender */
+        t->word = &table[i];
 }
 
 /* ---- a talk ---- */
@@ -188,12 +326,23 @@ static int talk_run(struct store_txn *txn, struct store_work *work, struct err *
 {
     struct talk *t = (struct talk *)work;
 
-    if (choices_get(txn, t->bare_jid, &t->choices, e) < 0)
+    if (t->word && t->word->run && t->word->run(txn, t, e) < 0)
         return -1;
-    if (!t->word || !t->word->choose)
-        return 0;
-    t->word->choose(&t->choices);
-    return choices_put(txn, t->bare_jid, &t->choices, e);
+    if (t->chooses && choices_put(txn, t->bare_jid, t->row->what, t->value, e) < 0)
+        return -1;
+    return choices_get(txn, t->bare_jid, &t->choices, e);
+}
+
+static void say(const struct talk *t, struct buf *out)
+{
+    if (t->word)
+        t->word->say(t, out);
+    else if (t->row && t->row->what == CHOICE_RECEIPTS)
+        say_receipts(t, out);
+    else if (t->row)
+        say_choice(t, t->row, out);
+    else
+        say_help(t, out);
 }
 
 static void talk_done(struct store_work *work, const struct err *e)
@@ -205,23 +354,33 @@ static void talk_done(struct store_work *work, const struct err *e)
     if (e) {
         log_error("words", "event=not-stored class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
-        buf_adds(&text, "The gateway could not store this. Try again later.");
-    } else if (t->word) {
-        log_info("words", "event=said from=%s word=\"%s\"", t->bare_jid, t->word->text);
-        t->word->say(t, &text);
+        texts_write(&text, t->lang, TEXT_NOT_STORED, NULL, NULL);
     } else {
-        log_info("words", "event=not-understood from=%s", t->bare_jid);
-        say_help(t, &text);
+        if (t->word || t->row)
+            log_info("words", "event=said from=%s word=\"%s\"", t->bare_jid,
+                     t->word ? t->word->text : t->row->word);
+        else
+            log_info("words", "event=not-understood from=%s", t->bare_jid);
+        say(t, &text);
     }
     answer(t, buf_failed(&text) ? NULL : text.data);
     buf_clear(&text);
     talk_free(t);
 }
 
-static struct talk *talk_new(struct words *w, const struct letter *letter, const char *from,
-                             const char *bare_jid)
+/* Of the body, or of the message. */
+static const char *lang_of(const struct xml_node *stanza)
+{
+    const struct xml_node *body = xml_child(stanza, STREAM_NS, "body");
+
+    return xml_lang(body ? body : stanza);
+}
+
+static struct talk *talk_new(struct words *w, const struct letter *letter,
+                             const struct xml_node *stanza, const char *bare_jid)
 {
     struct talk *t = calloc(1, sizeof *t);
+    const char *lang = lang_of(stanza);
 
     if (!t)
         return NULL;
@@ -231,38 +390,42 @@ static struct talk *talk_new(struct words *w, const struct letter *letter, const
     w->count++;
     t->settings = settings_hold(w->gateway->settings);
     t->type = letter->type;
-    t->word = find_word(letter->text);
     t->arena = arena_new(ARENA_MAX);
     if (!t->arena)
         goto fail;
-    t->to = arena_strdup(t->arena, from);
+    find_word(t, letter->text);
+    t->to = arena_strdup(t->arena, xml_get(stanza, "from"));
     t->bare_jid = arena_strdup(t->arena, bare_jid);
     t->thread = arena_strdup(t->arena, letter->thread);
-    if (t->to && t->bare_jid && (t->thread || !letter->thread))
+    t->lang = arena_strdup(t->arena, lang);
+    if (t->to && t->bare_jid && (t->thread || !letter->thread) && (t->lang || !lang))
         return t;
 fail:
     talk_free(t);
     return NULL;
 }
 
-void words_arrived(struct words *w, const struct letter *letter, const char *from,
+void words_arrived(struct words *w, const struct letter *letter, const struct xml_node *stanza,
                    const char *bare_jid)
 {
-    struct talk *t = w->count < TALKS_MAX ? talk_new(w, letter, from, bare_jid) : NULL;
+    struct talk *t = w->count < TALKS_MAX ? talk_new(w, letter, stanza, bare_jid) : NULL;
 
     if (!t) {
         log_warning("words", "event=dropped from=%s reason=\"too busy\"", bare_jid);
         return;
     }
-    if (!t->word && lately_seen(&w->helped, bare_jid, gateway_now_s(w->gateway), HELP_QUIET_S)) {
+    if (!t->word && !t->row &&
+        lately_seen(&w->helped, bare_jid, gateway_now_s(w->gateway), HELP_QUIET_S)) {
         log_debug("words", "event=ignored from=%s", bare_jid);
         talk_free(t);
         return;
     }
+    if (t->word ? t->word->run == keep_sender : t->chooses && t->row->what == CHOICE_STRANGERS)
+        screen_add(w->gateway->screen, bare_jid);
     t->work.run = talk_run;
     t->work.done = talk_done;
     if (store_submit(w->gateway->store, &t->work) < 0) {
-        answer(t, "The gateway is busy. Try again later.");
+        answer(t, texts_get(t->lang, TEXT_BUSY));
         talk_free(t);
     }
 }

@@ -1,8 +1,9 @@
 /*
- * words: what a user says to the gateway itself, in a chat: "help", "receipts on".
+ * words: what a user says to the gateway itself, in a chat: "help", "receipts on", "block
+ * romeo@example.net".
  *
- * A new word is a row of the table in words.c: the word, what it does to the user's choices, and a
- * line for the help.  Loop thread.
+ * What can be chosen is in choice_table.c; what else can be said is a row of the table in words.c:
+ * the word, whether something follows it, what it does, and a line for the help.  Loop thread.
  */
 #ifndef BRIDGE_WORDS_H
 #define BRIDGE_WORDS_H
@@ -13,10 +14,11 @@
 struct words *words_new(struct gateway *g);
 void words_free(struct words *w); /* the store has stopped; takes NULL */
 
-/* A letter of verdict STANZA_WORDS from a user (from, their full JID) who may use the gateway.  The
- * answer follows when what was said is on disk; what is no word gets the help, and soon after that
- * nothing, so that two machines do not talk for ever.  Copies what it needs. */
-void words_arrived(struct words *w, const struct letter *letter, const char *from,
+/* A letter of verdict STANZA_WORDS from a user who may use the gateway, and the stanza it was.  The
+ * answer follows when what was said is on disk, in the stanza's language; what is no word gets the
+ * help, and soon after that nothing, so that two machines do not talk for ever.  Copies what it
+ * needs. */
+void words_arrived(struct words *w, const struct letter *letter, const struct xml_node *stanza,
                    const char *bare_jid);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/keyed.h"
+#include "component/commands.h"
 #include "component/form.h"
 #include "component/reply.h"
 #include "component/vcard.h"
@@ -43,6 +44,7 @@ static const struct feature features[] = {
     {"urn:xmpp:time", DISCO_GATEWAY},                 /* XEP-0202 */
     {"jid\\20escaping", DISCO_GATEWAY},               /* XEP-0106 */
     {VCARD_NS, DISCO_GATEWAY | DISCO_CONTACT},        /* XEP-0054 */
+    {COMMANDS_NS, DISCO_GATEWAY},                     /* XEP-0050 */
     {"jabber:x:envelope", DISCO_GATEWAY | DISCO_CONTACT},
     {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0033 */
     {"http://jabber.org/protocol/amp", DISCO_GATEWAY | DISCO_CONTACT},     /* XEP-0079 */

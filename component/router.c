@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "component/commands.h"
 #include "component/disco.h"
 #include "component/registering.h"
 #include "component/reply.h"
@@ -254,6 +255,11 @@ static void on_iq(struct visit *v)
     }
     if (find_contact(v, &error, &e) < 0) {
         answer_error(v, error, e.text);
+        return;
+    }
+    if (v->of == DISCO_GATEWAY && commands_is_meant(v->stanza)) {
+        v->r->handler.command(v->stanza, v->arena, v->r->arg);
+        v->arena = NULL;
         return;
     }
     row = find_query(v);

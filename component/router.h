@@ -32,6 +32,8 @@ struct router_handler {
     /* jabber:iq:register: an iq get or set to gw, of anybody; to be answered later.  The arena is
      * the callee's. */
     void (*registration)(struct xml_node *iq, struct arena *arena, void *arg);
+    /* commands_is_meant, to the gateway itself; the arena is the callee's. */
+    void (*command)(struct xml_node *iq, struct arena *arena, void *arg);
     /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
     void (*available)(const struct xml_node *stanza, void *arg);
     /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */

@@ -313,6 +313,18 @@ static int attach_whole(struct letter *l, const struct body_input *in)
         l, "Not every part of this mail could be taken apart; the whole is attached.");
 }
 
+/* For users who want to see what else was in it; no longer than a text may be. */
+static int keep_uncut(struct letter *l, const char *whole)
+{
+    const char *text = text_uncut(l->arena, whole);
+    size_t len = text ? strlen(text) : 0;
+
+    if (text && len > BODY_TEXT_MAX)
+        text = arena_strndup(l->arena, text, charset_clip(text, len, BODY_TEXT_MAX));
+    l->uncut = text;
+    return text ? 0 : -1;
+}
+
 static bool is_blank(const char *s)
 {
     return text_read_weight(s) == 0;
@@ -340,6 +352,8 @@ int body_read(const struct context *ctx, struct letter *l, const struct body_inp
             l->text = text;
         result = text ? 0 : -1;
     }
+    if (result == 0 && l->is_cut)
+        result = keep_uncut(l, whole);
     arena_blame(l->arena, &b.text);
     buf_clear(&b.text);
     if (result == 0 && l->text)

@@ -16,6 +16,7 @@ struct context {
     int64_t now_s;
     const struct keyed_key *key; /* for reverse-paths and hashed threads */
     bool lead_with_subject;      /* a new conversation's subject leads the body (default true) */
+    bool always_subject;         /* and that of every message (default false) */
     bool cut_quotes;             /* cut quoted text and signature (default true) */
     bool external_body;          /* links to files as message/external-body, too (default false) */
     bool pgp_mime_inline;        /* PGP/MIME as jabber:x:encrypted (default false) */

@@ -179,6 +179,7 @@ struct letter {
     /* Content. */
     const char *subject;
     const char *text;
+    const char *uncut; /* the same with what was cut from it (is_cut); NULL: nothing was */
     const char *lang;
     const char *html;         /* sanitised HTML of the text: from XHTML-IM; NULL: none */
     struct variant *variants; /* further languages */

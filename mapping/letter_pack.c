@@ -235,6 +235,7 @@ static const struct pack_field letter_rows[] = {
 
     LINE(letter, subject),
     TEXT(letter, text),
+    TEXT(letter, uncut),
     LINE(letter, lang),
     TEXT(letter, html),
     LIST(letter, variants, variant_shape),

@@ -126,7 +126,7 @@ static bool leads_with_subject(const struct writing *w)
 {
     const struct letter *l = w->letter;
 
-    return w->ctx->lead_with_subject && l->subject && !l->reply_to_id &&
+    return w->ctx->lead_with_subject && l->subject && (!l->reply_to_id || w->ctx->always_subject) &&
            (!l->text || strncmp(l->text, l->subject, strlen(l->subject)) != 0);
 }
 

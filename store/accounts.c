@@ -4,6 +4,8 @@
  */
 #include "store/accounts.h"
 
+#include "store/choices.h"
+#include "store/senders.h"
 #include "store/store_inside.h"
 
 int accounts_get(struct store_txn *txn, struct arena *a, const char *bare_jid, struct account *out,
@@ -77,8 +79,7 @@ int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e)
 {
     if (run_for(txn, txn_statement(txn, "DELETE FROM account WHERE bare_jid = ?", e), bare_jid, e) <
             0 ||
-        run_for(txn, txn_statement(txn, "DELETE FROM choice WHERE bare_jid = ?", e), bare_jid, e) <
-            0 ||
+        choices_forget(txn, bare_jid, e) < 0 || senders_forget(txn, bare_jid, e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM user_name WHERE bare_jid = ?", e), bare_jid,
                 e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM face WHERE bare_jid = ?", e), bare_jid, e) <
@@ -98,7 +99,7 @@ int accounts_is_known(struct store_txn *txn, const char *bare_jid, bool *out, st
     sqlite3_stmt *s = txn_statement(txn,
                                     "SELECT 1 WHERE EXISTS"
                                     " (SELECT 1 FROM account WHERE bare_jid = ?1) OR EXISTS"
-                                    " (SELECT 1 FROM choice WHERE bare_jid = ?1) OR EXISTS"
+                                    " (SELECT 1 FROM chosen WHERE bare_jid = ?1) OR EXISTS"
                                     " (SELECT 1 FROM user_name WHERE bare_jid = ?1) OR EXISTS"
                                     " (SELECT 1 FROM subscription WHERE bare_jid = ?1) OR EXISTS"
                                     " (SELECT 1 FROM face WHERE bare_jid = ?1) OR EXISTS"

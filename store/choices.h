@@ -1,8 +1,8 @@
 /*
  * choices: what each user has decided for themself.  Inside store work only, on its thread.
  *
- * A new choice is a field here and a column (a step of the schema); 0 is always "not chosen", and
- * then the configuration decides.
+ * A new choice is a number here and a row of the table in bridge/choice_table.c.  0 is always "not
+ * chosen", and then the configuration decides.
  */
 #ifndef STORE_CHOICES_H
 #define STORE_CHOICES_H
@@ -12,17 +12,41 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum choice { CHOICE_NONE, CHOICE_YES, CHOICE_NO };
-
-struct choices {
-    enum choice receipts;      /* may senders of mail be told that it was seen? */
-    bool is_asked_on_receipts; /* the question has been put, once */
+/* The numbers stand in databases: they are never changed, only added. */
+enum choice_what {
+    CHOICE_RECEIPTS = 1,          /* may senders of mail be told that it was seen? */
+    CHOICE_ASKED_ON_RECEIPTS = 2, /* the question has been put, once */
+    CHOICE_TYPE = 3,              /* what kind of message a mail becomes */
+    CHOICE_SUBJECT = 4,           /* when the subject leads the body */
+    CHOICE_QUOTES = 5,            /* is quoted text kept? */
+    CHOICE_STRANGERS = 6,         /* may those write whom the user never wrote to? */
+    CHOICE_WHEN_CHAT = 7,         /* what is done with mail, by presence */
+    CHOICE_WHEN_ONLINE = 8,
+    CHOICE_WHEN_AWAY = 9,
+    CHOICE_WHEN_XA = 10,
+    CHOICE_WHEN_DND = 11,
+    CHOICE_WHEN_OFFLINE = 12,
+    CHOICE_COUNT
 };
 
-/* *out is all empty for a user who never chose. */
+/* The values stand there, too. */
+enum { CHOICE_NONE = 0 };
+enum { CHOICE_YES = 1, CHOICE_NO = 2 };                          /* of questions */
+enum { CHOICE_TYPE_NORMAL = 1, CHOICE_TYPE_CHAT = 2 };           /* of CHOICE_TYPE */
+enum { CHOICE_ALWAYS = 1, CHOICE_NEW = 2, CHOICE_NEVER = 3 };    /* of CHOICE_SUBJECT */
+enum { CHOICE_DELIVER = 1, CHOICE_NOTIFY = 2, CHOICE_HOLD = 3 }; /* of CHOICE_WHEN_... */
+
+struct choices {
+    unsigned char of[CHOICE_COUNT];
+};
+
+/* *out is all CHOICE_NONE for a user who never chose. */
 int choices_get(struct store_txn *txn, const char *bare_jid, struct choices *out,
                 struct err *e) MUST_CHECK;
-int choices_put(struct store_txn *txn, const char *bare_jid, const struct choices *choices,
+/* CHOICE_NONE: as if it had never been chosen. */
+int choices_put(struct store_txn *txn, const char *bare_jid, enum choice_what what, unsigned value,
                 struct err *e) MUST_CHECK;
+/* The user is gone: nothing of what they chose is kept. */
+int choices_forget(struct store_txn *txn, const char *bare_jid, struct err *e) MUST_CHECK;
 
 #endif

@@ -168,6 +168,18 @@ static const char *const steps[] = {
     "  created INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE subscription(bare_jid TEXT NOT NULL, contact TEXT NOT NULL,"
     "  gone INTEGER NOT NULL, PRIMARY KEY(bare_jid, contact)) WITHOUT ROWID;",
+
+    /* What users have chosen, a row for each choice, so that a new one needs no step here; and
+     * whom each of them wants mail from, and from whom not. */
+    "CREATE TABLE chosen("
+    "  bare_jid TEXT NOT NULL, what INTEGER NOT NULL, value INTEGER NOT NULL,"
+    "  PRIMARY KEY(bare_jid, what)) WITHOUT ROWID;"
+    "INSERT INTO chosen SELECT bare_jid, 1, receipts FROM choice WHERE receipts <> 0;"
+    "INSERT INTO chosen SELECT bare_jid, 2, 1 FROM choice WHERE asked <> 0;"
+    "DROP TABLE choice;"
+    "CREATE TABLE sender("
+    "  bare_jid TEXT NOT NULL, who TEXT NOT NULL, verdict INTEGER NOT NULL,"
+    "  PRIMARY KEY(bare_jid, who)) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

@@ -163,10 +163,10 @@ def test_the_help_lists_the_words(fresh):
     say(world, "Help", kind="chat")
     text = gateway.wait(1)
     assert "\\40example.org@" in text
-    for word in ("help", "receipts on", "receipts off"):
+    for word in ("help", "block romeo@example.net", "receipts on | off", "subject always | new | never"):
         assert f"\n{word} - " in text
     say(world, "Wherefore art thou?", kind="chat")
-    assert "\nreceipts on - " in gateway.wait(2)
+    assert "\nreceipts on | off - " in gateway.wait(2)
 
 
 def test_no_circle_of_machines(make_world):

@@ -167,25 +167,30 @@ static void names_of_users(void **state)
 
 static int choose(struct store_txn *txn, void *arg, struct err *e)
 {
-    struct choices c = {CHOICE_NO, true};
+    struct choices c = {{[CHOICE_RECEIPTS] = CHOICE_NO}};
 
     (void)arg;
     assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
-    assert_int_equal(c.receipts, CHOICE_NONE);
-    assert_false(c.is_asked_on_receipts);
-    c.is_asked_on_receipts = true;
-    assert_int_equal(choices_put(txn, "j@home", &c, e), 0);
-    c.receipts = CHOICE_YES;
-    assert_int_equal(choices_put(txn, "nurse@home", &c, e), 0);
+    assert_int_equal(c.of[CHOICE_RECEIPTS], CHOICE_NONE);
+    assert_int_equal(choices_put(txn, "j@home", CHOICE_ASKED_ON_RECEIPTS, CHOICE_YES, e), 0);
+    assert_int_equal(choices_put(txn, "nurse@home", CHOICE_RECEIPTS, CHOICE_YES, e), 0);
     assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
-    assert_int_equal(c.receipts, CHOICE_NONE);
-    assert_true(c.is_asked_on_receipts);
-    c.receipts = CHOICE_NO;
-    assert_int_equal(choices_put(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.of[CHOICE_RECEIPTS], CHOICE_NONE);
+    assert_int_equal(c.of[CHOICE_ASKED_ON_RECEIPTS], CHOICE_YES);
+    assert_int_equal(choices_put(txn, "j@home", CHOICE_RECEIPTS, CHOICE_NO, e), 0);
+    assert_int_equal(choices_put(txn, "j@home", CHOICE_WHEN_OFFLINE, CHOICE_HOLD, e), 0);
     assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
-    assert_int_equal(c.receipts, CHOICE_NO);
+    assert_int_equal(c.of[CHOICE_RECEIPTS], CHOICE_NO);
+    assert_int_equal(c.of[CHOICE_WHEN_OFFLINE], CHOICE_HOLD);
+    assert_int_equal(choices_put(txn, "j@home", CHOICE_RECEIPTS, CHOICE_NONE, e), 0);
+    assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.of[CHOICE_RECEIPTS], CHOICE_NONE);
+    assert_int_equal(c.of[CHOICE_WHEN_OFFLINE], CHOICE_HOLD);
+    assert_int_equal(choices_forget(txn, "j@home", e), 0);
+    assert_int_equal(choices_get(txn, "j@home", &c, e), 0);
+    assert_int_equal(c.of[CHOICE_WHEN_OFFLINE], CHOICE_NONE);
     assert_int_equal(choices_get(txn, "nurse@home", &c, e), 0);
-    assert_int_equal(c.receipts, CHOICE_YES);
+    assert_int_equal(c.of[CHOICE_RECEIPTS], CHOICE_YES);
     return 0;
 }
 

@@ -118,6 +118,11 @@ static void on_registration(struct xml_node *iq, struct arena *arena, void *arg)
     hand(arg, "registration", iq, arena);
 }
 
+static void on_command(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    hand(arg, "command", iq, arena);
+}
+
 static const struct router_handler handler = {
     .message = on_message,
     .error = on_error,
@@ -125,6 +130,7 @@ static const struct router_handler handler = {
     .user = on_user,
     .card = on_card,
     .registration = on_registration,
+    .command = on_command,
     .available = on_available,
     .send = on_send,
     .contact = contact,
@@ -151,7 +157,7 @@ static const struct router_handler handler = {
 #define ITEMS           "http://jabber.org/protocol/disco#items"
 #define NODE            "https://postern.invalid/caps"
 /* computed by another program, as XEP-0115 §5.1 says */
-#define VER_GW  "0ixzY76MVxbgd91eCNJKzFnYBKM="
+#define VER_GW  "H98vaJ+3XpIDqrsaSaK0sjanWbg="
 #define VER_ANN "ZVa9OpW/M/MvfUs8/mwoOO7/BL4="
 #define CAPS(ver)                                                                                  \
     "><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" NODE "' ver='" ver           \
@@ -180,12 +186,13 @@ static const struct {
     /* discovery */
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "'/></iq>",
      IQ("result") "><query xmlns='" INFO "'>"
-                  "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(INFO)
-                      FEATURE(ITEMS) FEATURE("urn:xmpp:ping") FEATURE(
-                          "http://jabber.org/protocol/caps") FEATURE("jabber:iq:gateway")
-                          FEATURE("jabber:iq:register") FEATURE("jabber:iq:last") FEATURE(
-                              "jabber:iq:version") FEATURE("urn:xmpp:time")
-                              FEATURE("jid\\20escaping") FEATURE("vcard-temp") FEATURE(
+                  "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(
+                      INFO) FEATURE(ITEMS) FEATURE("urn:xmpp:ping")
+                      FEATURE("http://jabber.org/protocol/caps") FEATURE(
+                          "jabber:iq:gateway") FEATURE("jabber:iq:register")
+                          FEATURE("jabber:iq:last") FEATURE("jabber:iq:version") FEATURE(
+                              "urn:xmpp:time") FEATURE("jid\\20escaping") FEATURE("vcard-temp")
+                              FEATURE("http://jabber.org/protocol/commands") FEATURE(
                                   "jabber:x:envelope") FEATURE("http://jabber.org/protocol/address")
                                   FEATURE("http://jabber.org/protocol/amp") FEATURE(
                                       "jabber:x:event") FEATURE("urn:xmpp:receipts")
@@ -257,6 +264,17 @@ static const struct {
      "<iq type='error' id='1' from='gw' to='x@else/r'>" FORBIDDEN "</iq>"},
 
     /* vCards */
+    /* commands go up, of the gateway and from anybody: who may is not asked here */
+    {"<iq type='set' id='1' " U GW "><command xmlns='http://jabber.org/protocol/commands'/></iq>",
+     "[command]<iq type='set' id='1' from='u@home/r' to='gw'>"
+     "<command xmlns='http://jabber.org/protocol/commands'/></iq>"},
+    {"<iq type='get' id='1' " X GW "><query xmlns='" ITEMS
+     "' node='http://jabber.org/protocol/commands'/></iq>",
+     "[command]<iq type='get' id='1' from='x@else/r' to='gw'><query xmlns='" ITEMS
+     "' node='http://jabber.org/protocol/commands'/></iq>"},
+    {"<iq type='set' id='1' " U ANN "><command xmlns='http://jabber.org/protocol/commands'/></iq>",
+     IQ_ANN("error") ">" ERROR("503", "cancel", "service-unavailable",
+                               "This is not offered here.") "</iq>"},
     {"<iq type='get' id='1' " U GW "><vCard xmlns='vcard-temp'/></iq>",
      IQ("result") "><vCard xmlns='vcard-temp'><FN>Mail gateway</FN><JABBERID>gw</JABBERID>"
                   "<DESC>This gateway carries messages between Jabber and mail. To write to "
