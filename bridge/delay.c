@@ -9,11 +9,17 @@
 
 #include "base/log.h"
 #include "bridge/outcome.h"
+#include "mapping/people_read.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_MAX = 1000, TELL_MAX = 50, ARENA_EXTRA = 1 << 20 };
+enum {
+    /* A look begins with a whole message and has to get past it. */
+    LOOK_MAX = PEOPLE_RECIPIENTS_MAX + 1,
+    TELL_MAX = 50,
+    ARENA_EXTRA = 1 << 20
+};
 
 struct look {
     struct persist_work work;

@@ -230,6 +230,22 @@ def test_a_mail_that_waits_is_reported_as_delayed_once(make_world, relay):
     assert len([m for m in relay.mails if token.encode() in m.data]) == 1
 
 
+def test_a_mail_behind_one_for_very_many_is_reported_as_delayed(make_world, relay):
+    world = make_world({"queue": {"delay_notice": 1}}, relay=relay).start()
+    world.jabber_side.stop()
+    try:
+        world.gateway.wait_log("stream .*state=lost")
+        many = ",\r\n ".join(f"user{i}@{w.GATEWAY}" for i in range(1000))
+        world.bridge.put(f"Return-Path: <>\r\nFrom: all@{w.MAIL_DOMAIN}\r\nBcc: {many}\r\n"
+                         "Subject: all\r\n\r\nall\r\n".encode())
+        world.gateway.wait_log("event=accepted")
+        token = new_id("behind")
+        world.romeo.write(world.mail_of("juliet"), token, token)
+        relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=30)
+    finally:
+        world.jabber_side.start()
+
+
 def test_what_goes_in_a_circle_is_stopped(make_world, relay):
     world = make_world(relay=relay).start()
     token, other = new_id("circle"), new_id("other")
