@@ -96,16 +96,19 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of write(), not our end */
     opterr = 0;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage_text, stdout);
+        return EX_OK;
+    }
     while ((opt = getopt(argc, argv, "+c:h")) != -1) {
         if (opt == 'h') {
             fputs(usage_text, stdout);
             return EX_OK;
         }
-        if (opt != 'c') {
-            if (strncmp(argv[optind - 1], "--help", 6) == 0)
-                return fputs(usage_text, stdout), EX_OK;
-            return command_usage("unknown option %s", argv[optind - 1]);
-        }
+        if (opt != 'c' && optopt == 'c')
+            return command_usage("-c lacks the name of a file");
+        if (opt != 'c')
+            return command_usage("unknown option -%c", optopt);
         line.conf_path = optarg;
         line.has_conf_path = true;
     }

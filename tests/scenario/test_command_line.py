@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import world as w
+from gateway import PROGRAM
 from jabber import has, new_id
 from servers.base import ETC, free_port, wait_until
 
@@ -26,6 +27,18 @@ def lines(result):
     """What `check` says: {"jabber": "ok", ...}"""
     said = re.finditer(r"^(ok|FAIL) +((?:mailbox )?\S+)", result.stdout, re.M)
     return {m[2].strip(): m[1] for m in said}
+
+
+@pytest.mark.parametrize("argv,status,words", [
+    (["--help"], OK, "usage: postern"),
+    (["-h"], OK, "usage: postern"),
+    (["-x", "run"], USAGE, "unknown option -x"),
+    (["-c"], USAGE, "-c lacks"),
+])
+def test_options_are_told(argv, status, words):
+    result = subprocess.run([PROGRAM, *argv], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == status
+    assert words in (result.stderr if status else result.stdout)
 
 
 def test_check_says_ok_for_each_server(resting):
