@@ -44,6 +44,7 @@ struct ad_hoc; /* commands that users execute, in ad_hoc.c */
 struct rate;
 struct screen;    /* who has rules on senders, in screen.c */
 struct nicknames; /* the users' own names, in nickname.c */
+struct roster;    /* who has which contact, in roster.c */
 struct words;     /* what is said to the gateway itself, in words.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
 
@@ -80,6 +81,7 @@ struct gateway {
     struct volley *volley; /* automatic answers that chase each other */
     struct nicknames *nicknames;
     struct rate *rate; /* what users send in an hour */
+    struct roster *roster;
     struct words *words;
     struct ad_hoc *ad_hoc;
     struct screen *screen;

@@ -10,6 +10,7 @@
 #include "bridge/registration.h"
 
 #include "base/log.h"
+#include "bridge/roster.h"
 #include "component/registering.h"
 #include "mapping/display_name.h"
 #include "store/accounts.h"
@@ -110,6 +111,7 @@ static void settle_remove(const struct form_work *w)
     send_presence(w, "unsubscribe");
     send_presence(w, "unsubscribed");
     send_presence(w, "unavailable");
+    roster_part(w->gateway->roster);
 }
 
 static void settle(const struct form_work *w)

@@ -27,6 +27,7 @@
 #include "bridge/rate.h"
 #include "bridge/receipt.h"
 #include "bridge/screen.h"
+#include "bridge/roster.h"
 #include "bridge/status.h"
 #include "bridge/upload.h"
 #include "bridge/success.h"
@@ -280,7 +281,8 @@ static void drain(void *arg)
     struct life *life = arg;
     struct gateway *g = &life->g;
     bool is_idle = g->accepting == 0 && g->sending == 0 && g->preparing == 0 && g->uploading == 0 &&
-                   window_is_empty(g->window) && inbound_lmtp_is_idle(g);
+                   window_is_empty(g->window) && roster_is_idle(g->roster) &&
+                   inbound_lmtp_is_idle(g);
 
     if (!is_idle && clock_mono_ms(g->clock) < life->drain_until_ms) {
         loop_timer_start(life->drain, 50);
@@ -310,6 +312,7 @@ static void terminate(int signo, void *arg)
     courier_stop(g->stanza_out);
     inbound_stop(g, inbound_has_stopped);
     inbound_lmtp_stop(g);
+    roster_farewell(g->roster);
     life->drain_until_ms = clock_mono_ms(g->clock) + DRAIN_S * 1000;
     loop_timer_start(life->drain, 0);
 }
@@ -438,12 +441,13 @@ static int open_couriers(struct gateway *g, struct err *e)
         return -1;
     g->words = words_new(g);
     g->ad_hoc = ad_hoc_new(g);
+    g->roster = roster_new(g);
     if (g->mail_out && g->mail_in) {
         courier_set_flight(g->mail_out, g->flight);
         courier_set_flight(g->mail_in, g->flight);
     }
     return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
-                   g->words && g->ad_hoc
+                   g->words && g->ad_hoc && g->roster
                ? 0
                : err_memory(e);
 }
@@ -531,6 +535,7 @@ static void close_all(struct life *life)
     rate_free(g->rate);
     words_free(g->words);
     ad_hoc_free(g->ad_hoc);
+    roster_free(g->roster);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);

@@ -15,6 +15,7 @@
 #include "bridge/policy.h"
 #include "bridge/presence.h"
 #include "bridge/registration.h"
+#include "bridge/roster.h"
 #include "store/files.h"
 
 #include <stdlib.h>
@@ -29,6 +30,8 @@ static void stream_came_up(void *arg)
     notify_send("STATUS=connected to the Jabber server");
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
+    if (!g->is_stopping)
+        roster_up(g->roster);
 }
 
 static void stream_went_down(enum stream_loss loss, const char *reason, void *arg)
@@ -38,6 +41,7 @@ static void stream_went_down(enum stream_loss loss, const char *reason, void *ar
     stats_stream(&g->stats, reason, gateway_now_s(g));
     notify_send("STATUS=the Jabber server is away");
     asks_lost(g->asks);
+    roster_down(g->roster);
     window_down(g->window, loss, reason);
 }
 
@@ -103,12 +107,35 @@ static void user_available(const struct xml_node *stanza, void *arg)
     presence_available(arg, stanza);
 }
 
-static void send_answer(const struct xml_node *stanza, void *arg)
+static bool user_subscribes(const char *jid, const char *contact, void *arg)
 {
     struct gateway *g = arg;
 
-    if (window_answer(g->window, stanza) < 0)
-        log_debug("router", "event=answer-dropped");
+    return roster_subscribe(g->roster, jid, contact);
+}
+
+static void user_is_subscribed(const char *jid, const char *contact, void *arg)
+{
+    struct gateway *g = arg;
+
+    roster_seen(g->roster, jid, contact);
+}
+
+static void user_unsubscribes(const char *jid, const char *contact, void *arg)
+{
+    struct gateway *g = arg;
+
+    roster_unsubscribe(g->roster, jid, contact);
+}
+
+static int send_answer(const struct xml_node *stanza, void *arg)
+{
+    struct gateway *g = arg;
+
+    if (window_answer(g->window, stanza) == 0)
+        return 0;
+    log_debug("router", "event=answer-dropped");
+    return -1;
 }
 
 static int find_contact(const char *text, const char **mail_out, struct arena *a, struct err *e,
@@ -158,6 +185,9 @@ const struct router_handler wiring_router = {
     .error = error_arrived,
     .answer = answer_arrived,
     .user = user_asks,
+    .subscribe = user_subscribes,
+    .probe = user_is_subscribed,
+    .unsubscribe = user_unsubscribes,
     .card = card_wanted,
     .registration = registration_wanted,
     .command = command_arrived,

@@ -44,10 +44,11 @@ struct visit {
     const char *mail; /* the contact's address */
 };
 
-static void answer(const struct visit *v, const struct xml_node *reply)
+static int answer(const struct visit *v, const struct xml_node *reply)
 {
-    if (reply) /* NULL: no memory for it, the asker asks again */
-        v->r->handler.send(reply, v->r->arg);
+    if (!reply) /* no memory for it, the asker asks again */
+        return -1;
+    return v->r->handler.send(reply, v->r->arg);
 }
 
 static void answer_error(const struct visit *v, enum reply_error error, const char *text)
@@ -283,7 +284,7 @@ static const char *bare(struct arena *a, const char *jid)
 }
 
 /* type NULL: available.  From the bare contact or gateway to the bare user. */
-static void send_presence(const struct visit *v, const char *type, const char *status)
+static int send_presence(const struct visit *v, const char *type, const char *status)
 {
     struct arena *a = v->arena;
     struct xml_node *p = xml_new(a, STREAM_NS, "presence");
@@ -293,11 +294,11 @@ static void send_presence(const struct visit *v, const char *type, const char *s
     if (type)
         p = xml_set(a, p, "type", type);
     if (status && !xml_add_with_text(a, p, STREAM_NS, "status", status))
-        return;
+        return -1;
     ver = ver_of(v, is_contact(v->to) ? DISCO_CONTACT : DISCO_GATEWAY);
     if (!type && *ver && !disco_caps(a, p, ver))
-        return;
-    answer(v, p);
+        return -1;
+    return answer(v, p);
 }
 
 /* Refused for good: the error is for the person, "unsubscribed" ends what their server keeps
@@ -320,16 +321,17 @@ static void on_subscribe(struct visit *v)
             answer_error(v, error, e.text);
     } else if (!may_use(v)) {
         refuse_subscription(v, REPLY_FORBIDDEN, "You are not allowed to use this gateway.");
-    } else {
+    } else if (v->r->handler.subscribe(v->from, v->to, v->r->arg)) {
         v->r->handler.user(v->from, v->r->arg);
-        send_presence(v, "subscribed", NULL);
-        send_presence(v, NULL, NULL);
+    } else {
+        answer_error(v, REPLY_NO_ROOM, "The gateway is busy. Try again later.");
     }
 }
 
 /* Leaving is always allowed. */
 static void on_unsubscribe(struct visit *v)
 {
+    v->r->handler.unsubscribe(v->from, v->to, v->r->arg);
     send_presence(v, "unsubscribed", NULL);
     send_presence(v, "unavailable", NULL);
 }
@@ -342,11 +344,34 @@ static void on_probe(struct visit *v)
     if (find_contact(v, &error, &e) == 0) {
         bool may = may_use(v);
 
-        if (may)
+        if (may) {
             v->r->handler.user(v->from, v->r->arg);
+            v->r->handler.probe(v->from, v->to, v->r->arg);
+        }
         send_presence(v, may ? NULL : "unavailable", NULL);
     } else if (error == REPLY_JID_MALFORMED)
         answer_error(v, error, e.text);
+}
+
+int router_announce(struct router *r, struct arena *a, const char *contact, const char *user,
+                    const char *type)
+{
+    const struct visit v = {.r = r, .arena = a, .from = user, .to = contact};
+
+    return send_presence(&v, type, NULL);
+}
+
+void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user)
+{
+    if (router_announce(r, a, contact, user, "subscribed") == 0)
+        (void)!router_announce(r, a, contact, user, NULL);
+}
+
+int router_leave(struct router *r, struct arena *a, const char *contact, const char *user)
+{
+    return router_announce(r, a, contact, user, "unavailable") < 0
+               ? -1
+               : router_announce(r, a, contact, user, "unsubscribed");
 }
 
 struct presence_row {
@@ -354,7 +379,6 @@ struct presence_row {
     void (*handle)(struct visit *v);
 };
 
-/* What a user's own presence means to us comes with registration. */
 static const struct presence_row presences[] = {
     {"subscribe", on_subscribe}, {"unsubscribe", on_unsubscribe}, {"probe", on_probe}};
 

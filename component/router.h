@@ -26,6 +26,13 @@ struct router_handler {
     void (*answer)(const struct xml_node *stanza, void *arg);
     /* Somebody who may use the gateway asks for a presence or for a subscription. */
     void (*user)(const char *jid, void *arg);
+    /* They subscribe to a contact or to gw: true: router_welcome is called later; false: not now.
+     */
+    bool (*subscribe)(const char *jid, const char *contact, void *arg);
+    /* They are subscribed already, as their host's probe says. */
+    void (*probe)(const char *jid, const char *contact, void *arg);
+    /* Anybody ends a subscription. */
+    void (*unsubscribe)(const char *jid, const char *contact, void *arg);
     /* vcard-temp: an iq get to a contact, whose mail address this is; to be answered later.  The
      * arena, in which both are, is the callee's. */
     void (*card)(struct xml_node *iq, const char *mail, struct arena *arena, void *arg);
@@ -36,8 +43,9 @@ struct router_handler {
     void (*command)(struct xml_node *iq, struct arena *arena, void *arg);
     /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
     void (*available)(const struct xml_node *stanza, void *arg);
-    /* Sends an answer (a whole stanza); what cannot be sent is dropped: the asker asks again. */
-    void (*send)(const struct xml_node *stanza, void *arg);
+    /* Sends an answer (a whole stanza); -1: it cannot be sent now, and is dropped: the asker asks
+     * again. */
+    int (*send)(const struct xml_node *stanza, void *arg);
     /* The mail address behind a contact's JID, written to *e when it is none: 0 or -1. */
     int (*contact)(const char *jid, const char **mail_out, struct arena *a, struct err *e,
                    void *arg);
@@ -64,5 +72,13 @@ void router_settle(struct router *r);
 
 /* One stanza from the stream; takes the arena over. */
 void router_dispatch(struct router *r, struct xml_node *stanza, struct arena *arena);
+
+/* Presence of a contact, or of gw, to a user (bare JIDs both).  -1: it was not sent. */
+int router_announce(struct router *r, struct arena *a, const char *contact, const char *user,
+                    const char *type /* NULL: available */) MUST_CHECK;
+/* A subscription is accepted, and the contact is there; or is gone for good. */
+void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user);
+int router_leave(struct router *r, struct arena *a, const char *contact,
+                 const char *user) MUST_CHECK;
 
 #endif

@@ -180,6 +180,8 @@ static const char *const steps[] = {
     "CREATE TABLE sender("
     "  bare_jid TEXT NOT NULL, who TEXT NOT NULL, verdict INTEGER NOT NULL,"
     "  PRIMARY KEY(bare_jid, who)) WITHOUT ROWID;",
+
+    "CREATE INDEX subscription_gone ON subscription(bare_jid, contact) WHERE gone = 1;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

@@ -52,11 +52,34 @@ static void on_available(const struct xml_node *stanza, void *arg)
     xml_write(&w->told, stanza, STREAM_NS);
 }
 
-static void on_send(const struct xml_node *stanza, void *arg)
+static int on_send(const struct xml_node *stanza, void *arg)
 {
     struct world *w = arg;
 
     xml_write(&w->told, stanza, STREAM_NS);
+    return 0;
+}
+
+static bool on_subscribe(const char *jid, const char *contact, void *arg)
+{
+    struct world *w = arg;
+
+    buf_printf(&w->told, "[%s subscribes to %s]", jid, contact);
+    return !strstr(contact, "full");
+}
+
+static void on_probe(const char *jid, const char *contact, void *arg)
+{
+    struct world *w = arg;
+
+    buf_printf(&w->told, "[%s has %s]", jid, contact);
+}
+
+static void on_unsubscribe(const char *jid, const char *contact, void *arg)
+{
+    struct world *w = arg;
+
+    buf_printf(&w->told, "[%s leaves %s]", jid, contact);
 }
 
 static int contact(const char *jid, const char **mail_out, struct arena *a, struct err *e,
@@ -128,6 +151,9 @@ static const struct router_handler handler = {
     .error = on_error,
     .answer = on_answer,
     .user = on_user,
+    .subscribe = on_subscribe,
+    .probe = on_probe,
+    .unsubscribe = on_unsubscribe,
     .card = on_card,
     .registration = on_registration,
     .command = on_command,
@@ -314,11 +340,13 @@ static const struct {
 
     /* presence */
     {"<presence type='subscribe' " U ANN "/>",
-     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
-     "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
-    {"<presence type='subscribe' " U "to='gw/r'/>",
-     "[user u@home/r]<presence from='gw' to='u@home' type='subscribed'/><presence from='gw' "
-     "to='u@home'" CAPS(VER_GW)},
+     "[u@home/r subscribes to ann\\40example.org@gw][user u@home/r]"},
+    {"<presence type='subscribe' " U "to='full\\40example.org@gw'/>",
+     "[u@home/r subscribes to full\\40example.org@gw]<presence type='error' "
+     "from='full\\40example.org@gw' to='u@home/r'>" ERROR(
+         "500", "wait", "resource-constraint",
+         "The gateway is busy. Try again later.") "</presence>"},
+    {"<presence type='subscribe' " U "to='gw/r'/>", "[u@home/r subscribes to gw/r][user u@home/r]"},
     {"<presence type='subscribe' " X GW "/>",
      "<presence type='error' from='gw' to='x@else/r'>" FORBIDDEN
      "</presence><presence from='gw' to='x@else' type='unsubscribed'>"
@@ -331,10 +359,11 @@ static const struct {
      "<presence type='error' from='busy@gw' to='u@home/r'>" ERROR(
          "503", "wait", "service-unavailable", "busy") "</presence>"},
     {"<presence type='unsubscribe' " X BAD "/>",
-     "<presence from='bad@gw' to='x@else' type='unsubscribed'/>"
+     "[x@else/r leaves bad@gw]<presence from='bad@gw' to='x@else' type='unsubscribed'/>"
      "<presence from='bad@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U ANN "/>",
-     "[user u@home/r]<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
+     "[user u@home/r][u@home/r has ann\\40example.org@gw]"
+     "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
     {"<presence type='probe' " X ANN "/>",
      "<presence from='ann\\40example.org@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U BAD "/>",
@@ -430,9 +459,44 @@ static void test_memory_runs_out(void **state)
     }
 }
 
+/* What the router says when it is told to. */
+static void test_presence_on_its_own(void **state)
+{
+    struct arena *a = arena_new(10000), *none = arena_new(0);
+    const char *ann = "ann\\40example.org@gw";
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    router_welcome(w.router, a, ann, "u@home");
+    assert_int_equal(router_announce(w.router, a, "gw", "u@home", NULL), 0);
+    assert_int_equal(router_announce(w.router, a, "gw", "u@home", "unavailable"), 0);
+    assert_int_equal(router_leave(w.router, a, ann, "u@home"), 0);
+    assert_int_equal(router_announce(w.router, none, "gw", "u@home", NULL), -1);
+    assert_string_equal(
+        w.told.data,
+        "<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
+        "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(
+            VER_ANN) "<presence from='gw' to='u@home'" CAPS(VER_GW) "<presence from='gw' "
+                                                                    "to='u@home' "
+                                                                    "type='unavailable'/>"
+                                                                    "<presence "
+                                                                    "from='ann\\40example.org@gw' "
+                                                                    "to='u@home' "
+                                                                    "type='unavailable'/>"
+                                                                    "<presence "
+                                                                    "from='ann\\40example.org@gw' "
+                                                                    "to='u@home' "
+                                                                    "type='unsubscribed'/>");
+    world_close(&w);
+    arena_free(a);
+    arena_free(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presence_on_its_own),
         cmocka_unit_test(test_each_stanza),
         cmocka_unit_test(test_memory_runs_out),
     };
