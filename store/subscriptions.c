@@ -8,11 +8,15 @@
 
 int subscriptions_put(struct store_txn *txn, const struct subscription *s, struct err *e)
 {
+    /* Looks for the row itself first: a host that says by probes what is known costs next to
+     * nothing, however many contacts the user has. */
     sqlite3_stmt *q = txn_statement(txn,
                                     "INSERT INTO subscription SELECT ?1, ?2, 0 WHERE NOT EXISTS"
-                                    " (SELECT 1 FROM subscription WHERE bare_jid = ?1"
-                                    "  LIMIT 1 OFFSET ?3)"
-                                    " ON CONFLICT DO UPDATE SET gone = 0 WHERE gone <> 0",
+                                    " (SELECT 1 FROM subscription"
+                                    "  WHERE bare_jid = ?1 AND contact = ?2 AND gone = 0)"
+                                    " AND NOT EXISTS (SELECT 1 FROM subscription"
+                                    "  WHERE bare_jid = ?1 LIMIT 1 OFFSET ?3)"
+                                    " ON CONFLICT DO UPDATE SET gone = 0",
                                     e);
 
     if (!q)
