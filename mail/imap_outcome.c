@@ -54,6 +54,7 @@ static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_
         log_warning("imap", "mailbox=%s uidvalidity=%u event=changed, all its mails are read again",
                     name_of(w), uidvalidity);
         imap_ledger_empty(&w->ledger);
+        w->is_blocked = false; /* by mails whose answers are not waited for any more */
         w->flagging_count = 0;
     }
     w->cursor.uidvalidity = uidvalidity;
@@ -201,7 +202,8 @@ void imap_outcome_take(struct imap_watch *w, struct imap_turn *t)
         imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
         fail(w, t);
     } else {
-        w->has_more = t->has_more || (t->fetch == IMAP_FETCH_NOT && (w->has_more || t->do_look));
+        /* What was not looked at is still there. */
+        w->has_more = t->has_more || (!t->was_fetched && (w->has_more || t->do_look));
         set_ready(w, true, "");
         if (!w->has_more && clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS)
             w->failures = 0;

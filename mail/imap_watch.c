@@ -383,7 +383,7 @@ static void advance_session(struct imap_watch *w)
     if (is_again_due(w))
         start_turn(w, IMAP_FETCH_NOW, false);
     else if (w->is_readable || (may_fetch && w->has_more))
-        start_turn(w, w->is_idle ? IMAP_FETCH_NEWS : IMAP_FETCH_NOW, is_quiet);
+        start_turn(w, w->is_idle && !w->has_more ? IMAP_FETCH_NEWS : IMAP_FETCH_NOW, is_quiet);
     else if (w->look_due)
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
     else if (marks > 0 && (is_quiet || marks >= MARKS_AT || w->marks_due))

@@ -949,6 +949,38 @@ static void test_unanswered_is_bounded(void **state)
     assert_int_equal(x->open_max, 4);
 }
 
+static bool has_eighty(struct fixture *x)
+{
+    return x->count == 80;
+}
+
+static bool some_marked(struct fixture *x)
+{
+    return fake_imap_flagged(&x->server, "seen") == 5;
+}
+
+/* Marks are due while there is too little room to be worth a fetch: what else is in the folder is
+ * not forgotten over them. */
+static void test_backlog_is_not_forgotten(void **state)
+{
+    struct fixture *x = *state;
+    uint32_t uid;
+
+    x->keep_open = true;
+    x->settings.unanswered_max = 80;
+    add_mails(x, 120);
+    start(x);
+    assert_true(run_until(x, has_eighty, 3000));
+    for (uid = 1; uid <= 5; uid++)
+        answer(x, uid);
+    assert_true(run_until(x, some_marked, 3000));
+    x->keep_open = false;
+    for (; uid <= 80; uid++)
+        answer(x, uid);
+    assert_true(run_until(x, all_seen, 3000));
+    assert_all_once(x, 120);
+}
+
 static void test_no_room_and_not_kept(void **state)
 {
     struct fixture *x = *state;
@@ -1249,6 +1281,7 @@ int main(void)
         TEST(test_read_only),
         TEST(test_drop_while_marking),
         TEST(test_unanswered_is_bounded),
+        TEST(test_backlog_is_not_forgotten),
         TEST(test_no_room_and_not_kept),
         TEST(test_stop_breaks_a_blocked_job),
         TEST(test_stop_logs_out),
