@@ -784,10 +784,6 @@ void conf_free(struct conf *conf)
 
 void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, void *arg), void *arg)
 {
-    if (conf->admin_jid_count > 0)
-        fn("admin.jids: administrators are told of what is set aside, but have no commands over "
-           "Jabber yet",
-           arg);
     if (strncmp(conf->store_url, "postgresql:", 11) == 0)
         fn("store.url: PostgreSQL is not served yet; use sqlite:/path", arg);
 }

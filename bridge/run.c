@@ -221,24 +221,22 @@ static void set_router(struct life *life, const struct conf *conf)
     };
 }
 
-static void reload(int signo, void *arg)
+static int reload(struct gateway *g, struct err *e)
 {
-    struct life *life = arg;
-    struct gateway *g = &life->g;
+    struct life *life = life_of(g);
     struct settings *next;
     struct conf *conf;
-    struct err e;
 
-    (void)signo;
-    conf = conf_read(life->conf_path, CONF_SERVE, &e);
-    next = conf && reload_check(g->started->conf, conf, &e) == 0
-               ? settings_new(&conf, &g->settings->key, &e)
+    conf = conf_read(life->conf_path, CONF_SERVE, e);
+    next = conf && reload_check(g->started->conf, conf, e) == 0
+               ? settings_new(&conf, &g->settings->key, e)
                : NULL;
     conf_free(conf); /* when it was not handed over */
     if (!next) {
         log_error("gateway",
-                  "event=reload-refused error=\"%s\" next=\"the old configuration stays\"", e.text);
-        return;
+                  "event=reload-refused error=\"%s\" next=\"the old configuration stays\"",
+                  e->text);
+        return -1;
     }
     if (reload_is_partial(g->started->conf, next->conf))
         log_warning("gateway",
@@ -251,6 +249,17 @@ static void reload(int signo, void *arg)
     g->settings = next;
     log_set_level(level_of(next->conf->log_level));
     log_info("gateway", "event=reloaded file=%s", life->conf_path);
+    return 0;
+}
+
+static void hung_up(int signo, void *arg)
+{
+    struct life *life = arg;
+    struct err told;
+
+    (void)signo;
+    if (reload(&life->g, &told) < 0)
+        return; /* the log says why */
 }
 
 /* Stopping. */
@@ -469,7 +478,7 @@ static int open_loop(struct life *life, struct err *e)
         return -1;
     life->on_term = loop_signal_new(g->loop, SIGTERM, terminate, life);
     life->on_int = loop_signal_new(g->loop, SIGINT, terminate, life);
-    life->on_hup = loop_signal_new(g->loop, SIGHUP, reload, life);
+    life->on_hup = loop_signal_new(g->loop, SIGHUP, hung_up, life);
     life->tick = loop_timer_new(g->loop, ticked, life);
     life->drain = loop_timer_new(g->loop, drain, life);
     return life->on_term && life->on_int && life->on_hup && life->tick && life->drain
@@ -558,6 +567,7 @@ static int open_all(struct life *life, struct conf **conf, struct err *e)
     struct gateway *g = &life->g;
 
     g->clock = &clock_system;
+    g->reload = reload;
     id_maker_init(&g->ids, g->clock);
     if (send_check(&(*conf)->smtp, e) < 0 || open_store(g, conf, e) < 0 || open_loop(life, e) < 0 ||
         open_couriers(g, e) < 0 || open_jabber(life, e) < 0 || open_mail(life, e) < 0)

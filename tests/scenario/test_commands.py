@@ -4,6 +4,7 @@ import pytest
 
 import world as w
 from jabber import error_of, escape, new_id, quote, text_of
+from servers.base import free_port
 from test_lmtp import lmtp_world  # noqa: F401 (a fixture)
 from test_words import Listener, say
 
@@ -34,12 +35,12 @@ class Command:
             self.session = self.command.get("sessionid")
         return answer
 
-    def submit(self, action="complete", **fields):
+    def submit(self, how="complete", **fields):
         inside = "".join(
             f"<field var={quote(var)}>" + "".join(
                 f"<value>{escape(v)}</value>" for v in ([values] if isinstance(values, str) else values))
             + "</field>" for var, values in fields.items())
-        self.answer = self._step(action, f"<x xmlns='jabber:x:data' type='submit'>{inside}</x>")
+        self.answer = self._step(how, f"<x xmlns='jabber:x:data' type='submit'>{inside}</x>")
         return self
 
     def specific(self):
@@ -198,3 +199,61 @@ def test_in_the_user_s_language(make_world, lang, name, answer):
     world.juliet.send_xml(f"<message xmlns='jabber:client' to='{w.GATEWAY}' xml:lang='{lang}'>"
                           "<body>receipts on</body></message>")
     assert answer in gateway.wait(1)
+
+
+ADMINS = ["postern/admin/status", "postern/admin/queue", "postern/admin/map", "postern/admin/reload"]
+
+
+@pytest.fixture(params=["prosody", "ejabberd"])
+def governed(request, make_world):
+    """Juliet is an administrator, and the nurse is none."""
+    return make_world({"admin": {"jids": [f"juliet@{w.JABBER_DOMAIN}"]}}, host=request.param).start()
+
+
+def test_administrators_have_commands_of_their_own(governed):
+    juliet, nurse = governed.juliet, governed.jabber_side.client("nurse")
+    assert set(ADMINS) <= set(names(juliet))
+    assert not [node for node in names(nurse) if node in ADMINS] and names(nurse)
+    for node in ADMINS:
+        assert error_of(Command(nurse, node).answer)[:3] == ("403", "forbidden", "auth")
+    assert "All is well." in Command(juliet, "postern/admin/status").note()
+    asked = Command(juliet, "postern/admin/map").submit(address=governed.mail_of("nurse"))
+    line = governed.gateway.command("map", governed.mail_of("nurse")).stdout.strip()
+    assert asked.note() == line and f"nurse@{w.JABBER_DOMAIN}" in line
+    assert "nothing" in Command(juliet, "postern/admin/map").submit(address="no address").note()
+
+
+def test_administrators_read_the_configuration_again(governed):
+    juliet = governed.juliet
+    assert "in force" in Command(juliet, "postern/admin/reload").note()
+    governed.gateway.configure({"log_level": "nonsense"})
+    assert "log_level" in Command(juliet, "postern/admin/reload").note()
+    governed.gateway.configure({"log_level": "debug", "admin": {"jids": [f"nurse@{w.JABBER_DOMAIN}"]}})
+    assert "in force" in Command(juliet, "postern/admin/reload").note()
+    assert error_of(Command(juliet, "postern/admin/reload").answer)[1] == "forbidden"
+    assert "in force" in Command(governed.jabber_side.client("nurse"), "postern/admin/reload").note()
+
+
+def test_administrators_look_after_the_queue(make_world):
+    """With a relay that is away, mails wait: they are shown page by page, tried again and dropped."""
+    world = make_world({"admin": {"jids": [f"juliet@{w.JABBER_DOMAIN}"]},
+                        "smtp": {"port": free_port()}}).start()
+    juliet = world.juliet
+    assert "nothing" in Command(juliet, "postern/admin/queue").note()
+    for _ in range(21):
+        juliet.send_message(world.contact(world.romeo.address), "waits")
+    world.gateway.wait_log(*["event=later"] * 21)
+    command = Command(juliet, "postern/admin/queue")
+    first = [o.text for o in command.command.findall(f".//{FORM}option/{FORM}value") if len(o.text) > 8]
+    assert len(first) == 20
+    command.submit("next", after=command.values()["after"])
+    rest = [o.text for o in command.command.findall(f".//{FORM}option/{FORM}value") if len(o.text) > 8]
+    assert len(rest) == 1 and rest[0] not in first
+    assert error_of(command.submit(message=rest[0], action="eat").answer)[1] == "bad-request"
+    assert error_of(command.submit(message="x", action="drop").answer)[1] == "bad-request"
+    assert world.romeo.address in command.submit(message=rest[0], action="show").note()
+    act = lambda action: Command(juliet, "postern/admin/queue").submit(message=rest[0], action=action).note()
+    assert "done for 1" in act("retry")
+    assert "done for 1" in act("drop")
+    assert "no longer" in act("drop")
+    assert rest[0] not in world.gateway.command("queue").stdout and first[0] in world.gateway.command("queue").stdout

@@ -243,7 +243,7 @@ static void test_everything(void **state)
     conf_each_pending(c, count_pending, pending);
     assert_null(strstr(pending, "lmtp"));
     assert_null(strstr(pending, "admin.listen"));
-    assert_non_null(strstr(pending, "admin.jids"));
+    assert_null(strstr(pending, "admin.jids"));
     assert_null(strstr(pending, "map_file"));
     assert_non_null(strstr(pending, "PostgreSQL"));
     conf_free(c);
