@@ -12,6 +12,7 @@
 
 #include "store/choices.h"
 #include "store/faces.h"
+#include "store/senders.h"
 
 struct scene {
     char folder[64];
@@ -199,15 +200,74 @@ static void choices_of_users(void **state)
     in_store(*state, choose);
 }
 
+static enum sender_verdict judge(struct store_txn *txn, const char *user, const char *address)
+{
+    enum sender_verdict verdict = SENDER_KNOWN;
+    struct err e;
+
+    assert_int_equal(senders_judge(txn, user, address, &verdict, &e), 0);
+    return verdict;
+}
+
+static void count_user(const char *bare_jid, void *arg)
+{
+    assert_non_null(strstr(bare_jid, "@home"));
+    ++*(int *)arg;
+}
+
+static int keep_senders(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+    const char **list;
+    size_t count;
+    int users = 0;
+
+    assert_int_equal(judge(txn, "j@home", "r@a.net"), SENDER_UNKNOWN);
+    assert_int_equal(senders_put(txn, "j@home", "a.net", SENDER_BLOCKED, e), 0);
+    assert_int_equal(senders_put(txn, "j@home", "b.a.net", SENDER_ALLOWED, e), 0);
+    assert_int_equal(senders_put(txn, "j@home", "x@b.a.net", SENDER_BLOCKED, e), 0);
+    assert_int_equal(judge(txn, "j@home", "r@a.net"), SENDER_BLOCKED);
+    assert_int_equal(judge(txn, "j@home", "r@c.a.net"), SENDER_BLOCKED); /* below it */
+    assert_int_equal(judge(txn, "j@home", "r@ba.net"), SENDER_UNKNOWN);  /* not its end alone */
+    assert_int_equal(judge(txn, "j@home", "r@c.b.a.net"), SENDER_ALLOWED);
+    assert_int_equal(judge(txn, "j@home", "x@b.a.net"), SENDER_BLOCKED);
+    assert_int_equal(judge(txn, "j@home", "a.net"), SENDER_UNKNOWN); /* no address */
+    assert_int_equal(judge(txn, "nurse@home", "r@a.net"), SENDER_UNKNOWN);
+    /* who is written to is known, but stays blocked */
+    assert_int_equal(senders_know(txn, "j@home", "x@b.a.net", e), 0);
+    assert_int_equal(senders_know(txn, "j@home", "y@a.net", e), 0);
+    assert_int_equal(judge(txn, "j@home", "x@b.a.net"), SENDER_BLOCKED);
+    assert_int_equal(judge(txn, "j@home", "y@a.net"), SENDER_KNOWN);
+    assert_int_equal(senders_count(txn, "j@home", &count, e), 0);
+    assert_int_equal(count, 3); /* known ones take no room */
+    assert_int_equal(senders_list(txn, s->arena, "j@home", SENDER_BLOCKED, &list, &count, e), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(list[0], "a.net");
+    assert_string_equal(list[1], "x@b.a.net");
+    assert_int_equal(senders_put(txn, "j@home", "a.net", SENDER_UNKNOWN, e), 0);
+    assert_int_equal(judge(txn, "j@home", "r@a.net"), SENDER_UNKNOWN);
+    assert_int_equal(choices_put(txn, "nurse@home", CHOICE_STRANGERS, CHOICE_NO, e), 0);
+    assert_int_equal(senders_each_user(txn, count_user, &users, e), 0);
+    assert_int_equal(users, 2);
+    assert_int_equal(senders_clear(txn, "j@home", SENDER_BLOCKED, e), 0);
+    assert_int_equal(judge(txn, "j@home", "x@b.a.net"), SENDER_ALLOWED); /* its domain is */
+    assert_int_equal(senders_forget(txn, "j@home", e), 0);
+    assert_int_equal(judge(txn, "j@home", "y@a.net"), SENDER_UNKNOWN);
+    return 0;
+}
+
+static void senders_of_users(void **state)
+{
+    in_store(*state, keep_senders);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_of_contacts),
-        TEST(names_of_users),
-        TEST(portraits_of_contacts),
-        TEST(choices_of_users),
+        TEST(names_of_contacts), TEST(names_of_users),   TEST(portraits_of_contacts),
+        TEST(choices_of_users),  TEST(senders_of_users),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
