@@ -311,11 +311,15 @@ static void on_end(struct smtp_session *s, struct smtp_transaction *t)
     }
     if (t->job)
         answer_rest(s, t->job);
-    /* RFC 3030 §2: after a refused BDAT only RSET makes sure of what comes next. */
-    if (s->offer.has_chunking && class_of(s) != 2)
-        abandon(s, t);
-    else
+    /* RFC 3030 §2: after a refused BDAT only RSET makes sure of what comes next.  Behind an
+     * envelope that is on its way it would come too late, and undo that one: it goes by another
+     * connection. */
+    if (!s->offer.has_chunking || class_of(s) == 2)
         finish(s);
+    else if (s->flight_count > 1)
+        smtp_session_fail(s, SEND_CONNECT, ERR_RETRY, "the relay refused the mail before");
+    else
+        abandon(s, t);
 }
 
 void smtp_transaction_reply(struct smtp_session *s)

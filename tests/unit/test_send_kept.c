@@ -151,6 +151,40 @@ static void test_kept_connections_with_chunks(void **state)
             try_keep_row(&keep_rows[i], NULL);
 }
 
+/* The next mail's envelope is on its way when the answer to a mail comes, whatever that says. */
+static void try_refused_before_others(const char *offer)
+{
+    static const int codes[] = {250, 554, 250, 250};
+    static const struct fake_smtp_rule rules[] = {
+        {"END", NULL, 1, 2, "554 5.7.1 no\r\n", FAKE_GO_ON, 50, 0}, {0}};
+    struct mailing *letters[4];
+    struct stage s;
+    size_t i;
+
+    stage_open(&s, rules, offer, 1);
+    for (i = 0; i < 4; i++)
+        mailing_submit(letters[i] = mailing_simple(&s));
+    stage_run(&s);
+    for (i = 0; i < 4; i++) {
+        const struct send_recipient *r = &letters[i]->recipients[0];
+
+        if (letters[i]->done != 1 || r->trouble != SEND_ANSWERED || r->code != codes[i])
+            fail_msg("mail %zu: trouble %d, %d %s", i + 1, (int)r->trouble, r->code, r->text);
+    }
+    fake_smtp_stop(s.fake);
+    assert_int_equal(fake_smtp_mail_count(s.fake), 3);
+    stage_close(&s);
+    for (i = 0; i < 4; i++)
+        free(letters[i]);
+}
+
+static void test_refused_before_others(void **state)
+{
+    (void)state;
+    try_refused_before_others(STAGE_NO_CHUNKING);
+    try_refused_before_others(NULL);
+}
+
 static void test_idle_connection_is_closed(void **state)
 {
     struct stage s;
@@ -221,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept_connections),
         cmocka_unit_test(test_kept_connections_with_chunks),
+        cmocka_unit_test(test_refused_before_others),
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_session_is_renewed),
         cmocka_unit_test(test_keeper_comes_first),
