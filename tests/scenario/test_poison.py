@@ -197,6 +197,6 @@ def test_what_is_set_aside_goes_in_the_end(make_world):
     assert [i["recipients"][0]["state"] for i in queue(world)] == ["set-aside"]
     world.gateway.start()
     wait_until("an empty queue", lambda: queue(world) == [], 20)
-    told = nurse.wait_message(lambda m: "set aside" in "".join(m.itertext()))
-    assert "000000000002d" in "".join(told.itertext()), "the message is named"
+    nurse.wait_message(lambda m: "set aside" in "".join(m.itertext())
+                       and "000000000002d" in "".join(m.itertext()), what="a notice that names the message")
     assert "reason=\"set aside for too long\"" in world.gateway.log_text()
