@@ -26,7 +26,8 @@ enum {
     DATA_BASE = 96 << 20, /* bytes of memory for any mail, and some for each byte of a large one */
     DATA_FACTOR = 12,
     CPU_MS_PER_MB = 300,
-    FRAME_ROOM = 1024 /* about what is sent beside a mail */
+    FRAME_ROOM = 1024, /* about what is sent beside a mail and its envelope */
+    LINE_ROOM = 8      /* and beside each line of that */
 };
 
 const struct helper_limits reader_limits_usual = {.cpu_ms = 10000, .wall_ms = 120000};
@@ -330,12 +331,25 @@ static struct reader_job *settle_first(struct reader_link *l, struct reader_job 
     return next;
 }
 
+/* What asking for it takes of the socket. */
+static size_t frame_bytes(const struct reader_job *job)
+{
+    const struct mail_envelope *envelope = &job->request.envelope;
+    size_t bytes = job->len + FRAME_ROOM, i;
+
+    if (envelope->reverse_path)
+        bytes += strlen(envelope->reverse_path);
+    for (i = 0; i < envelope->recipient_count; i++)
+        bytes += strlen(envelope->recipients[i]) + LINE_ROOM;
+    return bytes;
+}
+
 /* May the job be asked for when others before it are not answered yet?  All of them fit into the
  * socket then: neither side can be kept from writing by the other's not reading. */
 static bool fits_behind(const struct reader_link *l, const struct reader_job *job, size_t bytes)
 {
     return l->suspects == 0 && job->settings == l->told &&
-           bytes + job->len + FRAME_ROOM <= CHANNEL_BUFFER;
+           bytes + frame_bytes(job) <= CHANNEL_BUFFER;
 }
 
 /* Behind the last that was asked for.  Without memory not even the first was. */
@@ -352,7 +366,7 @@ static struct reader_job *ask(struct reader_link *l, struct reader_job *jobs, bo
     for (job = jobs; job && outcome == ANSWERED; job = job->next) {
         if (job != jobs && !fits_behind(l, job, bytes))
             break;
-        bytes += job->len + FRAME_ROOM;
+        bytes += frame_bytes(job);
         outcome = send_mail(l, job);
         if (outcome == NO_MEMORY) { /* nothing of it has been sent */
             *has_memory = job != jobs;

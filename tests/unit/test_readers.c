@@ -287,6 +287,45 @@ static void test_many_mails(void **state)
     close_bed(&b);
 }
 
+/* What is asked for at once fits into the socket with its envelopes too: nobody is kept waiting
+ * until time is up, and the process that began goes on to the end. */
+static void test_many_recipients(void **state)
+{
+    enum { COUNT = 33, RECIPIENTS = 100 };
+    const struct helper_limits limits = {.cpu_ms = 30000, .wall_ms = 5000};
+    const char *recipients[RECIPIENTS];
+    pid_t before, after;
+    struct mail *mails[COUNT];
+    char addresses[RECIPIENTS][300];
+    struct bed b;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < RECIPIENTS; i++) {
+        snprintf(addresses[i], sizeof addresses[i], "%0200u@mail.example.org", i);
+        recipients[i] = addresses[i];
+    }
+    open_bed_with(&b, 1, 60000, &limits);
+    for (i = 0; i < COUNT; i++) {
+        mails[i] = new_mail(&b, i, NULL, 0);
+        mails[i]->job.request.envelope.recipients = recipients;
+        mails[i]->job.request.envelope.recipient_count = RECIPIENTS;
+    }
+    submit(mails[0]);
+    run(&b);
+    assert_int_equal(find_children(&before, 1), 1);
+    for (i = 1; i < COUNT; i++)
+        submit(mails[i]);
+    run(&b);
+    assert_int_equal(find_children(&after, 1), 1);
+    assert_int_equal(before, after);
+    for (i = 0; i < COUNT; i++) {
+        assert_non_null(mails[i]->job.letter);
+        free_mail(mails[i]);
+    }
+    close_bed(&b);
+}
+
 static void assert_is_blamed(const struct mail *m, const char *word, const char *expected)
 {
     const struct reader_job *job = &m->job;
@@ -533,6 +572,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_mails),
+        cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_one_of_many),
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_settings_change),
