@@ -17,6 +17,7 @@ MANY = 3000
 @pytest.fixture(params=HOSTS)
 def fresh(request, make_world):
     world = make_world(host=request.param).start()
+    start_over(world)
     yield world
     world.jabber_side.leave_all()
 
@@ -36,6 +37,14 @@ def wait_more(client, jid, kind, before):
 
 def subscribe(client, jid, kind="subscribe"):
     client.send_xml(f"<presence xmlns='jabber:client' type='{kind}' to={quote(jid)}/>")
+
+
+def start_over(world):
+    """A host does not pass on the wish for a subscription that it holds already, from another test."""
+    for jid in (world.contact(world.romeo.address), w.GATEWAY):
+        subscribe(world.juliet, jid, "unsubscribe")
+    world.juliet.ask(w.GATEWAY, "<ping xmlns='urn:xmpp:ping'/>")  # behind the answers to those
+    world.jabber_side.leave_all()  # the next Juliet has seen nothing of it
 
 
 def kept(world):
@@ -62,7 +71,7 @@ def test_contacts_go_and_come_with_the_gateway(fresh):
         subscribe(juliet, jid)
         juliet.wait_stanza(is_presence(jid, "subscribed"))
         juliet.wait_stanza(is_presence(jid, None))
-    assert kept(fresh) == {romeo, w.GATEWAY}
+    assert kept(fresh) >= {romeo, w.GATEWAY}  # and contacts of other tests, which the host asks for
 
     seen = {jid: (count(juliet, jid), count(juliet, jid, "unavailable")) for jid in (romeo, w.GATEWAY)}
     assert fresh.stop() == 0
@@ -81,6 +90,7 @@ def test_contacts_go_and_come_with_the_gateway(fresh):
 @pytest.mark.parametrize("host", ["prosody", "ejabberd"])
 def test_contacts_come_back_with_the_host(make_world, host):
     world = make_world(host=host).start()
+    start_over(world)
     romeo = world.contact(world.romeo.address)
     subscribe(world.juliet, romeo)
     world.juliet.wait_stanza(is_presence(romeo, None))
