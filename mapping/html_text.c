@@ -118,8 +118,8 @@ static bool has_white(const char *style, const char *property)
            has_style(style, property, "white");
 }
 
-/* Preview texts and tracking words are hidden in many ways; what the eye would not see is left out.
- */
+/* Preview texts, tracking words and what is meant for other readers than people are hidden in many
+ * ways. */
 bool html_hides(const char *style)
 {
     return style &&
@@ -521,6 +521,69 @@ static void leave(struct writer *w, const xmlNode *n, size_t start)
     }
 }
 
+/* The next node of the tree below root, in order; into: below n, too. */
+static const xmlNode *next_below(const xmlNode *root, const xmlNode *n, bool into)
+{
+    if (into && n->children)
+        return n->children;
+    while (n != root && !n->next)
+        n = n->parent;
+    return n == root ? NULL : n->next;
+}
+
+/* Preview texts are filled up with joiners (U+200C, U+200D), so that nothing else is previewed. */
+static void without_joiners(const char *text, size_t len, char *out)
+{
+    size_t i = 0;
+
+    while (i < len) {
+        if (len - i >= 3 && strncmp(text + i, "\xe2\x80", 2) == 0 &&
+            ((unsigned char)text[i + 2] & 0xfe) == 0x8c)
+            i += 3;
+        else
+            *out++ = text[i++];
+    }
+    *out = '\0';
+}
+
+/* What the eye would not see is shown as such, its beginning in one line: nobody is told anything
+ * behind the reader's back. */
+static void put_hidden(struct writer *w, const xmlNode *root)
+{
+    enum { SHOWN_MAX = 200, PIECE_MAX = 600, READ_MAX = 2000 };
+    const char *name = (const char *)root->name;
+    bool is_block = in_list(blocks, name) || in_list(paragraphs, name), into;
+    struct writer hidden = {.line_start = true};
+    const xmlNode *n;
+    char piece[PIECE_MAX + 1];
+    size_t len;
+
+    buf_init(&hidden.out, READ_MAX);
+    for (n = root->children; n && hidden.out.len <= SHOWN_MAX; n = next_below(root, n, into)) {
+        const char *text = n->type == XML_TEXT_NODE && n->content ? (const char *)n->content : " ";
+
+        into = n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name);
+        without_joiners(text, charset_clip(text, strlen(text), PIECE_MAX), piece);
+        put_text(&hidden, piece);
+    }
+    len = charset_clip(hidden.out.data, hidden.out.len, SHOWN_MAX);
+    if (len > 0) {
+        bool is_cut = len < hidden.out.len;
+
+        if (is_block)
+            want(w, 1);
+        buf_truncate(&hidden.out, len);
+        put_text(w, "[hidden: ");
+        put_text(w, hidden.out.data);
+        put_text(w, is_cut ? " \xe2\x80\xa6] " : "] ");
+        if (is_block)
+            want(w, 1);
+    }
+    if (hidden.out.is_starved)
+        w->out.is_starved = true;
+    buf_clear(&hidden.out);
+}
+
 /* Writes the tree below root; depth is bounded by the parser, and by us. */
 static void walk(struct writer *w, const xmlNode *root)
 {
@@ -534,7 +597,10 @@ static void walk(struct writer *w, const xmlNode *root)
         if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE) {
             put_text(w, n->content ? (const char *)n->content : "");
         } else if (n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name) &&
-                   !is_hidden(n) && depth < DEPTH_MAX) {
+                   is_hidden(n)) {
+            put_hidden(w, n);
+        } else if (n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name) &&
+                   depth < DEPTH_MAX) {
             enter(w, n);
             starts[depth] = w->out.len + (w->space ? 1 : 0);
             down = n->children;
