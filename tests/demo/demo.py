@@ -259,7 +259,8 @@ def run(folder, should_keep):
         mail_side = w.MailSide(folder).start()
         jabber_side = w.JabberSide(folder, Prosody).start()
         world = w.World(folder, jabber_side, mail_side,
-                        {"queue": {"retry_first": 1, "retry_max": 2, "lifetime": 6}, "log_level": "info"}).start()
+                        {"queue": {"retry_first": 1, "retry_max": 2, "lifetime": 6}, "log_level": "info",
+                         "smtp": {"reply_timeout": 3}}).start()
         Demo(world).run()
         print(CLOSING)
         if should_keep:
