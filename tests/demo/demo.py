@@ -196,7 +196,7 @@ class Demo:
         beside("stanza", sent, "error", stanza_lines(error))
 
     def relay_away(self):
-        self.heading("The relay is away: the message waits in the queue, and 502 when the queue gives up")
+        self.heading("The relay is away: the message waits, and 502 (or 504: no answer) when the queue gives up")
         self.world.mail_side.postfix.stop()
         stanza_id, sent = self.send(self.world.contact(self.romeo.address), "<body>Hist! Romeo, hist!</body>")
         time.sleep(2.5)
@@ -259,8 +259,8 @@ def run(folder, should_keep):
         mail_side = w.MailSide(folder).start()
         jabber_side = w.JabberSide(folder, Prosody).start()
         world = w.World(folder, jabber_side, mail_side,
-                        {"queue": {"retry_first": 1, "retry_max": 2, "lifetime": 6}, "log_level": "info",
-                         "smtp": {"reply_timeout": 3}}).start()
+                        {"queue": {"retry_first": 1, "retry_max": 2, "lifetime": 10}, "log_level": "info",
+                         "smtp": {"reply_timeout": 2}}).start()
         Demo(world).run()
         print(CLOSING)
         if should_keep:
