@@ -29,18 +29,13 @@ int faces_get_contact(struct store_txn *txn, struct arena *a, const char *bare_j
 {
     sqlite3_stmt *s =
         txn_statement(txn, "SELECT name FROM face WHERE bare_jid = ? AND contact = ?", e);
-    int r;
 
     *out = NULL;
     if (!s)
         return -1;
     txn_bind_text(s, 1, bare_jid);
     txn_bind_text(s, 2, contact);
-    r = txn_row(txn, s, e);
-    if (r > 0)
-        r = txn_text(txn, a, s, 0, out, e);
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return txn_one_text(txn, a, s, out, e);
 }
 
 static int drop_oldest(struct store_txn *txn, const char *bare_jid, struct err *e)
@@ -149,16 +144,6 @@ int faces_get_user(struct store_txn *txn, struct arena *a, const char *bare_jid,
     return r < 0 ? -1 : 0;
 }
 
-static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before_s, unsigned count_max,
-                  struct err *e)
-{
-    if (!s)
-        return -1;
-    sqlite3_bind_int64(s, 1, before_s);
-    sqlite3_bind_int64(s, 2, count_max);
-    return txn_step(txn, s, e);
-}
-
 int faces_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn,
@@ -166,11 +151,11 @@ int faces_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, st
                                     " (SELECT bare_jid, contact FROM face WHERE seen < ? LIMIT ?)",
                                     e);
 
-    if (expire(txn, s, before_s, count_max, e) < 0)
+    if (txn_forget(txn, s, before_s, count_max, e) < 0)
         return -1;
     s = txn_statement(txn,
                       "DELETE FROM portrait WHERE id IN"
                       " (SELECT id FROM portrait WHERE seen < ? LIMIT ?)",
                       e);
-    return expire(txn, s, before_s, count_max, e);
+    return txn_forget(txn, s, before_s, count_max, e);
 }

@@ -6,20 +6,6 @@
 #include "base/id.h"
 #include "store/store_inside.h"
 
-/* The one text that a prepared question finds; none: *out stays NULL. */
-static int get_text(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, const char **out,
-                    struct err *e)
-{
-    int r = txn_row(txn, s, e);
-
-    *out = NULL;
-    if (r <= 0)
-        return r;
-    r = txn_text(txn, a, s, 0, out, e);
-    sqlite3_reset(s);
-    return r;
-}
-
 int people_put_spelling(struct store_txn *txn, const char *contact, const char *mail, int64_t now_s,
                         struct err *e)
 {
@@ -51,7 +37,7 @@ int people_get_spelling(struct store_txn *txn, struct arena *a, const char *cont
     if (!s)
         return -1;
     txn_bind_text(s, 1, contact);
-    return get_text(txn, a, s, out, e);
+    return txn_one_text(txn, a, s, out, e);
 }
 
 int people_put_alias(struct store_txn *txn, const char *alias, const char *bare_jid, int64_t now_s,
@@ -79,7 +65,7 @@ int people_get_alias(struct store_txn *txn, struct arena *a, const char *alias, 
     if (!s)
         return -1;
     txn_bind_text(s, 1, alias);
-    return get_text(txn, a, s, out, e);
+    return txn_one_text(txn, a, s, out, e);
 }
 
 int people_put_circle(struct store_txn *txn, int64_t id, const char *circle, int64_t now_s,
@@ -104,17 +90,7 @@ int people_get_circle(struct store_txn *txn, struct arena *a, int64_t id, const 
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, id);
-    return get_text(txn, a, s, out, e);
-}
-
-static int expire(struct store_txn *txn, sqlite3_stmt *s, int64_t before, unsigned count_max,
-                  struct err *e)
-{
-    if (!s)
-        return -1;
-    sqlite3_bind_int64(s, 1, before);
-    sqlite3_bind_int64(s, 2, count_max);
-    return txn_step(txn, s, e);
+    return txn_one_text(txn, a, s, out, e);
 }
 
 int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t alias_before_s,
@@ -125,17 +101,17 @@ int people_expire(struct store_txn *txn, int64_t spelling_before_s, int64_t alia
                                     " (SELECT contact FROM spelling WHERE seen < ? LIMIT ?)",
                                     e);
 
-    if (expire(txn, s, spelling_before_s, count_max, e) < 0)
+    if (txn_forget(txn, s, spelling_before_s, count_max, e) < 0)
         return -1;
     s = txn_statement(txn,
                       "DELETE FROM alias WHERE local IN"
                       " (SELECT local FROM alias WHERE seen < ? LIMIT ?)",
                       e);
-    if (expire(txn, s, alias_before_s, count_max, e) < 0)
+    if (txn_forget(txn, s, alias_before_s, count_max, e) < 0)
         return -1;
     s = txn_statement(txn,
                       "DELETE FROM circle WHERE id IN"
                       " (SELECT id FROM circle WHERE id < ? LIMIT ?)",
                       e);
-    return expire(txn, s, id_at(circle_before_s), count_max, e);
+    return txn_forget(txn, s, id_at(circle_before_s), count_max, e);
 }

@@ -86,6 +86,14 @@ int txn_text(struct store_txn *txn, struct arena *a, sqlite3_stmt *statement, in
 void txn_bind_text(sqlite3_stmt *statement, int at,
                    const char *text); /* NULL binds NULL; borrows */
 
+/* The one text that a prepared question finds; none: *out stays NULL. */
+int txn_one_text(struct store_txn *txn, struct arena *a, sqlite3_stmt *statement, const char **out,
+                 struct err *e) MUST_CHECK;
+/* Runs a deletion of what is before its first parameter, as many rows as its second; statement may
+ * be NULL, as it comes from txn_statement. */
+int txn_forget(struct store_txn *txn, sqlite3_stmt *statement, int64_t before, unsigned count_max,
+               struct err *e) MUST_CHECK;
+
 int txn_execute(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 int txn_begin(struct store_txn *txn, bool to_write, struct err *e) MUST_CHECK;
 /* A failure is ERR_RETRY and has rolled back. */

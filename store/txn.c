@@ -115,6 +115,29 @@ void txn_bind_text(sqlite3_stmt *statement, int at, const char *text)
         sqlite3_bind_null(statement, at);
 }
 
+int txn_one_text(struct store_txn *txn, struct arena *a, sqlite3_stmt *statement, const char **out,
+                 struct err *e)
+{
+    int r = txn_row(txn, statement, e);
+
+    *out = NULL;
+    if (r <= 0)
+        return r;
+    r = txn_text(txn, a, statement, 0, out, e);
+    sqlite3_reset(statement);
+    return r;
+}
+
+int txn_forget(struct store_txn *txn, sqlite3_stmt *statement, int64_t before, unsigned count_max,
+               struct err *e)
+{
+    if (!statement)
+        return -1;
+    sqlite3_bind_int64(statement, 1, before);
+    sqlite3_bind_int64(statement, 2, count_max);
+    return txn_step(txn, statement, e);
+}
+
 /* Transactions. */
 
 int txn_execute(sqlite3 *db, const char *sql, struct err *e)
