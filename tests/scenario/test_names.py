@@ -27,8 +27,10 @@ class FakeSide:
 
 @pytest.fixture(params=HOSTS)
 def fresh(request, make_world):
-    """A gateway that knows nobody yet."""
-    return make_world(host=request.param)
+    """A gateway that knows nobody yet; its host forgets the name that the test gave Juliet."""
+    world = make_world(host=request.param)
+    yield world
+    name_user(world.juliet, "")
 
 
 def card_of(client, jid):
