@@ -98,6 +98,7 @@ def romeos(request, folder):
     port = free_port()
     side = request.param(folder, port)
     side.lmtp_port = port
+    side.show_logs = side.server.show_log
     try:
         side.server.start()
         yield side

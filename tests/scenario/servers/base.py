@@ -1,10 +1,12 @@
 """What all private servers share: ports, processes, snippets, and failures that show the log."""
 
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,22 +14,35 @@ ROOT = Path(__file__).resolve().parents[3]
 ETC = ROOT / "etc"
 START_TIMEOUT_S = 40
 
+PORTS = range(15000, 32000)  # below those that outgoing connections take theirs from
+PORTS_FILE = Path(tempfile.gettempdir()) / f"postern-tests-ports.{os.getuid()}"
+
 _given_ports = set()
+_ports = []  # the file of the ports, open for as long as we run
 
 
 class ServerFailure(Exception):
     """A server did not start, or died; the text has the end of its log."""
 
 
-def free_port():
-    """A loopback port nobody uses now.
+def _is_ours_alone(port):
+    """Whether no other run of the tests on this machine has taken the port; from now on we have.
 
-    Below the range that outgoing connections take theirs from, so it stays free while a server is
-    restarted.
+    The lock of a byte of a file: it goes with our process, whatever way that ends.
     """
-    for _ in range(1000):
-        port = random.randint(15000, 32000)
-        if port in _given_ports:
+    if not _ports:
+        _ports.append(open(PORTS_FILE, "ab"))
+    try:
+        fcntl.lockf(_ports[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+def free_port():
+    """A loopback port that nobody uses now, and that stays free while a server is restarted."""
+    for port in random.sample(PORTS, 1000):
+        if port in _given_ports or not _is_ours_alone(port):
             continue
         with socket.socket() as s:
             try:
@@ -36,7 +51,7 @@ def free_port():
                 continue
         _given_ports.add(port)
         return port
-    raise ServerFailure("no free port on 127.0.0.1 between 15000 and 32000")
+    raise ServerFailure(f"no free port on 127.0.0.1 in {PORTS}")
 
 
 def wait_until(what, predicate, timeout_s=10.0, every_s=0.05):

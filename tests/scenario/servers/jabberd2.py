@@ -103,4 +103,5 @@ class Jabberd2(JabberServer):
                       lambda: f"[{self.domain}]" in self._log("router").read_text())
 
     def show_log(self):
-        return "\n".join(self.show_file(self._log(part)) for part in PARTS)
+        return "\n".join(self.show_file(path) for part in PARTS
+                         for path in (self._log(part), self.folder / f"{part}.out"))

@@ -8,6 +8,7 @@ itself.
 import grp
 import os
 import pwd
+import socket
 
 from .base import Server, free_port, snippet
 
@@ -104,6 +105,7 @@ class Postfix(Server):
         """
         self.name = name or self.name
         super().__init__(folder)
+        self.log = self.folder / "postfix.log"
         self.port = free_port()
         config = self.folder / "config"
         config.mkdir()
@@ -158,4 +160,12 @@ class Postfix(Server):
         config = self.folder / "config"
         self.run(["sh", "-c", PASS_ON, "sh", MASTER_PROGRAM, "-c", config, "-d"],
                  log=self.folder / "master.out")
-        self.wait_for_ports([self.port])
+        self.wait_for("a greeting", self._greets)
+
+    def _greets(self):
+        """master listens before there is an smtpd that answers."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                return s.recv(100).startswith(b"220")
+        except OSError:
+            return False
