@@ -20,7 +20,8 @@ SANFLAGS ?=
 ALL_LDFLAGS = -pthread $(LDFLAGS) $(SANFLAGS)
 
 FOLDERS := base mapping component mail store web bridge
-SRC     := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
+ROOMS   := $(FOLDERS) $(patsubst %/,%,$(wildcard $(addsuffix /*/,$(FOLDERS))))
+SRC     := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 LIBSRC  := $(filter-out bridge/main.c,$(SRC))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 LIBOBJ  := $(LIBSRC:%.c=$(BUILD)/%.o)
@@ -28,7 +29,7 @@ UNITSRC := $(wildcard tests/unit/test_*.c)
 UNITS   := $(UNITSRC:tests/unit/%.c=$(BUILD)/unit/%)
 FAKEOBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fake/*.c))
 BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
-HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
+HEADERS := $(wildcard $(addsuffix /*.h,$(ROOMS)))
 FORMATTED = $(SRC) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fake/*.[ch] tests/bench/*.c tests/fuzz/*.[ch])
 MANUAL  := doc/postern.1 doc/postern.conf.5
 
@@ -179,7 +180,7 @@ tidy:
 	printf '%s\n' $(SRC) | xargs -P $$(nproc) -I@ clang-tidy --quiet @ -- -std=c17 $(CPPFLAGS)
 	cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=ctuuninitvar --suppress=invalidFunctionArg:component/parser.c \
-	    --suppress=arrayIndexOutOfBounds:mapping/status_jabber.c --suppress=nullPointer:base/xml.c $(FOLDERS)
+	    --suppress=arrayIndexOutOfBounds:mapping/report/status_jabber.c --suppress=nullPointer:base/xml.c $(FOLDERS)
 
 format:
 	@clang-format -i $(FORMATTED)

@@ -272,7 +272,7 @@ static void forget(struct courier *c, struct parcel *p)
 /* Work under way. */
 
 /* The program ended over it before: it goes when no other such one is under way, so that the one at
- * fault is found out (bridge/poison.h). */
+ * fault is found out (bridge/reports/poison.h). */
 static bool is_suspect(const struct parcel *p)
 {
     size_t i;

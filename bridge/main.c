@@ -2,11 +2,11 @@
  * main: the command line of postern (doc/postern.1).  Owns nothing; a crash here leaves nothing
  * behind.
  */
-#include "bridge/command.h"
+#include "bridge/cli/command.h"
 
-#include "bridge/reader_process.h"
-#include "bridge/reader_trial.h"
-#include "bridge/reader_wire.h"
+#include "bridge/reading/reader_process.h"
+#include "bridge/reading/reader_trial.h"
+#include "bridge/reading/reader_wire.h"
 
 #include <signal.h>
 #include <stdarg.h>

@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "component/stream.h"
-#include "mapping/amp.h"
-#include "mapping/receipts.h"
-#include "mapping/report_write.h"
+#include "mapping/stanza/amp.h"
+#include "mapping/report/receipts.h"
+#include "mapping/report/report_write.h"
 
 #include <string.h>
 

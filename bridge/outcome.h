@@ -10,7 +10,7 @@
 
 #include "bridge/settings.h"
 #include "mapping/letter.h"
-#include "mapping/status.h"
+#include "mapping/report/status.h"
 #include "store/links.h"
 #include "store/queue.h"
 

@@ -10,7 +10,7 @@
 #include "base/jid.h"
 #include "bridge/settings.h"
 #include "mapping/letter.h"
-#include "mapping/status.h"
+#include "mapping/report/status.h"
 #include "store/queue.h"
 
 /* No relay: only users of a home domain send mail, and whom the administrator names. */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "mail/send_engine.h"
-#include "mail/smtp_client.h"
-#include "mail/smtp_pool.h"
+#include "mail/smtp/smtp_client.h"
+#include "mail/smtp/smtp_pool.h"
 
 /* The default settings, where the caller left 0. */
 enum {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/keyed.h"
-#include "mapping/address_map.h"
+#include "mapping/address/address_map.h"
 
 struct context {
     const struct address_map *map;

@@ -20,7 +20,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/jid.h"
-#include "mapping/status.h"
+#include "mapping/report/status.h"
 
 enum party_role { PARTY_TO, PARTY_CC, PARTY_BCC, PARTY_REPLY_TO };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/pack.h"
-#include "mapping/vcard_read.h"
+#include "mapping/card/vcard_read.h"
 
 enum {
     LINE_MAX_BYTES = 1 << 20,

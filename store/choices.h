@@ -1,8 +1,8 @@
 /*
  * choices: what each user has decided for themself.  Inside store work only, on its thread.
  *
- * A new choice is a number here and a row of the table in bridge/choice_table.c.  0 is always "not
- * chosen", and then the configuration decides.
+ * A new choice is a number here and a row of the table in bridge/people/choice_table.c.  0 is
+ * always "not chosen", and then the configuration decides.
  */
 #ifndef STORE_CHOICES_H
 #define STORE_CHOICES_H

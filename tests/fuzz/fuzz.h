@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mapping/address_map.h"
+#include "mapping/address/address_map.h"
 #include "mapping/context.h"
 
 #define FUZZ_NS "jabber:component:accept"

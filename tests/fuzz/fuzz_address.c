@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "mapping/reverse_path.h"
+#include "mapping/address/reverse_path.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_mail(const struct context *ctx, struct arena *a, const char *text)

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "mapping/header_addr.h"
-#include "mapping/header_param.h"
-#include "mapping/header_read.h"
-#include "mapping/mime_check.h"
+#include "mapping/mime/header_addr.h"
+#include "mapping/mime/header_param.h"
+#include "mapping/mime/header_read.h"
+#include "mapping/mime/mime_check.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { WORDS_MAX = 200 };

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "mapping/html_text.h"
-#include "mapping/page_html.h"
-#include "mapping/text_cut.h"
+#include "mapping/text/html_text.h"
+#include "mapping/text/page_html.h"
+#include "mapping/text/text_cut.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool has_mark(const char *text)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "mail/imap_session.h"
+#include "mail/imap/imap_session.h"
 #include "tests/fuzz/fuzz.h"
 
 /* libetpan 1.9.4 forgets a greeting that is a BYE: 42 bytes for each connection refused so. */

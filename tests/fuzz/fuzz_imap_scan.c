@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "mail/imap_scan.h"
+#include "mail/imap/imap_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 static int feed(struct imap_scan *s, const char *data, size_t len, size_t piece)

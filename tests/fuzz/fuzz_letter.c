@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "mapping/letter_pack.h"
-#include "mapping/stanza_write.h"
+#include "mapping/stanza/stanza_write.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool is_line(const char *s)

@@ -8,8 +8,8 @@
 
 #include "component/parser.h"
 #include "mapping/letter_pack.h"
-#include "mapping/mime_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/stanza/stanza_write.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PACK_MAX = 16 << 20, VARIANTS = 40 };

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
-#include "mail/lmtp_session.h"
+#include "mail/lmtp/lmtp_session.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { INPUT_MAX = 60000, HEARD_MAX = 4 << 20 };

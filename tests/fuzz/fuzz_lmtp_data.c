@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "mail/lmtp_data.h"
-#include "mail/lmtp_path.h"
+#include "mail/lmtp/lmtp_data.h"
+#include "mail/lmtp/lmtp_path.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { SIZE_MAX_SAID = 20000 };

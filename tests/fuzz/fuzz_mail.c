@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "component/parser.h"
-#include "mapping/contacts.h"
+#include "mapping/card/contacts.h"
 #include "mapping/letter_pack.h"
-#include "mapping/mime_read.h"
-#include "mapping/page_write.h"
-#include "mapping/stanza_write.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/text/page_write.h"
+#include "mapping/stanza/stanza_write.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_stanza(struct arena *a, const struct xml_node *node)

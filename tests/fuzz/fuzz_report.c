@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "mapping/bounce_text.h"
-#include "mapping/report_read.h"
+#include "mapping/report/bounce_text.h"
+#include "mapping/report/report_read.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool is_line(const char *text)

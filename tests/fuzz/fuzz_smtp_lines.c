@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "mail/smtp_ehlo.h"
-#include "mail/smtp_lines.h"
+#include "mail/smtp/smtp_ehlo.h"
+#include "mail/smtp/smtp_lines.h"
 #include "tests/fuzz/fuzz.h"
 
 /* A number made of all that was read, and of how it ended. */

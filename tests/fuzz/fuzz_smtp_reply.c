@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "mail/smtp_ehlo.h"
-#include "mail/smtp_lines.h"
-#include "mail/smtp_reply.h"
+#include "mail/smtp/smtp_ehlo.h"
+#include "mail/smtp/smtp_lines.h"
+#include "mail/smtp/smtp_reply.h"
 #include "tests/fuzz/fuzz.h"
 
 static void feed(struct smtp_replies *r, char *text, size_t len, size_t piece, bool hides)

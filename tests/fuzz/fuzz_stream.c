@@ -6,11 +6,11 @@
 
 #include "component/host.h"
 #include "component/parser.h"
-#include "mapping/mime_read.h"
-#include "mapping/mime_write.h"
-#include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
-#include "mapping/xhtml.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/mime/mime_write.h"
+#include "mapping/stanza/stanza_read.h"
+#include "mapping/stanza/stanza_write.h"
+#include "mapping/stanza/xhtml.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { ARENA = 32 << 20 };

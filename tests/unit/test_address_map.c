@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "mapping/address_map.h"
-#include "mapping/alias.h"
-#include "mapping/reverse_path.h"
+#include "mapping/address/address_map.h"
+#include "mapping/address/alias.h"
+#include "mapping/address/reverse_path.h"
 
 static const char *homes[] = {"example.org", "example.net"};
 static struct conf_mailbox boxes[] = {

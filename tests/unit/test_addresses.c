@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#include "mapping/addresses.h"
-#include "mapping/envelope.h"
+#include "mapping/address/addresses.h"
+#include "mapping/address/envelope.h"
 #include "mapping/names.h"
-#include "mapping/party.h"
-#include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/address/party.h"
+#include "mapping/stanza/stanza_read.h"
+#include "mapping/stanza/stanza_write.h"
 
 #define FROM "<message from='juliet@example.org/balcony' "
 #define GW   FROM "to='mail.example.org'><body>x</body>"

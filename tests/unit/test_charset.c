@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/charset.h"
-#include "mapping/transfer_read.h"
+#include "mapping/mime/charset.h"
+#include "mapping/mime/transfer_read.h"
 
 static void reads_every_label(void **state)
 {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mapping/contacts.h"
-#include "mapping/mime_read.h"
-#include "mapping/vcard_read.h"
-#include "mapping/vcard_write.h"
+#include "mapping/card/contacts.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/card/vcard_read.h"
+#include "mapping/card/vcard_write.h"
 
 #define CARD(lines) "BEGIN:VCARD\r\n" lines "END:VCARD\r\n"
 

@@ -19,7 +19,7 @@
 
 #include "base/buf.h"
 #include "base/conf.h"
-#include "mapping/mime_read.h"
+#include "mapping/mime/mime_read.h"
 
 static struct conf *conf;
 static struct address_map *map;

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "mapping/display_name.h"
-#include "mapping/header_write.h"
+#include "mapping/address/display_name.h"
+#include "mapping/mime/header_write.h"
 
 static void check(const char *in, const char *want)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/flowed.h"
+#include "mapping/text/flowed.h"
 
 static void check_write(const char *text, const char *want)
 {

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "mapping/header_addr.h"
-#include "mapping/header_param.h"
-#include "mapping/header_read.h"
+#include "mapping/mime/header_addr.h"
+#include "mapping/mime/header_param.h"
+#include "mapping/mime/header_read.h"
 
 static struct arena *arena;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/header_write.h"
+#include "mapping/mime/header_write.h"
 
 static void check_text(const char *text, const char *want)
 {

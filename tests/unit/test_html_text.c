@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "mapping/html_text.h"
+#include "mapping/text/html_text.h"
 
 static void writes_text(void **state)
 {

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mail/imap_watch.h"
+#include "mail/imap/imap_watch.h"
 #include "tests/fake/imap_server.h"
 #include "tests/fake/tls.h"
 

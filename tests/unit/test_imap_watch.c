@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "mail/imap_watch.h"
+#include "mail/imap/imap_watch.h"
 #include "tests/fake/imap_server.h"
 #include "tests/fake/tls.h"
 

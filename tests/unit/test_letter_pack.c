@@ -17,8 +17,8 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "mapping/letter_pack.h"
-#include "mapping/mime_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/stanza/stanza_write.h"
 
 enum { FILE_MAX = 4 << 20, PACKED_MAX = 64 << 20 };
 

@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "mail/lmtp.h"
+#include "mail/lmtp/lmtp.h"
 
 enum { TALK_MAX = 4 << 20, KEPT = 4, MAILS_MAX = 200 };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/lmtp_data.h"
+#include "mail/lmtp/lmtp_data.h"
 
 struct sample {
     const char *in;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mail/lmtp_path.h"
+#include "mail/lmtp/lmtp_path.h"
 
 static void test_senders(void **state)
 {

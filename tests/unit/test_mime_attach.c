@@ -1,8 +1,8 @@
 /* mime_attach: files added to a written mail, the note before it, names and types of files. */
 #include "tests/unit/fixture_mapping.h"
 
-#include "mapping/mime_attach.h"
-#include "mapping/sniff.h"
+#include "mapping/mime/mime_attach.h"
+#include "mapping/mime/sniff.h"
 
 static void test_attach(void **state)
 {

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "mapping/mime_check.h"
-#include "mapping/mime_read.h"
+#include "mapping/mime/mime_check.h"
+#include "mapping/mime/mime_read.h"
 
 static const char *homes[] = {"example.org"};
 static struct conf_mailbox boxes[] = {{.name = "bridge", .address = "box@post.example"}};

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "mapping/mime_write.h"
+#include "mapping/mime/mime_write.h"
 
 static struct letter *new_letter(struct fixture *f)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mapping/openpgp.h"
+#include "mapping/openpgp/openpgp.h"
 
 #define BEGIN "-----BEGIN PGP MESSAGE-----\n"
 #define END   "-----END PGP MESSAGE-----\n"

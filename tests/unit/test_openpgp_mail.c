@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "mapping/mime_read.h"
-#include "mapping/openpgp.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/openpgp/openpgp.h"
 
 #define HEAD  "From: r@m.example\r\nTo: juliet@mail.example.org\r\nMIME-Version: 1.0\r\n"
 #define BEGIN "-----BEGIN PGP MESSAGE-----\r\n"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "mapping/mime_read.h"
-#include "mapping/page_html.h"
-#include "mapping/page_write.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/text/page_html.h"
+#include "mapping/text/page_write.h"
 
 static struct buf out;
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/acquaint.h"
-#include "bridge/reply_all.h"
+#include "bridge/to_mail/acquaint.h"
+#include "bridge/to_mail/reply_all.h"
 #include "store/links.h"
 #include "store/people.h"
 #include "tests/unit/fixture_mapping.h"

@@ -25,8 +25,8 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/confine.h"
-#include "bridge/reader_process.h"
-#include "bridge/readers.h"
+#include "bridge/reading/reader_process.h"
+#include "bridge/reading/readers.h"
 
 /* ---- what a reader is made to do ---- */
 

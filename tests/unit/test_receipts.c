@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#include "mapping/amp.h"
-#include "mapping/mdn_write.h"
-#include "mapping/mime_read.h"
-#include "mapping/receipts.h"
-#include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/stanza/amp.h"
+#include "mapping/report/mdn_write.h"
+#include "mapping/mime/mime_read.h"
+#include "mapping/report/receipts.h"
+#include "mapping/stanza/stanza_read.h"
+#include "mapping/stanza/stanza_write.h"
 
 #define CONTACT "romeo\\40montague.example@mail.example.org"
 

@@ -10,8 +10,8 @@
 
 #include "base/buf.h"
 #include "base/conf.h"
-#include "mapping/bounce_text.h"
-#include "mapping/mime_read.h"
+#include "mapping/report/bounce_text.h"
+#include "mapping/mime/mime_read.h"
 
 static struct conf *conf;
 static struct address_map *map;

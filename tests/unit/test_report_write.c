@@ -1,7 +1,7 @@
 /* report_write: the three parts of a delivery report, and what a hostile original may not do. */
 #include "tests/unit/fixture_mapping.h"
 
-#include "mapping/report_write.h"
+#include "mapping/report/report_write.h"
 
 static const char original[] = "Received: from x\r\n"
                                "Message-ID:\r\n <o1@montague.example>\r\n"

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mail/smtp_auth.h"
-#include "mail/smtp_ehlo.h"
+#include "mail/smtp/smtp_auth.h"
+#include "mail/smtp/smtp_ehlo.h"
 #include "tests/fake/send_stage.h"
 #include "tests/fake/tls.h"
 

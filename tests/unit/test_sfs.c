@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "mapping/names.h"
-#include "mapping/sfs.h"
-#include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/mime/sfs.h"
+#include "mapping/stanza/stanza_read.h"
+#include "mapping/stanza/stanza_write.h"
 
 static struct letter *new_letter(struct fixture *f, const char *text)
 {

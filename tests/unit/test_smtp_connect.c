@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "mail/smtp_connect.h"
+#include "mail/smtp/smtp_connect.h"
 #include "tests/fake/smtp_script.h"
 
 static void test_private_addresses(void **state)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/smtp_ehlo.h"
-#include "mail/smtp_lines.h"
+#include "mail/smtp/smtp_ehlo.h"
+#include "mail/smtp/smtp_lines.h"
 
 /* What comes of the bytes in pieces of this size: "250[text]", and BAD where it ends. */
 static void hear(const char *bytes, size_t len, size_t piece, char *out, size_t size)

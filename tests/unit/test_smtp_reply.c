@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/smtp_reply.h"
+#include "mail/smtp/smtp_reply.h"
 
 static void test_parse(void **state)
 {

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "mapping/stanza_read.h"
+#include "mapping/stanza/stanza_read.h"
 
 #define CONTACT "romeo\\40montague.example@mail.example.org"
 #define FROM_TO " from='juliet@example.org/balcony' to='" CONTACT "'"

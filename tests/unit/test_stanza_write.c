@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "mapping/names.h"
-#include "mapping/stanza_read.h"
-#include "mapping/stanza_write.h"
+#include "mapping/stanza/stanza_read.h"
+#include "mapping/stanza/stanza_write.h"
 
 static struct letter *new_letter(struct fixture *f)
 {

@@ -1,5 +1,5 @@
 /*
- * Tests of bridge/stats: what was counted in which minute.
+ * Tests of bridge/status/stats: what was counted in which minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bridge/stats.h"
+#include "bridge/status/stats.h"
 
 static void minutes_pass(void **state)
 {

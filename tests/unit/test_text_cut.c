@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/text_cut.h"
-#include "mapping/text_words.h"
+#include "mapping/text/text_cut.h"
+#include "mapping/text/text_words.h"
 
 struct sample {
     const char *text, *want;

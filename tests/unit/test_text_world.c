@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/text_cut.h"
+#include "mapping/text/text_cut.h"
 
 static int bad;
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "bridge/choice_table.h"
-#include "bridge/texts_inside.h"
+#include "bridge/people/choice_table.h"
+#include "bridge/people/texts_inside.h"
 
 static unsigned count(const char *text, const char *place)
 {

@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "fixture_mapping.h"
-#include "mapping/reverse_path.h"
-#include "mapping/trace.h"
+#include "mapping/address/reverse_path.h"
+#include "mapping/report/trace.h"
 
 static void read_text(const struct context *ctx, const char *text, struct trace *out)
 {

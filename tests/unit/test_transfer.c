@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mapping/transfer.h"
+#include "mapping/mime/transfer.h"
 
 static void check(enum transfer t, const char *text, const char *want)
 {

@@ -1,5 +1,5 @@
 /* upload_slot: what an upload service says, well-behaved or not. */
-#include "bridge/upload_slot.h"
+#include "bridge/to_jabber/upload_slot.h"
 
 #include "tests/unit/fixture_mapping.h"
 

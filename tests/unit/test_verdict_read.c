@@ -1,7 +1,7 @@
 /* verdict_read: whose word is believed, and what it means. */
 #include "tests/unit/fixture_mapping.h"
 
-#include "mapping/verdict_read.h"
+#include "mapping/mime/verdict_read.h"
 
 #define AR  "Authentication-Results: "
 #define MX  AR "mx.example.org"

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "bridge/volley.h"
+#include "bridge/to_mail/volley.h"
 
 static const char user[] = "juliet@capulet.example", contact[] = "romeo\\40m.example@mail.example";
 

@@ -1,0 +1,43 @@
+/*
+ * choice_table: what users can choose, for the words they say and the form they fill in.
+ *
+ * A new choice is a row in choice_table.c, its number in store/choices.h, and the place that acts
+ * on it.  Read only; any thread.
+ */
+#ifndef BRIDGE_PEOPLE_CHOICE_TABLE_H
+#define BRIDGE_PEOPLE_CHOICE_TABLE_H
+
+#include "bridge/settings.h"
+#include "bridge/people/texts.h"
+#include "mapping/letter.h"
+#include "store/choices.h"
+
+enum { CHOICE_VALUES_MAX = 3 };
+
+struct choice_value {
+    unsigned char value;
+    const char *word;
+    enum text label;
+};
+
+struct choice_row {
+    const char *word; /* "receipts": said alone it asks, with the word of a value it chooses */
+    enum choice_what what;
+    enum text label;
+    struct choice_value values[CHOICE_VALUES_MAX];
+    size_t value_count;
+};
+
+extern const struct choice_row choice_table[];
+extern const size_t choice_table_count;
+
+/* "default" is CHOICE_NONE for every choice.  -1: it has no such value. */
+int choice_value_of(const struct choice_row *row, const char *word, unsigned char *out);
+/* The word for a value. */
+const char *choice_word_of(const struct choice_row *row, unsigned char value);
+const char *choice_label_of(const struct choice_row *row, unsigned char value, const char *lang);
+
+/* A mail as this user wants it: changes ctx and letter. */
+void choice_apply(const struct choices *choices, struct context *ctx, struct letter *letter);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * texts_de: what users read, in German.  No data but this table.
+ */
+#include "bridge/people/texts_inside.h"
+
+const char *const texts_de[TEXT_COUNT] = {
+    [TEXT_HELP_UNKNOWN] = "Das ist keines der Wörter, die ich kenne.",
+    [TEXT_HELP_INTRO] =
+        "Ich bin das Mail-Gateway. Um eine Mail an name@example.org zu schreiben, schreibe "
+        "an den Kontakt name\\40example.org@%1. Mir kannst du sagen:",
+    [TEXT_HELP_HELP] = "zeigt diese Liste",
+    [TEXT_HELP_SETTINGS] = "zeigt, was du gewählt hast",
+    [TEXT_HELP_SENDERS] = "zeigt, wen du gesperrt und zugelassen hast",
+    [TEXT_HELP_BLOCK] =
+        "will keine Mail von einer Adresse oder einer ganzen Domain (block example.net)",
+    [TEXT_HELP_ALLOW] = "will Mail von einer Adresse oder Domain auf jeden Fall",
+    [TEXT_HELP_FORGET] =
+        "sperrt eine Adresse oder Domain nicht mehr und lässt sie nicht mehr eigens zu",
+    [TEXT_CHOICES_NAME] = "Mail: Einstellungen",
+    [TEXT_CHOICES_INTRO] =
+        "Wie Mail zu dir kommt. „Wie hier üblich“ überlässt es denen, die das Gateway "
+        "betreiben.",
+    [TEXT_CHOICES_KEPT] = "Deine Einstellungen sind gespeichert.",
+    [TEXT_SENDERS_NAME] = "Mail: gesperrte und zugelassene Absender",
+    [TEXT_SENDERS_INTRO] =
+        "Eine Mailadresse oder Domain je Zeile. Mail von gesperrten Absendern kommt nicht "
+        "zu dir: Ein Mailserver, der sie unmittelbar übergibt, erfährt es, sonst wird sie "
+        "verworfen.",
+    [TEXT_SENDERS_BLOCKED] = "Gesperrt",
+    [TEXT_SENDERS_ALLOWED] = "Zugelassen",
+    [TEXT_SENDERS_KEPT] = "Die Listen sind gespeichert.",
+    [TEXT_SENDERS_NONE] = "niemand",
+    [TEXT_SENDERS_WRONG] = "%1 ist weder eine Mailadresse noch eine Domain.",
+    [TEXT_SENDERS_MANY] = "Das sind zu viele: Höchstens %1 Absender können gespeichert werden.",
+    [TEXT_SENDERS_BLOCKS] = "Mail von %1 kommt nicht mehr zu dir.",
+    [TEXT_SENDERS_ALLOWS] = "Mail von %1 kommt auf jeden Fall zu dir.",
+    [TEXT_SENDERS_FORGETS] = "%1 ist weder gesperrt noch eigens zugelassen.",
+    [TEXT_VALUE_DEFAULT] = "wie hier üblich",
+    [TEXT_VALUE_YES] = "ja",
+    [TEXT_VALUE_NO] = "nein",
+    [TEXT_VALUE_NORMAL] = "als einzelne Nachrichten",
+    [TEXT_VALUE_CHAT] = "als Chat",
+    [TEXT_VALUE_ALWAYS] = "immer",
+    [TEXT_VALUE_NEW] = "wenn ein Gespräch beginnt",
+    [TEXT_VALUE_NEVER] = "nie",
+    [TEXT_CHOICE_RECEIPTS] = "Absender, die es wünschen, erfahren, dass du ihre Mail gesehen hast",
+    [TEXT_CHOICE_TYPE] = "Wie Mail ankommt",
+    [TEXT_CHOICE_SUBJECT] = "Der Betreff steht über dem Text",
+    [TEXT_CHOICE_QUOTES] = "Zitate und Signaturen bleiben in Antworten stehen",
+    [TEXT_CHOICE_STRANGERS] =
+        "Fremde dürfen dir schreiben, nicht nur Leute, denen du geschrieben oder die du "
+        "zugelassen hast",
+    [TEXT_NOW] = "%1: %2.",
+    [TEXT_RECEIPTS_ON] =
+        "Lesebestätigungen sind an: Wer es wünscht, erfährt, wann du die Mail gesehen hast. "
+        "„receipts off“ beendet das.",
+    [TEXT_RECEIPTS_OFF] =
+        "Lesebestätigungen sind aus: Niemand erfährt, ob du die Mail gesehen hast. "
+        "„receipts on“ ändert das.",
+    [TEXT_RECEIPTS_NEVER] =
+        "Lesebestätigungen sind hier für alle aus: Die Verwaltung will es so. Was du "
+        "wählst, bleibt gespeichert, falls sich das ändert.",
+    [TEXT_NOT_STORED] = "Das Gateway konnte das nicht speichern. Versuche es später noch einmal.",
+    [TEXT_BUSY] = "Das Gateway ist beschäftigt. Versuche es später noch einmal.",
+    [TEXT_WRONG_VALUE] = "%1 kann nicht %2 sein.",
+    [TEXT_STATUS_NAME] = "Gateway: Zustand",
+    [TEXT_STATUS_WELL] = "Alles in Ordnung.",
+    [TEXT_STATUS_HOUR] = "In der letzten Stunde:",
+    [TEXT_QUEUE_NAME] = "Gateway: Warteschlange",
+    [TEXT_QUEUE_INTRO] =
+        "Die ältesten Nachrichten zuerst. Wähle eine und was mit ihr geschieht, oder "
+        "blättere weiter.",
+    [TEXT_QUEUE_MESSAGE] = "Nachricht",
+    [TEXT_QUEUE_ACTION] = "Was mit ihr geschieht",
+    [TEXT_QUEUE_SHOW] = "anzeigen",
+    [TEXT_QUEUE_RETRY] = "jetzt noch einmal versuchen",
+    [TEXT_QUEUE_DROP] = "verwerfen: Niemand erfährt es",
+    [TEXT_QUEUE_EMPTY] = "In der Warteschlange ist nichts (mehr).",
+    [TEXT_QUEUE_GONE] = "Die Nachricht %1 ist nicht mehr in der Warteschlange.",
+    [TEXT_QUEUE_DONE] = "Nachricht %1: für %2 Empfänger erledigt.",
+    [TEXT_MAP_NAME] = "Gateway: Was wird aus einer Adresse",
+    [TEXT_MAP_ADDRESS] = "Mailadresse oder JID",
+    [TEXT_MAP_NOTHING] = "Aus %1 wird nichts: %2",
+    [TEXT_RELOAD_NAME] = "Gateway: Konfiguration neu lesen",
+    [TEXT_RELOAD_DONE] = "Die neue Konfiguration gilt.",
+    [TEXT_RELOAD_REFUSED] = "Die alte Konfiguration bleibt: %1",
+};

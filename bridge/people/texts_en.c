@@ -1,0 +1,83 @@
+/*
+ * texts_en: what users read, in English.  No data but this table.
+ */
+#include "bridge/people/texts_inside.h"
+
+const char *const texts_en[TEXT_COUNT] = {
+    [TEXT_HELP_UNKNOWN] = "That is none of the words I know.",
+    [TEXT_HELP_INTRO] =
+        "I am the mail gateway. To write a mail to name@example.org, write to the contact "
+        "name\\40example.org@%1. To me you can say:",
+    [TEXT_HELP_HELP] = "shows this list",
+    [TEXT_HELP_SETTINGS] = "shows what you have chosen",
+    [TEXT_HELP_SENDERS] = "lists whom you have blocked and allowed",
+    [TEXT_HELP_BLOCK] = "wants no mail from an address, or from a whole domain (block example.net)",
+    [TEXT_HELP_ALLOW] = "wants mail from an address or a domain in any case",
+    [TEXT_HELP_FORGET] = "neither blocks nor allows an address or a domain any longer",
+    [TEXT_CHOICES_NAME] = "Mail: settings",
+    [TEXT_CHOICES_INTRO] =
+        "How mail comes to you. \"As usual here\" leaves it to those who run the gateway.",
+    [TEXT_CHOICES_KEPT] = "Your settings are kept.",
+    [TEXT_SENDERS_NAME] = "Mail: blocked and allowed senders",
+    [TEXT_SENDERS_INTRO] =
+        "One mail address or domain in a line. Mail from blocked senders does not come to "
+        "you: a mail server that hands it over directly is told so, otherwise it is "
+        "dropped.",
+    [TEXT_SENDERS_BLOCKED] = "Blocked",
+    [TEXT_SENDERS_ALLOWED] = "Allowed",
+    [TEXT_SENDERS_KEPT] = "The lists are kept.",
+    [TEXT_SENDERS_NONE] = "none",
+    [TEXT_SENDERS_WRONG] = "%1 is neither a mail address nor a domain.",
+    [TEXT_SENDERS_MANY] = "These are too many: at most %1 senders can be kept.",
+    [TEXT_SENDERS_BLOCKS] = "Mail from %1 no longer comes to you.",
+    [TEXT_SENDERS_ALLOWS] = "Mail from %1 comes to you in any case.",
+    [TEXT_SENDERS_FORGETS] = "%1 is neither blocked nor allowed.",
+    [TEXT_VALUE_DEFAULT] = "as usual here",
+    [TEXT_VALUE_YES] = "yes",
+    [TEXT_VALUE_NO] = "no",
+    [TEXT_VALUE_NORMAL] = "as single messages",
+    [TEXT_VALUE_CHAT] = "as chat",
+    [TEXT_VALUE_ALWAYS] = "always",
+    [TEXT_VALUE_NEW] = "when a conversation begins",
+    [TEXT_VALUE_NEVER] = "never",
+    [TEXT_CHOICE_RECEIPTS] = "Senders who ask are told that you have seen their mail",
+    [TEXT_CHOICE_TYPE] = "How mail arrives",
+    [TEXT_CHOICE_SUBJECT] = "The subject stands above the text",
+    [TEXT_CHOICE_QUOTES] = "Quoted text and signatures are kept in replies",
+    [TEXT_CHOICE_STRANGERS] =
+        "Strangers may write to you, not only people you have written to or allowed",
+    [TEXT_NOW] = "%1: %2.",
+    [TEXT_RECEIPTS_ON] =
+        "Read receipts are on: who asks for it is told when you have seen their mail. "
+        "\"receipts off\" ends that.",
+    [TEXT_RECEIPTS_OFF] =
+        "Read receipts are off: nobody is told whether you have seen their mail. \"receipts "
+        "on\" changes that.",
+    [TEXT_RECEIPTS_NEVER] =
+        "Read receipts are off for everybody here: the administrators want it so. What you "
+        "choose is kept, in case that changes.",
+    [TEXT_NOT_STORED] = "The gateway could not store this. Try again later.",
+    [TEXT_BUSY] = "The gateway is busy. Try again later.",
+    [TEXT_WRONG_VALUE] = "%1 cannot be %2.",
+    [TEXT_STATUS_NAME] = "Gateway: status",
+    [TEXT_STATUS_WELL] = "All is well.",
+    [TEXT_STATUS_HOUR] = "In the last hour:",
+    [TEXT_QUEUE_NAME] = "Gateway: queue",
+    [TEXT_QUEUE_INTRO] =
+        "The oldest messages first. Choose one and what is done with it, or go on to the "
+        "next page.",
+    [TEXT_QUEUE_MESSAGE] = "Message",
+    [TEXT_QUEUE_ACTION] = "What is done with it",
+    [TEXT_QUEUE_SHOW] = "show it",
+    [TEXT_QUEUE_RETRY] = "try again now",
+    [TEXT_QUEUE_DROP] = "drop it: nobody is told",
+    [TEXT_QUEUE_EMPTY] = "There is nothing (more) in the queue.",
+    [TEXT_QUEUE_GONE] = "The message %1 is no longer in the queue.",
+    [TEXT_QUEUE_DONE] = "Message %1: done for %2 recipients.",
+    [TEXT_MAP_NAME] = "Gateway: what becomes of an address",
+    [TEXT_MAP_ADDRESS] = "Mail address or JID",
+    [TEXT_MAP_NOTHING] = "%1 becomes nothing: %2",
+    [TEXT_RELOAD_NAME] = "Gateway: read the configuration again",
+    [TEXT_RELOAD_DONE] = "The new configuration is in force.",
+    [TEXT_RELOAD_REFUSED] = "The old configuration stays: %1",
+};

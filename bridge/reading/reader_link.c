@@ -1,0 +1,423 @@
+/*
+ * reader_link: asks, waits for answers, and buries.
+ *
+ * Owns the process and the settings it was told.  A worker's thread, or the only one of a command.
+ * A crash of ours ends the process too and leaves the mails where they were; a crash of the process
+ * is what this file is for.
+ */
+#include "bridge/reading/reader_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/confine.h"
+#include "base/id.h"
+#include "base/keyed.h"
+#include "base/log.h"
+#include "base/xml.h"
+#include "mapping/letter_pack.h"
+#include "mapping/address/people_read.h"
+#include "mapping/text/page_write.h"
+
+enum {
+    START_TRIES = 3,
+    KILLS_MAX = 8, /* by somebody else, over one mail; then it has to wait */
+    ARENA_EXTRA = 1 << 20,
+    DATA_BASE = 96 << 20, /* bytes of memory for any mail, and some for each byte of a large one */
+    DATA_FACTOR = 12,
+    CPU_MS_PER_MB = 300,
+    FRAME_ROOM = 1024, /* about what is sent beside a mail and its envelope */
+    LINE_ROOM = 8      /* and beside each line of that */
+};
+
+const struct helper_limits reader_limits_usual = {.cpu_ms = 10000, .wall_ms = 120000};
+
+enum outcome {
+    ANSWERED, /* the job has its result */
+    GONE,     /* the process is dead, or has to be */
+    NO_MEMORY /* of our own */
+};
+
+size_t reader_arena_max(size_t mail_len)
+{
+    return mime_read_arena_max(mail_len) + PAGE_MAX + ARENA_EXTRA;
+}
+
+/* ---- the page ---- */
+
+static const struct attachment *attachment_at(const struct letter *l, unsigned long part)
+{
+    const struct attachment *at = l->attachments;
+
+    while (at && part-- > 0)
+        at = at->next;
+    return at;
+}
+
+/* "https://NONCE/3/" stands for the address of the fourth file. */
+void reader_page(const struct reader_job *job, struct buf *out)
+{
+    static const char scheme[] = "https://";
+    const char *at = job->page, *end = job->page + job->page_len, *found;
+    size_t skip = sizeof scheme - 1 + strlen(job->nonce) + 1;
+
+    while ((found = buf_find(at, (size_t)(end - at), job->nonce, strlen(job->nonce)))) {
+        const struct attachment *file;
+        const char *name = found - (sizeof scheme - 1), *p = name + skip;
+        unsigned long part = 0;
+
+        if (name < at || memcmp(name, scheme, sizeof scheme - 1) != 0)
+            break;
+        for (; p < end && *p >= '0' && *p <= '9' && part < 100000; p++)
+            part = part * 10 + (unsigned long)(*p - '0');
+        buf_add(out, at, (size_t)(name - at));
+        file = attachment_at(job->letter, part);
+        if (file && file->url)
+            xml_escape(out, file->url);
+        at = p < end ? p + 1 : end;
+    }
+    buf_add(out, at, (size_t)(end - at));
+}
+
+/* ---- asking ---- */
+
+static int send_frame(struct channel *c, enum wire_frame_kind kind, const struct buf *body,
+                      size_t mail_len)
+{
+    const struct wire_frame f = {
+        .kind = kind, .body_len = (uint32_t)body->len, .mail_len = mail_len};
+
+    if (channel_write(c, &f, sizeof f) < 0)
+        return -1;
+    return channel_write(c, body->data, body->len);
+}
+
+static enum outcome send_body(struct reader_link *l, enum wire_frame_kind kind,
+                              const struct pack_shape *shape, const void *object, size_t mail_len)
+{
+    enum outcome outcome = NO_MEMORY;
+    struct buf b;
+
+    buf_init(&b, WIRE_BODY_MAX);
+    pack_write(&b, shape, object);
+    if (!buf_failed(&b))
+        outcome = send_frame(helper_channel(l->helper), kind, &b, mail_len) < 0 ? GONE : ANSWERED;
+    buf_clear(&b);
+    return outcome;
+}
+
+static enum outcome send_settings(struct reader_link *l, struct settings *settings)
+{
+    enum outcome outcome = send_body(l, WIRE_SETTINGS, &wire_conf_shape, settings->conf, 0);
+
+    if (outcome != ANSWERED)
+        return outcome;
+    settings_drop(l->told);
+    l->told = settings_hold(settings);
+    return ANSWERED;
+}
+
+static enum outcome send_mail(struct reader_link *l, struct reader_job *job)
+{
+    struct wire_request request = job->request;
+    enum outcome outcome = ANSWERED;
+
+    if (l->told != job->settings)
+        outcome = send_settings(l, job->settings);
+    memcpy(job->nonce, l->nonce, sizeof job->nonce);
+    request.nonce = job->nonce;
+    if (outcome == ANSWERED)
+        outcome = send_body(l, WIRE_MAIL, &wire_request_shape, &request, job->len);
+    if (outcome != ANSWERED)
+        return outcome;
+    return channel_write(helper_channel(l->helper), job->mail, job->len) < 0 ? GONE : ANSWERED;
+}
+
+/* ---- answers ---- */
+
+static enum outcome read_failure(struct channel *c, struct reader_job *job, size_t len,
+                                 const char **why)
+{
+    struct wire_failure failure = {0};
+    char *body;
+
+    *why = "its answer is no answer";
+    if (len > WIRE_TEXT_MAX + 100)
+        return GONE;
+    body = arena_alloc(job->arena, len + 1);
+    if (!body)
+        return NO_MEMORY;
+    if (channel_read(c, body, len) < 0) {
+        *why = NULL;
+        return GONE;
+    }
+    if (pack_read(job->arena, &wire_failure_shape, body, len, &failure, &job->err) < 0 ||
+        failure.class == ERR_NONE || !failure.text)
+        return GONE;
+    err_set(&job->err, failure.class, "%s", failure.text);
+    return ANSWERED;
+}
+
+static enum outcome read_letter(struct channel *c, struct reader_job *job,
+                                const struct wire_answer *a, const char **why)
+{
+    char *body;
+
+    *why = "its answer is no letter";
+    if (a->body_len > mime_read_arena_max(job->len) || a->page_len > PAGE_MAX)
+        return GONE;
+    body = arena_alloc(job->arena, a->body_len + 1);
+    if (body && a->page_len > 0)
+        job->page = arena_alloc(job->arena, a->page_len + 1);
+    if (!body || (a->page_len > 0 && !job->page))
+        return NO_MEMORY;
+    job->page_len = a->page_len;
+    if (channel_read(c, body, a->body_len) < 0 || channel_read(c, job->page, job->page_len) < 0) {
+        *why = NULL;
+        return GONE;
+    }
+    if (letter_unpack(job->arena, body, a->body_len, &job->letter, &job->err) == 0) {
+        /* the process does not know them: they would have to be told to it one by one */
+        if (people_settle(job->settings->map, job->letter) == 0)
+            return ANSWERED;
+        err_memory(&job->err);
+    }
+    job->letter = NULL;
+    if (job->err.class == ERR_RETRY)
+        return NO_MEMORY;
+    log_error("reader", "event=unsound-answer error=\"%s\"", job->err.text);
+    return GONE;
+}
+
+/* *why: what was wrong with an answer that came; NULL: none came. */
+static enum outcome read_answer(struct reader_link *l, struct reader_job *job, const char **why)
+{
+    struct channel *c = helper_channel(l->helper);
+    struct helper_limits limits = l->limits;
+    struct wire_answer a;
+
+    *why = NULL;
+    limits.cpu_ms += (int64_t)(job->len >> 20) * CPU_MS_PER_MB;
+    helper_watch(l->helper, &limits);
+    if (channel_read(c, &a, sizeof a) < 0)
+        return GONE;
+    switch (a.kind) {
+    case WIRE_LETTER:
+        return read_letter(c, job, &a, why);
+    case WIRE_FAILED:
+        return read_failure(c, job, a.body_len, why);
+    case WIRE_REFUSED:
+        snprintf(l->why, sizeof l->why, "it asked for system call %u", a.value);
+        *why = l->why;
+        return GONE;
+    default:
+        *why = "its answer is no answer";
+        return GONE;
+    }
+}
+
+/* ---- life and death ---- */
+
+static void forget_process(struct reader_link *l)
+{
+    l->helper = NULL;
+    l->served = 0;
+    settings_drop(l->told);
+    l->told = NULL;
+}
+
+void reader_link_rest(struct reader_link *l)
+{
+    helper_end(l->helper, NULL, NULL);
+    forget_process(l);
+}
+
+static void note_confinement(struct reader_link *l, const struct wire_answer *hello)
+{
+    if (l->has_warned || hello->value != CONFINE_NO_FILTER)
+        return;
+    l->has_warned = true;
+    log_warning("reader", "event=not-confined reason=\"the kernel has no seccomp filter for this "
+                          "program\" next=\"mail is read in a process of its own with limits\"");
+}
+
+/* One try. */
+static int start(struct reader_link *l, struct err *e)
+{
+    struct helper_death death;
+    struct wire_answer hello;
+    unsigned char random[(WIRE_NONCE_SIZE - 1) / 2];
+    size_t i;
+
+    if (keyed_random(random, sizeof random, e) < 0)
+        return -1;
+    for (i = 0; i < sizeof random; i++)
+        memcpy(l->nonce + 2 * i,
+               (char[]){"0123456789abcdef"[random[i] >> 4], "0123456789abcdef"[random[i] & 15]}, 2);
+    l->nonce[WIRE_NONCE_SIZE - 1] = '\0';
+    l->helper = helper_start(READER_COMMAND, l->stop, e);
+    if (!l->helper)
+        return -1;
+    helper_watch(l->helper, &reader_limits_usual);
+    if (channel_read(helper_channel(l->helper), &hello, sizeof hello) == 0 &&
+        hello.kind == WIRE_HELLO) {
+        note_confinement(l, &hello);
+        return 0;
+    }
+    helper_end(l->helper, NULL, &death);
+    forget_process(l);
+    return err_set(e, ERR_RETRY, "the process that reads mail does not start: %s", death.how);
+}
+
+static int ensure_started(struct reader_link *l, struct err *e)
+{
+    int tries;
+
+    if (l->helper && helper_is_dead(l->helper))
+        reader_link_rest(l);
+    for (tries = 0; !l->helper; tries++) {
+        if (tries == START_TRIES || atomic_load(l->stop))
+            return tries > 0 ? -1 : err_set(e, ERR_RETRY, "the gateway is stopping");
+        if (l->may_start && !l->may_start(l->arg))
+            return err_set(e, ERR_RETRY, "the gateway is stopping");
+        if (start(l, e) < 0 && !atomic_load(l->stop))
+            log_error("reader", "event=not-started error=\"%s\"", e->text);
+    }
+    return 0;
+}
+
+/* The process died, or had to, with this job's answer due, the first of so many.  True: the job is
+ * to be asked again. */
+static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, const char *why)
+{
+    bool is_plain = l->served == 0 && asked == 1;
+    struct helper_death death;
+    char id[ID_TEXT_SIZE];
+
+    helper_end(l->helper, why, &death);
+    forget_process(l);
+    job->page = NULL;
+    job->page_len = 0;
+    if (death.fate == HELPER_STOPPED) {
+        err_set(&job->err, ERR_RETRY, "the gateway is stopping");
+        return false;
+    }
+    log_warning("reader", "event=died id=%s bytes=%zu reason=\"%s\"", id_format(job->id, id),
+                job->len, death.how);
+    if (death.fate == HELPER_CRASHED && asked > 1)
+        l->suspects = asked;
+    if (death.fate == HELPER_KILLED && ++job->kills < KILLS_MAX)
+        return true;
+    if (death.fate == HELPER_CRASHED && !is_plain)
+        return true;
+    job->is_blamed = death.fate == HELPER_CRASHED;
+    err_set(&job->err, ERR_RETRY, "the process that reads mail died over this one: %s", death.how);
+    return false;
+}
+
+static void settle(struct reader_link *l, struct reader_job *job)
+{
+    job->next = NULL;
+    l->settled(job, l->arg);
+}
+
+static struct reader_job *settle_first(struct reader_link *l, struct reader_job *jobs)
+{
+    struct reader_job *next = jobs->next;
+
+    if (l->suspects > 0)
+        l->suspects--;
+    settle(l, jobs);
+    return next;
+}
+
+/* What asking for it takes of the socket. */
+static size_t frame_bytes(const struct reader_job *job)
+{
+    const struct mail_envelope *envelope = &job->request.envelope;
+    size_t bytes = job->len + FRAME_ROOM, i;
+
+    if (envelope->reverse_path)
+        bytes += strlen(envelope->reverse_path);
+    for (i = 0; i < envelope->recipient_count; i++)
+        bytes += strlen(envelope->recipients[i]) + LINE_ROOM;
+    return bytes;
+}
+
+/* May the job be asked for when others before it are not answered yet?  All of them fit into the
+ * socket then: neither side can be kept from writing by the other's not reading. */
+static bool fits_behind(const struct reader_link *l, const struct reader_job *job, size_t bytes)
+{
+    return l->suspects == 0 && job->settings == l->told &&
+           bytes + frame_bytes(job) <= CHANNEL_BUFFER;
+}
+
+/* Behind the last that was asked for.  Without memory not even the first was. */
+static struct reader_job *ask(struct reader_link *l, struct reader_job *jobs, bool *has_memory)
+{
+    struct reader_job *job;
+    enum outcome outcome = ANSWERED;
+    size_t bytes = 0;
+
+    *has_memory = true;
+    helper_watch(l->helper, &l->limits);
+    helper_limit_memory(l->helper,
+                        DATA_BASE + (jobs->len > CHANNEL_BUFFER ? jobs->len * DATA_FACTOR : 0));
+    for (job = jobs; job && outcome == ANSWERED; job = job->next) {
+        if (job != jobs && !fits_behind(l, job, bytes))
+            break;
+        bytes += frame_bytes(job);
+        outcome = send_mail(l, job);
+        if (outcome == NO_MEMORY) { /* nothing of it has been sent */
+            *has_memory = job != jobs;
+            break;
+        }
+    }
+    /* When this fails, the first answer that is missing tells. */
+    (void)!channel_flush(helper_channel(l->helper));
+    return job;
+}
+
+/* Asks for as many as may be, then takes their answers as long as they come.  What is left. */
+static struct reader_job *read_some(struct reader_link *l, struct reader_job *jobs)
+{
+    struct reader_job *job, *end;
+    enum outcome outcome;
+    bool has_memory;
+    unsigned asked = 0;
+    const char *why;
+
+    end = ask(l, jobs, &has_memory);
+    while (jobs != end || !has_memory) {
+        outcome = has_memory ? read_answer(l, jobs, &why) : NO_MEMORY;
+        if (outcome == NO_MEMORY) { /* its answer may still be in the socket */
+            err_memory(&jobs->err);
+            reader_link_rest(l);
+            return settle_first(l, jobs);
+        }
+        if (outcome == GONE) {
+            for (job = jobs; job != end; job = job->next)
+                asked++;
+            if (!bury(l, jobs, asked, why))
+                jobs = settle_first(l, jobs);
+            return jobs;
+        }
+        l->served++;
+        jobs = settle_first(l, jobs);
+    }
+    return jobs;
+}
+
+void reader_link_read(struct reader_link *l, struct reader_job *jobs)
+{
+    struct err e;
+
+    while (jobs) {
+        if (ensure_started(l, &e) < 0) {
+            jobs->err = e;
+            jobs = settle_first(l, jobs);
+            continue;
+        }
+        jobs = read_some(l, jobs);
+    }
+}

@@ -1,0 +1,76 @@
+/*
+ * reader_link: one process that reads mail, as the thread that feeds it sees it.
+ *
+ * Started when there is something to read and again when it has died.  The mails it was asked for
+ * and has not answered are tried once more, one at a time: only the mail over which a process dies
+ * that has read nothing else is blamed.  Calls block; one thread at a time.
+ */
+#ifndef BRIDGE_READING_READER_LINK_H
+#define BRIDGE_READING_READER_LINK_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/helper.h"
+#include "bridge/reading/reader_wire.h"
+#include "bridge/settings.h"
+#include "mapping/letter.h"
+
+struct reader_job {
+    /* What is to be read, and how.  All of it is the asker's and lives until the job is done. */
+    struct settings *settings;
+    struct wire_request request; /* without the nonce */
+    const char *mail;            /* NULL: nothing is read, the job is settled at once */
+    size_t len;
+    struct arena *arena; /* where the letter goes */
+    int64_t id;          /* for the log */
+
+    /* What came of it. */
+    struct letter *letter; /* NULL: err says why */
+    struct err err;        /* ERR_RETRY also for what is_blamed */
+    bool is_blamed;        /* reading this mail, and nothing but it, kills the reader */
+    char *page;            /* in the arena; NULL: none */
+    size_t page_len;
+    char nonce[WIRE_NONCE_SIZE];
+
+    /* The pool's (bridge/reading/readers.h). */
+    void (*read)(struct reader_job *job);
+    void (*done)(struct reader_job *job);
+    unsigned kills; /* how often somebody else killed the reader over it */
+    struct reader_job *next;
+};
+
+/* An arena of this size holds what reading a mail that is so long can bring. */
+size_t reader_arena_max(size_t mail_len);
+
+/* The page with the addresses that the letter's attachments have by now; a failure is out's. */
+void reader_page(const struct reader_job *job, struct buf *out);
+
+/* What one mail may take, and some more of the processor when it is large. */
+extern const struct helper_limits reader_limits_usual;
+
+struct reader_link {
+    struct helper_limits limits;
+    const atomic_bool *stop;      /* when it becomes true, what is under way fails */
+    bool (*may_start)(void *arg); /* waits until another process may be started; false: stop.
+                                     NULL: at once */
+    void (*settled)(struct reader_job *job, void *arg); /* the job has its result */
+    void *arg;
+
+    struct helper *helper;
+    struct settings *told; /* what the process works with */
+    char nonce[WIRE_NONCE_SIZE];
+    unsigned served;   /* mails that this process has read */
+    unsigned suspects; /* so many mails, one at a time: a process died over one of them */
+    bool has_warned;
+    char why[40];
+};
+
+/* Reads the jobs, linked by next, in order; settled is called for each. */
+void reader_link_read(struct reader_link *l, struct reader_job *jobs);
+/* Ends the process; the link can be used again. */
+void reader_link_rest(struct reader_link *l);
+
+#endif

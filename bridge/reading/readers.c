@@ -1,0 +1,284 @@
+/*
+ * readers: a queue of jobs, and threads that feed a process each.
+ *
+ * Owns the threads, their links, and the jobs that wait or are finished; one mutex guards the lists
+ * and the times at which processes may be started.  A crash leaves nothing behind: a mail that is
+ * being read is in its mailbox or in the queue.
+ */
+#include "bridge/reading/readers.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+enum {
+    BATCH_MAX = 16,
+    STARTS_AT_ONCE = 20, /* processes, however many die */
+    START_EVERY_MS = 100 /* beyond that */
+};
+
+struct job_list {
+    struct reader_job *head, *tail;
+};
+
+struct reader_thread {
+    struct readers *readers;
+    struct reader_link link;
+    pthread_t thread;
+};
+
+struct readers {
+    struct loop *loop;
+    struct loop_task finish; /* calls the done() of what is in finished */
+    struct readers_settings settings;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;  /* a job waits, or the pool stops */
+    pthread_cond_t stopped; /* the pool stops */
+    struct job_list waiting, finished;
+    unsigned waiting_count, idle;
+    int64_t start_at_ms; /* when the next process were due, one after the other without a pause */
+    atomic_bool stopping;
+
+    unsigned thread_count;
+    struct reader_thread threads[];
+};
+
+static void list_push(struct job_list *list, struct reader_job *job)
+{
+    job->next = NULL;
+    if (list->head)
+        list->tail->next = job;
+    else
+        list->head = job;
+    list->tail = job;
+}
+
+static struct reader_job *list_pop(struct job_list *list)
+{
+    struct reader_job *job = list->head;
+
+    if (job)
+        list->head = job->next;
+    return job;
+}
+
+/* ---- on the threads ---- */
+
+static bool wait_until(struct readers *r, pthread_cond_t *cond, int64_t mono_ms)
+{
+    struct timespec ts = {(time_t)(mono_ms / 1000), (long)(mono_ms % 1000) * 1000000};
+
+    return pthread_cond_timedwait(cond, &r->lock, &ts) == 0;
+}
+
+/* A fair part of what waits, so that no thread sits idle beside another's batch.  With the lock. */
+static struct reader_job *take_batch(struct readers *r)
+{
+    unsigned n = (r->waiting_count + r->thread_count - 1) / r->thread_count;
+    struct job_list batch = {NULL, NULL};
+
+    for (n = n < BATCH_MAX ? n : BATCH_MAX; n > 0; n--) {
+        list_push(&batch, list_pop(&r->waiting));
+        r->waiting_count--;
+    }
+    return batch.head;
+}
+
+/* NULL: the pool stops.  A process that has had nothing to do for long ends. */
+static struct reader_job *next_batch(struct reader_thread *t)
+{
+    struct readers *r = t->readers;
+    struct reader_job *jobs = NULL;
+    int64_t idle_at = clock_mono_ms(&clock_system) + r->settings.idle_ms;
+
+    pthread_mutex_lock(&r->lock);
+    while (!r->waiting.head && !atomic_load(&r->stopping)) {
+        if (!t->link.helper) {
+            pthread_cond_wait(&r->wanted, &r->lock);
+        } else if (!wait_until(r, &r->wanted, idle_at) && clock_mono_ms(&clock_system) >= idle_at) {
+            pthread_mutex_unlock(&r->lock);
+            reader_link_rest(&t->link);
+            pthread_mutex_lock(&r->lock);
+        }
+    }
+    if (r->waiting.head) {
+        jobs = take_batch(r);
+        r->idle--;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return jobs;
+}
+
+/* Some at once, then one at a time: deaths, whatever causes them, do not become a storm of starts.
+ */
+static bool may_start(void *arg)
+{
+    struct reader_thread *t = arg;
+    struct readers *r = t->readers;
+    int64_t now = clock_mono_ms(&clock_system), due;
+
+    pthread_mutex_lock(&r->lock);
+    if (r->start_at_ms < now)
+        r->start_at_ms = now;
+    r->start_at_ms += START_EVERY_MS;
+    due = r->start_at_ms - (int64_t)STARTS_AT_ONCE * START_EVERY_MS;
+    while (due > now && !atomic_load(&r->stopping)) {
+        wait_until(r, &r->stopped, due);
+        now = clock_mono_ms(&clock_system);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return !atomic_load(&r->stopping);
+}
+
+static void settled(struct reader_job *job, void *arg)
+{
+    struct reader_thread *t = arg;
+    struct readers *r = t->readers;
+
+    if (job->read)
+        job->read(job);
+    pthread_mutex_lock(&r->lock);
+    list_push(&r->finished, job);
+    loop_post(r->loop, &r->finish);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void *run_thread(void *arg)
+{
+    struct reader_thread *t = arg;
+    struct readers *r = t->readers;
+    struct reader_job *jobs;
+
+    prctl(PR_SET_NAME, "reader");
+    while ((jobs = next_batch(t))) {
+        reader_link_read(&t->link, jobs);
+        pthread_mutex_lock(&r->lock);
+        r->idle++;
+        pthread_mutex_unlock(&r->lock);
+    }
+    reader_link_rest(&t->link);
+    return NULL;
+}
+
+/* ---- on the loop ---- */
+
+/* Takes the whole list at once: done() may submit, and what finishes meanwhile posts again. */
+static void finish_jobs(void *arg)
+{
+    struct readers *r = arg;
+    struct job_list list;
+    struct reader_job *job;
+
+    pthread_mutex_lock(&r->lock);
+    list = r->finished;
+    r->finished.head = r->finished.tail = NULL;
+    pthread_mutex_unlock(&r->lock);
+    while ((job = list_pop(&list)))
+        job->done(job);
+}
+
+int readers_submit(struct readers *r, struct reader_job *job)
+{
+    int rc = -1;
+
+    pthread_mutex_lock(&r->lock);
+    /* A job that an idle thread is about to take is not one that waits. */
+    if (!atomic_load(&r->stopping) && r->waiting_count < r->settings.waiting_max + r->idle) {
+        list_push(&r->waiting, job);
+        r->waiting_count++;
+        pthread_cond_signal(&r->wanted);
+        rc = 0;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+/* Signals are the loop's: a thread inherits a mask that blocks them all. */
+static int start_threads(struct readers *r, struct err *e)
+{
+    sigset_t all, before;
+    int rc = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (r->thread_count < r->settings.processes && rc == 0) {
+        struct reader_thread *t = &r->threads[r->thread_count];
+
+        t->readers = r;
+        t->link.stop = &r->stopping;
+        t->link.limits = r->settings.limits;
+        t->link.may_start = may_start;
+        t->link.settled = settled;
+        t->link.arg = t;
+        /* The count is read with the lock, by threads that run already. */
+        pthread_mutex_lock(&r->lock);
+        rc = pthread_create(&t->thread, NULL, run_thread, t);
+        if (rc == 0)
+            r->thread_count++;
+        pthread_mutex_unlock(&r->lock);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0 ? 0 : err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(rc));
+}
+
+static void init_sync(struct readers *r)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->wanted, &attr);
+    pthread_cond_init(&r->stopped, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct readers *readers_new(struct loop *loop, const struct readers_settings *settings,
+                            struct err *e)
+{
+    struct readers *r = calloc(1, sizeof *r + settings->processes * sizeof r->threads[0]);
+
+    if (!r) {
+        err_memory(e);
+        return NULL;
+    }
+    r->loop = loop;
+    r->settings = *settings;
+    r->finish.run = finish_jobs;
+    r->finish.arg = r;
+    r->idle = settings->processes;
+    atomic_init(&r->stopping, false);
+    init_sync(r);
+    if (start_threads(r, e) < 0) {
+        readers_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void readers_free(struct readers *r)
+{
+    unsigned i;
+
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->lock);
+    atomic_store(&r->stopping, true);
+    pthread_cond_broadcast(&r->wanted);
+    pthread_cond_broadcast(&r->stopped);
+    pthread_mutex_unlock(&r->lock);
+    for (i = 0; i < r->thread_count; i++)
+        pthread_join(r->threads[i].thread, NULL);
+    finish_jobs(r);
+    loop_cancel(r->loop, &r->finish);
+    pthread_cond_destroy(&r->wanted);
+    pthread_cond_destroy(&r->stopped);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}

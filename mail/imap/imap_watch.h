@@ -1,0 +1,107 @@
+/*
+ * imap_watch: mail arrives in an IMAP mailbox (RFC 3501, IDLE of RFC 2177; libetpan on a stream
+ * driver of our own, mail/imap/imap_stream.h).
+ *
+ * One watch follows one mailbox: connects, logs in, selects, fetches what is new since its cursor,
+ * then waits in IDLE, or polls where IDLE is missing or dies.  New is told by UID and UIDVALIDITY,
+ * never by \Recent.  What blocks runs as a job on the pool, the wait in IDLE is a descriptor on the
+ * loop, so a waiting mailbox costs no thread.  After a failure it reconnects with jittered
+ * back-off; a refused log-in backs off for long and says so.  Loop thread only.
+ *
+ * Progress: each mail is offered by `mail`.  The receiver makes it safe and then calls
+ * imap_watch_done: only then is it marked (\Seen, moved or deleted, by settings) and the cursor
+ * passed on by `cursor`. A mail that is not answered is offered again after a restart (a reconnect
+ * alone does not ask twice), and one that is answered may be when marking it failed: the receiver
+ * must tell by uidvalidity and uid that it already has it.
+ */
+#ifndef MAIL_IMAP_IMAP_WATCH_H
+#define MAIL_IMAP_IMAP_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/work.h"
+
+struct imap_cursor {
+    uint32_t uidvalidity; /* 0: never looked */
+    uint32_t uid_next;    /* first UID not yet seen through; 0 or 1: from the start */
+};
+
+struct imap_mail {
+    uint32_t uidvalidity, uid;
+    const char *data; /* the mail as fetched, CRLF line ends; NULL: refused, see size */
+    size_t len;
+    int64_t size; /* RFC822.SIZE; over size_max the mail is not fetched: data holds the header
+                     alone, is_truncated */
+    bool is_truncated;
+    int64_t internal_date_s;
+};
+
+struct imap_handler {
+    /* A new mail, valid during the call.  Return false to have it offered again later (no room
+     * now). */
+    bool (*mail)(const struct imap_mail *mail, void *arg);
+    /* Every mail with a smaller UID is done: to be stored durably (losing it costs only a second
+     * look). */
+    void (*cursor)(const struct imap_cursor *cursor, void *arg);
+    /* The state changed: ready true, or false with the reason (already logged). */
+    void (*state)(bool ready, const char *reason, void *arg);
+};
+
+/* How long to wait for what, in milliseconds; 0: the usual. */
+struct imap_pace {
+    int64_t connect_ms;     /* connecting and TLS; 30 s */
+    int64_t read_ms;        /* the next byte of an answer; 60 s */
+    int64_t retry_first_ms; /* after a failure, doubling with jitter; 1 s */
+    int64_t retry_max_ms;   /* 5 min */
+    int64_t refused_ms;     /* after a failure that only the administrator can mend; 15 min */
+    int64_t idle_ms;        /* IDLE is ended, the folder looked at, and IDLE begun again; 10 min */
+    int64_t poll_ms;        /* where there is no IDLE; the mailbox's poll_s */
+    int64_t mark_ms;        /* marks are collected for so long; 100 ms */
+    int64_t hold_ms;        /* a mail there was no room for is offered again; 500 ms */
+    int64_t stop_ms;        /* what runs may end by itself when the watch stops; 2 s */
+};
+
+struct imap_settings {
+    const struct conf_mailbox *mailbox; /* borrowed */
+    int64_t mail_size_max;
+    unsigned unanswered_max; /* mails offered and not yet done; default 64 */
+    struct imap_pace pace;
+};
+
+enum imap_flag {
+    IMAP_FLAG_SEEN = 1,
+    IMAP_FLAG_ANSWERED = 2,
+    IMAP_FLAG_MDN_SENT = 4 /* $MDNSent (RFC 3503) */
+};
+
+struct imap_watch;
+
+struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
+                                  const struct clock *clock, const struct imap_settings *settings,
+                                  struct imap_cursor start, const struct imap_handler *handler,
+                                  void *arg, struct err *e);
+void imap_watch_start(struct imap_watch *w);
+/* The mail with this UID is safe (true), or could not be kept for now (false: it is offered again).
+ */
+void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, bool safe);
+/* Sets flags (enum imap_flag, or-ed) on a mail, if it is still in the folder and of this
+ * uidvalidity, soon.  Best effort: what waits when the program ends, and what the server refuses,
+ * is forgotten. */
+void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, unsigned flags);
+/* Logs out; stopped is called when no job of it runs any more (cursor may still be called before).
+ */
+void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg);
+void imap_watch_free(struct imap_watch *w); /* after stopped, or never started; takes NULL */
+
+/* Blocking, for `postern check`: connect, log in, select, log out.  text_out: messages in the
+ * folder, IDLE or polling. */
+int imap_probe(const struct conf_mailbox *mailbox, char *text_out, size_t text_size,
+               struct err *e) MUST_CHECK;
+
+#endif

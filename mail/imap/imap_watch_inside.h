@@ -1,0 +1,72 @@
+/*
+ * imap_watch_inside: what imap_watch.c, which decides what is next, and imap_outcome.c, which takes
+ * in what a turn brought, share; nobody else includes it.
+ */
+#ifndef MAIL_IMAP_IMAP_WATCH_INSIDE_H
+#define MAIL_IMAP_IMAP_WATCH_INSIDE_H
+
+#include "mail/imap/imap_ledger.h"
+#include "mail/imap/imap_turn.h"
+#include "mail/imap/imap_watch.h"
+
+/* A mail that stands in the way: points for each failure at it, and what they lead to.  After the
+ * first the next mails are fetched one by one, so that it shows which one it is. */
+enum { STUCK_LOST = 1, STUCK_BAD = 4, STUCK_HEADER = 16, STUCK_REFUSE = 24, STUCK_ALONE = 100 };
+
+struct imap_watch {
+    struct loop *loop;
+    struct work_pool *pool;
+    const struct clock *clock;
+    struct imap_settings settings;
+    struct imap_handler handler;
+    void *arg;
+
+    bool is_started, is_stopping, is_stopped, has_state, is_ready;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+
+    struct imap_cancel cancel;
+    struct imap_session *session; /* NULL: none, or with the turn */
+    struct imap_turn *turn;       /* under way */
+    bool is_idle;                 /* the session waits in IDLE */
+    bool was_idle;                /* it did when the turn began */
+    struct loop_watch *readable;  /* its descriptor */
+    int64_t opened_ms;            /* when the session was opened, mono */
+
+    struct imap_ledger ledger;
+    struct imap_cursor cursor; /* as last passed on */
+    uint32_t uid_next;         /* to be fetched next */
+    bool has_more;             /* mail waits to be fetched */
+    bool has_progress;         /* something was fetched on this connection */
+    bool is_blocked;           /* the next mail is too large for what may be unanswered */
+    bool look_due, marks_due, again_due;
+    bool is_readable;                                   /* something came in IDLE */
+    struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX]; /* for the next turn */
+    size_t flagging_count;
+    int64_t again_ms; /* grows while mails cannot be kept */
+
+    unsigned failures;
+    unsigned idle_deaths; /* in a row */
+    unsigned polls_left;  /* without IDLE */
+    bool told_marks;      /* that marking is refused */
+    uint32_t stuck_uid;
+    unsigned stuck_points, alone_left;
+
+    struct loop_timer *retry, *quiet, *soon, *hold;
+    struct loop_task kick;
+    bool is_kicked;
+};
+
+/* ms, less up to half of it by chance, so that many mailboxes do not come back together. */
+int64_t imap_watch_jitter(int64_t ms);
+bool imap_watch_may_idle(const struct imap_watch *w);
+
+/* Flags for one mail are put together. */
+void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags);
+
+/* What was marked need not be marked again. */
+void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t);
+/* Everything else: the session's state, the mails, and after a failure when to try again. */
+void imap_outcome_take(struct imap_watch *w, struct imap_turn *t);
+
+#endif
