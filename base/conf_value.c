@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "base/jid.h"
 
 enum { SECRET_MAX = 4096 };
 
@@ -354,4 +355,47 @@ bool conf_value_is_local(const char *host)
         if (len > strlen(tails[i]) && strcasecmp(host + len - strlen(tails[i]), tails[i]) == 0)
             return true;
     return false;
+}
+
+int conf_value_flag(const struct conf_values *v, const char *option, bool *out)
+{
+    const char *const words[] = {"false", "true", NULL};
+    unsigned value = *out;
+
+    if (conf_value_word(v, option, words, &value) < 0)
+        return -1;
+    *out = value == 1;
+    return 0;
+}
+
+/* A Jabber domain without node and resource, prepared. */
+int conf_value_jabber_domain(const struct conf_values *v, const struct conf_setting *s,
+                             const char **out)
+{
+    struct jid jid;
+    struct err why;
+
+    if (jid_parse(v->file->arena, s->value, &jid, &why) < 0)
+        return CONF_FAIL(v, s, "\"%s\": %s; expected a domain such as mail.example.org", s->value,
+                         why.text);
+    if (jid.node || jid.resource)
+        return CONF_FAIL(
+            v, s, "\"%s\" has a node or resource; expected a domain such as mail.example.org",
+            s->value);
+    *out = jid.domain;
+    return 0;
+}
+
+int conf_value_add(struct arena *a, const char *text, const char ***list, size_t *count,
+                   struct err *e)
+{
+    const char **grown = arena_alloc(a, (*count + 1) * sizeof *grown);
+
+    if (!grown)
+        return err_memory(e);
+    if (*count > 0)
+        memcpy(grown, *list, *count * sizeof *grown);
+    grown[(*count)++] = text;
+    *list = grown;
+    return 0;
 }

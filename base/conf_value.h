@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/conf.h"
 #include "base/conf_file.h"
 
@@ -33,6 +34,11 @@ int conf_value_number(const struct conf_values *v, const char *option, int64_t m
 /* words ends with NULL; *out is the index of the one that stands there. */
 int conf_value_word(const struct conf_values *v, const char *option, const char *const *words,
                     unsigned *out) MUST_CHECK;
+/* false or true. */
+int conf_value_flag(const struct conf_values *v, const char *option, bool *out) MUST_CHECK;
+/* A Jabber domain without node and resource, prepared; s is the setting that has it. */
+int conf_value_jabber_domain(const struct conf_values *v, const struct conf_setting *s,
+                             const char **out) MUST_CHECK;
 /* A host name (A-labels) or a numeric address (without brackets). */
 int conf_value_host(const struct conf_values *v, const char *option, const char **out) MUST_CHECK;
 int conf_value_port(const struct conf_values *v, const char *option, unsigned *out) MUST_CHECK;
@@ -48,6 +54,14 @@ int conf_value_each(const struct conf_values *v, const char *option,
                     int (*each)(const struct conf_values *v, const struct conf_setting *s,
                                 void *arg),
                     void *arg) MUST_CHECK;
+
+/* Appends text to a list that lives in a. */
+int conf_value_add(struct arena *a, const char *text, const char ***list, size_t *count,
+                   struct err *e) MUST_CHECK;
+
+/* What is wrong with setting s: a text that begins with its value and says what is expected. */
+#define CONF_FAIL(v, s, ...)                                                                       \
+    (conf_file_error((v)->file, (v)->section, s, (s)->name, (v)->e, __VA_ARGS__), -1)
 
 /* May what is sent to this host go in the clear? Loopback and private addresses, and names that
  * only a local network has. */
