@@ -9,12 +9,13 @@
 #include "base/work.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+
+#include "base/thread.h"
 
 struct job_list {
     struct work_job *head, *tail;
@@ -97,22 +98,13 @@ static void finish_jobs(void *arg)
         job->done(job);
 }
 
-/* Signals are the loop's: a worker inherits a mask that blocks them all. */
 static int start_threads(struct work_pool *pool, unsigned threads, struct err *e)
 {
-    sigset_t all, before;
-    int r = 0;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool->thread_count < threads && r == 0) {
-        r = pthread_create(&pool->threads[pool->thread_count], NULL, worker, pool);
-        if (r == 0)
-            pool->thread_count++;
+    while (pool->thread_count < threads) {
+        if (thread_start(&pool->threads[pool->thread_count], worker, pool, e) < 0)
+            return -1;
+        pool->thread_count++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(r));
     return 0;
 }
 

@@ -6,12 +6,12 @@
  * was not yet committed, and nobody has been told of that: done() is called only for what fsync has
  * seen.
  */
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/log.h"
 #include "base/step.h"
+#include "base/thread.h"
 #include "store/store_inside.h"
 
 enum {
@@ -279,21 +279,6 @@ static int open_watcher(struct store *s, struct err *e)
     return 0;
 }
 
-/* Signals are the loop's: the thread inherits a mask that blocks them all. */
-static int start_thread(struct store *s, struct err *e)
-{
-    sigset_t all, before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&s->thread, NULL, write_all, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return err_set(e, ERR_RETRY, "no thread for the store: %s", strerror(r));
-    return 0;
-}
-
 static void set_running(struct store *s, bool is_running)
 {
     pthread_mutex_lock(&s->mutex);
@@ -314,7 +299,7 @@ int store_start(struct store *s, struct loop *loop, struct err *e)
         return -1;
     sqlite3_wal_hook(s->txn.db, committed, s); /* in place of the automatic checkpoint */
     set_running(s, true);
-    if (start_thread(s, e) < 0) {
+    if (thread_start(&s->thread, write_all, s, e) < 0) {
         set_running(s, false);
         return -1;
     }

@@ -12,11 +12,12 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
+
+#include "base/thread.h"
 
 enum {
     CONNECT_MS = 15000,
@@ -452,19 +453,6 @@ static void tell(void *arg)
     }
 }
 
-static int start_thread(struct http *h, struct err *e)
-{
-    sigset_t all, before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&h->thread, NULL, serve, h);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    h->has_thread = r == 0;
-    return r == 0 ? 0 : err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(r));
-}
-
 struct http *http_new(struct loop *loop, const struct clock *clock, struct err *e)
 {
     struct http *h = calloc(1, sizeof *h);
@@ -483,9 +471,11 @@ struct http *http_new(struct loop *loop, const struct clock *clock, struct err *
     pthread_mutex_init(&h->lock, NULL);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
         h->multi = curl_multi_init();
-    if (!h->multi || start_thread(h, e) < 0) {
-        if (!h->multi)
-            err_memory(e);
+    if (!h->multi)
+        err_memory(e);
+    else
+        h->has_thread = thread_start(&h->thread, serve, h, e) == 0;
+    if (!h->has_thread) {
         http_free(h);
         return NULL;
     }

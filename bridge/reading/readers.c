@@ -8,13 +8,13 @@
 #include "bridge/reading/readers.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum {
     BATCH_MAX = 16,
@@ -199,14 +199,10 @@ int readers_submit(struct readers *r, struct reader_job *job)
     return rc;
 }
 
-/* Signals are the loop's: a thread inherits a mask that blocks them all. */
 static int start_threads(struct readers *r, struct err *e)
 {
-    sigset_t all, before;
     int rc = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (r->thread_count < r->settings.processes && rc == 0) {
         struct reader_thread *t = &r->threads[r->thread_count];
 
@@ -218,13 +214,12 @@ static int start_threads(struct readers *r, struct err *e)
         t->link.arg = t;
         /* The count is read with the lock, by threads that run already. */
         pthread_mutex_lock(&r->lock);
-        rc = pthread_create(&t->thread, NULL, run_thread, t);
+        rc = thread_start(&t->thread, run_thread, t, e);
         if (rc == 0)
             r->thread_count++;
         pthread_mutex_unlock(&r->lock);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? 0 : err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(rc));
+    return rc;
 }
 
 static void init_sync(struct readers *r)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "mail/send_guard.h"
 #include "mail/smtp/smtp_connect.h"
 #include "mail/smtp/smtp_esmtp.h"
@@ -351,32 +351,25 @@ static void pool_close(void *impl)
     free(pool);
 }
 
-/* Signals are the loop's; SIGPIPE above all must not end the process when a relay goes away. */
 static int start_threads(struct smtp_pool *pool, unsigned count, struct err *e)
 {
-    sigset_t all, before;
-    int error = 0;
+    int r = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool->worker_count < count && error == 0) {
+    while (pool->worker_count < count && r == 0) {
         struct smtp_worker *w = &pool->workers[pool->worker_count];
 
         w->pool = pool;
         w->fd = -1;
         w->deadline_ms = INT64_MAX;
         pthread_mutex_lock(&pool->lock);
-        error = pthread_create(&w->thread, NULL, worker_main, w);
-        if (error == 0) {
+        r = thread_start(&w->thread, worker_main, w, e);
+        if (r == 0) {
             pool->worker_count++;
             pool->running++;
         }
         pthread_mutex_unlock(&pool->lock);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error != 0)
-        return err_set(e, ERR_RETRY, "cannot start a thread: %s", strerror(error));
-    return 0;
+    return r;
 }
 
 static void init_locks(struct smtp_pool *pool)
