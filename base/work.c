@@ -17,10 +17,6 @@
 
 #include "base/thread.h"
 
-struct job_list {
-    struct work_job *head, *tail;
-};
-
 struct work_pool {
     struct loop *loop;
     struct loop_task finish; /* calls the done() of what is in finished */
@@ -28,7 +24,7 @@ struct work_pool {
 
     pthread_mutex_t lock;
     pthread_cond_t wanted; /* a job waits, or the pool stops */
-    struct job_list waiting, finished;
+    struct chain waiting, finished;
     unsigned waiting_count, waiting_max;
     unsigned idle; /* threads without a job */
     bool stopping;
@@ -36,25 +32,6 @@ struct work_pool {
     unsigned thread_count;
     pthread_t threads[];
 };
-
-static void list_push(struct job_list *list, struct work_job *job)
-{
-    job->next = NULL;
-    if (list->head)
-        list->tail->next = job;
-    else
-        list->head = job;
-    list->tail = job;
-}
-
-static struct work_job *list_pop(struct job_list *list)
-{
-    struct work_job *job = list->head;
-
-    if (job)
-        list->head = job->next;
-    return job;
-}
 
 static void *worker(void *arg)
 {
@@ -66,7 +43,7 @@ static void *worker(void *arg)
     for (;;) {
         while (!pool->waiting.head && !pool->stopping)
             pthread_cond_wait(&pool->wanted, &pool->lock);
-        job = list_pop(&pool->waiting);
+        job = chain_pop(&pool->waiting);
         if (!job)
             break; /* stopping, and all is done */
         pool->waiting_count--;
@@ -75,7 +52,7 @@ static void *worker(void *arg)
         job->run(job);
         pthread_mutex_lock(&pool->lock);
         pool->idle++;
-        list_push(&pool->finished, job);
+        chain_push(&pool->finished, &job->link);
         loop_post(pool->loop, &pool->finish);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -87,14 +64,13 @@ static void *worker(void *arg)
 static void finish_jobs(void *arg)
 {
     struct work_pool *pool = arg;
-    struct job_list list;
+    struct chain list;
     struct work_job *job;
 
     pthread_mutex_lock(&pool->lock);
-    list = pool->finished;
-    pool->finished.head = pool->finished.tail = NULL;
+    list = chain_take(&pool->finished);
     pthread_mutex_unlock(&pool->lock);
-    while ((job = list_pop(&list)))
+    while ((job = chain_pop(&list)))
         job->done(job);
 }
 
@@ -139,7 +115,7 @@ int work_submit(struct work_pool *pool, struct work_job *job)
     pthread_mutex_lock(&pool->lock);
     /* A job that an idle thread is about to take is not one that waits. */
     if (!pool->stopping && pool->waiting_count < pool->waiting_max + pool->idle) {
-        list_push(&pool->waiting, job);
+        chain_push(&pool->waiting, &job->link);
         pool->waiting_count++;
         pthread_cond_signal(&pool->wanted);
         r = 0;

@@ -7,14 +7,14 @@
 #ifndef BASE_WORK_H
 #define BASE_WORK_H
 
+#include "base/chain.h"
 #include "base/err.h"
 #include "base/loop.h"
 
 struct work_job {
+    struct chain_link link;             /* the pool's */
     void (*run)(struct work_job *job);  /* on a worker */
     void (*done)(struct work_job *job); /* on the loop; may free the job */
-    /* the pool's */
-    struct work_job *next;
 };
 
 struct work_pool;

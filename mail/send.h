@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/loop.h"
@@ -45,6 +46,7 @@ struct send_recipient {
 };
 
 struct send_job {
+    struct chain_link link;   /* the engine's */
     const char *reverse_path; /* addr-spec, "" for the null path */
     struct send_recipient *recipients;
     size_t recipient_count; /* 1 to 100 */
@@ -59,9 +61,7 @@ struct send_job {
     /* On the loop, once; every recipient has its answer.  May free the job. */
     void (*done)(struct send_job *job);
     void *arg;
-    /* the engine's */
-    struct send_job *next;
-    unsigned needs;
+    unsigned needs; /* the engine's */
 };
 
 struct send_settings {

@@ -315,15 +315,20 @@ static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, 
     return false;
 }
 
+static struct reader_job *next_of(const struct reader_job *job)
+{
+    return (struct reader_job *)job->link.next;
+}
+
 static void settle(struct reader_link *l, struct reader_job *job)
 {
-    job->next = NULL;
+    job->link.next = NULL;
     l->settled(job, l->arg);
 }
 
 static struct reader_job *settle_first(struct reader_link *l, struct reader_job *jobs)
 {
-    struct reader_job *next = jobs->next;
+    struct reader_job *next = next_of(jobs);
 
     if (l->suspects > 0)
         l->suspects--;
@@ -363,7 +368,7 @@ static struct reader_job *ask(struct reader_link *l, struct reader_job *jobs, bo
     helper_watch(l->helper, &l->limits);
     helper_limit_memory(l->helper,
                         DATA_BASE + (jobs->len > CHANNEL_BUFFER ? jobs->len * DATA_FACTOR : 0));
-    for (job = jobs; job && outcome == ANSWERED; job = job->next) {
+    for (job = jobs; job && outcome == ANSWERED; job = next_of(job)) {
         if (job != jobs && !fits_behind(l, job, bytes))
             break;
         bytes += frame_bytes(job);
@@ -396,7 +401,7 @@ static struct reader_job *read_some(struct reader_link *l, struct reader_job *jo
             return settle_first(l, jobs);
         }
         if (outcome == GONE) {
-            for (job = jobs; job != end; job = job->next)
+            for (job = jobs; job != end; job = next_of(job))
                 asked++;
             if (!bury(l, jobs, asked, why))
                 jobs = settle_first(l, jobs);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/chain.h"
 #include "base/err.h"
 #include "base/helper.h"
 #include "bridge/reading/reader_wire.h"
@@ -19,6 +20,7 @@
 #include "mapping/letter.h"
 
 struct reader_job {
+    struct chain_link link; /* the pool's */
     /* What is to be read, and how.  All of it is the asker's and lives until the job is done. */
     struct settings *settings;
     struct wire_request request; /* without the nonce */
@@ -39,7 +41,6 @@ struct reader_job {
     void (*read)(struct reader_job *job);
     void (*done)(struct reader_job *job);
     unsigned kills; /* how often somebody else killed the reader over it */
-    struct reader_job *next;
 };
 
 /* An arena of this size holds what reading a mail that is so long can bring. */
@@ -68,7 +69,7 @@ struct reader_link {
     char why[40];
 };
 
-/* Reads the jobs, linked by next, in order; settled is called for each. */
+/* Reads the jobs, a chain by their links, in order; settled is called for each. */
 void reader_link_read(struct reader_link *l, struct reader_job *jobs);
 /* Ends the process; the link can be used again. */
 void reader_link_rest(struct reader_link *l);

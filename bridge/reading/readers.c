@@ -22,10 +22,6 @@ enum {
     START_EVERY_MS = 100 /* beyond that */
 };
 
-struct job_list {
-    struct reader_job *head, *tail;
-};
-
 struct reader_thread {
     struct readers *readers;
     struct reader_link link;
@@ -40,7 +36,7 @@ struct readers {
     pthread_mutex_t lock;
     pthread_cond_t wanted;  /* a job waits, or the pool stops */
     pthread_cond_t stopped; /* the pool stops */
-    struct job_list waiting, finished;
+    struct chain waiting, finished;
     unsigned waiting_count, idle;
     int64_t start_at_ms; /* when the next process were due, one after the other without a pause */
     atomic_bool stopping;
@@ -48,25 +44,6 @@ struct readers {
     unsigned thread_count;
     struct reader_thread threads[];
 };
-
-static void list_push(struct job_list *list, struct reader_job *job)
-{
-    job->next = NULL;
-    if (list->head)
-        list->tail->next = job;
-    else
-        list->head = job;
-    list->tail = job;
-}
-
-static struct reader_job *list_pop(struct job_list *list)
-{
-    struct reader_job *job = list->head;
-
-    if (job)
-        list->head = job->next;
-    return job;
-}
 
 /* ---- on the threads ---- */
 
@@ -81,13 +58,13 @@ static bool wait_until(struct readers *r, pthread_cond_t *cond, int64_t mono_ms)
 static struct reader_job *take_batch(struct readers *r)
 {
     unsigned n = (r->waiting_count + r->thread_count - 1) / r->thread_count;
-    struct job_list batch = {NULL, NULL};
+    struct chain batch = {NULL, NULL};
 
     for (n = n < BATCH_MAX ? n : BATCH_MAX; n > 0; n--) {
-        list_push(&batch, list_pop(&r->waiting));
+        chain_push(&batch, chain_pop(&r->waiting));
         r->waiting_count--;
     }
-    return batch.head;
+    return chain_pop(&batch); /* the first, with the others behind it */
 }
 
 /* NULL: the pool stops.  A process that has had nothing to do for long ends. */
@@ -144,7 +121,7 @@ static void settled(struct reader_job *job, void *arg)
     if (job->read)
         job->read(job);
     pthread_mutex_lock(&r->lock);
-    list_push(&r->finished, job);
+    chain_push(&r->finished, &job->link);
     loop_post(r->loop, &r->finish);
     pthread_mutex_unlock(&r->lock);
 }
@@ -172,14 +149,13 @@ static void *run_thread(void *arg)
 static void finish_jobs(void *arg)
 {
     struct readers *r = arg;
-    struct job_list list;
+    struct chain list;
     struct reader_job *job;
 
     pthread_mutex_lock(&r->lock);
-    list = r->finished;
-    r->finished.head = r->finished.tail = NULL;
+    list = chain_take(&r->finished);
     pthread_mutex_unlock(&r->lock);
-    while ((job = list_pop(&list)))
+    while ((job = chain_pop(&list)))
         job->done(job);
 }
 
@@ -190,7 +166,7 @@ int readers_submit(struct readers *r, struct reader_job *job)
     pthread_mutex_lock(&r->lock);
     /* A job that an idle thread is about to take is not one that waits. */
     if (!atomic_load(&r->stopping) && r->waiting_count < r->settings.waiting_max + r->idle) {
-        list_push(&r->waiting, job);
+        chain_push(&r->waiting, &job->link);
         r->waiting_count++;
         pthread_cond_signal(&r->wanted);
         rc = 0;

@@ -35,10 +35,6 @@ enum {
     PROBE_MS = 3600 * 1000 /* a bound on the bounds: a session has deadlines of its own */
 };
 
-struct job_list {
-    struct send_job *head, *tail;
-};
-
 struct probe {
     bool is_over;
     int status;
@@ -51,7 +47,7 @@ struct smtp_client {
     struct loop *loop;
     struct send_settings settings;
     struct work_pool *names; /* NULL: the host is an address */
-    struct job_list waiting, finished;
+    struct chain waiting, finished;
     unsigned waiting_count;
     struct smtp_session *sessions, *ended; /* ended: to be freed */
     struct smtp_session *places[SMTP_PLACES];
@@ -66,35 +62,6 @@ struct smtp_client {
     int64_t tls_until_ms;   /* when it is read again */
     struct probe *probe;    /* NULL: it sends */
 };
-
-/* ---- lists ---- */
-
-static void push(struct job_list *list, struct send_job *job)
-{
-    job->next = NULL;
-    if (list->head)
-        list->tail->next = job;
-    else
-        list->head = job;
-    list->tail = job;
-}
-
-static void push_first(struct job_list *list, struct send_job *job)
-{
-    job->next = list->head;
-    if (!list->head)
-        list->tail = job;
-    list->head = job;
-}
-
-static struct send_job *pop(struct job_list *list)
-{
-    struct send_job *job = list->head;
-
-    if (job)
-        list->head = job->next;
-    return job;
-}
 
 void smtp_client_move(struct smtp_client *c, struct smtp_session *s, enum smtp_place place)
 {
@@ -200,16 +167,16 @@ struct loop_timer *smtp_client_timer(struct smtp_client *c, void (*fire)(void *a
 
 void smtp_client_done(struct smtp_client *c, struct send_job *job)
 {
-    push(&c->finished, job);
+    chain_push(&c->finished, &job->link);
 }
 
 void smtp_client_again(struct smtp_client *c, struct send_job *job)
 {
     if (send_guard(job, true) == 0) { /* it was fit before; its answers are cleared */
-        push(&c->finished, job);
+        chain_push(&c->finished, &job->link);
         return;
     }
-    push_first(&c->waiting, job);
+    chain_push_first(&c->waiting, &job->link);
     c->waiting_count++;
 }
 
@@ -231,9 +198,9 @@ static void answer_waiting(struct smtp_client *c, const struct smtp_fault *fault
 {
     struct send_job *job;
 
-    while ((job = pop(&c->waiting))) {
+    while ((job = chain_pop(&c->waiting))) {
         send_answer_rest(job, fault->trouble, 0, "", fault->text);
-        push(&c->finished, job);
+        chain_push(&c->finished, &job->link);
     }
     c->waiting_count = 0;
 }
@@ -305,11 +272,11 @@ static bool may_open(const struct smtp_client *c)
 
 static void give(struct smtp_client *c, struct smtp_session *s)
 {
-    struct send_job *job = pop(&c->waiting);
+    struct send_job *job = chain_pop(&c->waiting);
 
     c->waiting_count--;
     if (smtp_command_fit(&s->offer, job) == 0)
-        push(&c->finished, job);
+        chain_push(&c->finished, &job->link);
     else
         smtp_session_start(s, job);
 }
@@ -339,7 +306,7 @@ void smtp_client_settle(struct smtp_client *c)
     struct send_job *job;
 
     dispatch(c);
-    while ((job = pop(&c->finished)))
+    while ((job = chain_pop(&c->finished)))
         job->done(job);
     while ((s = c->ended)) {
         c->ended = s->next;
@@ -359,11 +326,11 @@ static int submit(void *impl, struct send_job *job)
     if (c->is_stopping || c->waiting_count >= c->settings.waiting_max)
         return -1;
     if (send_guard(job, true) == 0) {
-        push(&c->finished, job);
+        chain_push(&c->finished, &job->link);
         loop_post(c->loop, &c->settle);
         return 0;
     }
-    push(&c->waiting, job);
+    chain_push(&c->waiting, &job->link);
     c->waiting_count++;
     dispatch(c);
     if (c->finished.head) /* not from inside the call */

@@ -29,10 +29,6 @@ enum {
     CONNECTIONS_MAX = 256
 };
 
-struct job_list {
-    struct send_job *head, *tail;
-};
-
 struct smtp_worker {
     struct smtp_pool *pool;
     pthread_t thread;
@@ -50,32 +46,13 @@ struct smtp_pool {
     pthread_cond_t idle;   /* workers without a connection wait here */
     pthread_cond_t keeper; /* workers that keep one wait here */
     pthread_cond_t ended;  /* close waits here */
-    struct job_list waiting, finished;
+    struct chain waiting, finished;
     unsigned waiting_count, keepers, running; /* running: threads that have not ended */
     struct loop_task deliver;
     struct loop_timer *check;
     struct smtp_worker *workers;
     unsigned worker_count;
 };
-
-static void push(struct job_list *list, struct send_job *job)
-{
-    job->next = NULL;
-    if (list->head)
-        list->tail->next = job;
-    else
-        list->head = job;
-    list->tail = job;
-}
-
-static struct send_job *pop(struct job_list *list)
-{
-    struct send_job *job = list->head;
-
-    if (job)
-        list->head = job->next;
-    return job;
-}
 
 /* ---- on a worker ---- */
 
@@ -135,7 +112,7 @@ void smtp_worker_done(struct smtp_worker *w, struct send_job *job)
 
     pthread_mutex_lock(&pool->lock);
     first = !pool->finished.head;
-    push(&pool->finished, job);
+    chain_push(&pool->finished, &job->link);
     pthread_mutex_unlock(&pool->lock);
     if (first)
         loop_post(pool->loop, &pool->deliver);
@@ -148,7 +125,7 @@ static struct send_job *take(struct smtp_pool *pool)
 
     if (atomic_load(&pool->stopping))
         return NULL;
-    job = pop(&pool->waiting);
+    job = chain_pop(&pool->waiting);
     if (job)
         pool->waiting_count--;
     return job;
@@ -235,14 +212,13 @@ static void *worker_main(void *arg)
 static void deliver(void *arg)
 {
     struct smtp_pool *pool = arg;
-    struct job_list list;
+    struct chain list;
     struct send_job *job;
 
     pthread_mutex_lock(&pool->lock);
-    list = pool->finished;
-    pool->finished.head = NULL;
+    list = chain_take(&pool->finished);
     pthread_mutex_unlock(&pool->lock);
-    while ((job = pop(&list)))
+    while ((job = chain_pop(&list)))
         job->done(job);
 }
 
@@ -291,7 +267,7 @@ static int submit(void *impl, struct send_job *job)
         pthread_mutex_unlock(&pool->lock);
         return -1;
     }
-    push(&pool->waiting, job);
+    chain_push(&pool->waiting, &job->link);
     pool->waiting_count++;
     /* A keeper is enough while there is one for every waiting job. */
     pthread_cond_signal(pool->keepers >= pool->waiting_count ? &pool->keeper : &pool->idle);
@@ -335,10 +311,10 @@ static void pool_close(void *impl)
 
     wait_ended(pool);
     loop_cancel(pool->loop, &pool->deliver);
-    while ((job = pop(&pool->waiting))) {
+    while ((job = chain_pop(&pool->waiting))) {
         for (i = 0; i < job->recipient_count; i++)
             send_answer(&job->recipients[i], SEND_CONNECT, 0, "", "stopping");
-        push(&pool->finished, job);
+        chain_push(&pool->finished, &job->link);
     }
     while (pool->finished.head)
         deliver(pool);
