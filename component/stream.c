@@ -4,9 +4,9 @@
  * Owns the connection, its parser, the timers and the pings that wait for an answer.  Loop thread
  * only; every callback is made from the loop.  A crash loses what was written and what was not yet
  * handed up: the first is covered by the barrier, of the second nothing was promised to anybody.
- * What is peculiar to each host server stands in host.c.
+ * What the host says is for stream_heard.c, what is peculiar to each host server for host.c.
  */
-#include "component/stream.h"
+#include "component/stream_inside.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,16 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/conn.h"
-#include "base/keyed.h"
 #include "base/log.h"
-#include "component/backoff.h"
-#include "component/host.h"
-#include "component/parser.h"
-#include "component/pings.h"
-#include "component/reply.h"
-
-#define STREAMS_NS "http://etherx.jabber.org/streams"
 
 enum {
     STANZA_SIZE_DEFAULT = 256 * 1024,
@@ -31,59 +22,11 @@ enum {
     OWN_ROOM = 1024 * 1024 /* above waiting_max, for pings and the closing tag */
 };
 
-/* The states and their names. */
-#define STREAM_STATES(X)                                                                           \
-    X(IDLE)       /* not started, or stopped */                                                    \
-    X(WAITING)    /* for the next attempt */                                                       \
-    X(CONNECTING) /* TCP */                                                                        \
-    X(OPENING)    /* our opening tag is out, the host's is awaited */                              \
-    X(HANDSHAKE)  /* the handshake is out, its answer is awaited */                                \
-    X(WARMING)    /* stanzas are taken, but the first ping is not answered yet */                  \
-    X(UP)                                                                                          \
-    X(CLOSING) /* our closing tag is out, the host's is awaited */
-
-#define AS_ENUM(name) STATE_##name,
-enum state { STREAM_STATES(AS_ENUM) STATE_COUNT };
-
-struct stream {
-    struct loop *loop;
-    struct work_pool *pool;
-    const struct clock *clock;
-    const struct stream_settings *settings;
-    struct stream_handler handler;
-    void *arg;
-    struct stream_times times; /* with the defaults filled in */
-    size_t stanza_size_max, waiting_max;
-
-    enum state state;
-    struct loop_timer *deadline; /* of the state */
-    struct loop_timer *answer;   /* of the oldest ping */
-    struct conn *conn;
-    struct parser *parser;
-    struct buf scratch;
-    bool refused;       /* a stanza, and writable has not been told since */
-    bool paused;        /* the caller takes no stanzas for now */
-    int64_t resumed_ms; /* when it last ended */
-
-    struct pings pings;
-    uint64_t queued;        /* bytes, since connecting */
-    uint64_t sent_at_check; /* of them, when the answer was last looked for */
-
-    struct backoff backoff;
-    int64_t up_since_ms;
-    void (*closed)(void *arg);
-    void *closed_arg;
-
-    unsigned calling; /* entries from the loop that are on the stack */
-    bool freed;       /* by one of them */
-};
-
 static void connect_now(struct stream *s);
-static void lose(struct stream *s, enum stream_loss loss, const char *fmt, ...) PRINTF(3, 4);
 
 /* ---- states ---- */
 
-static const char *state_name(enum state state)
+static const char *state_name(enum stream_state state)
 {
 #define AS_NAME(name) #name,
     static const char *const names[] = {STREAM_STATES(AS_NAME)};
@@ -92,7 +35,7 @@ static const char *state_name(enum state state)
 }
 
 /* How long a state may last; 0: for ever, or as long as the caller says. */
-static int64_t state_limit(const struct stream *s, enum state state)
+static int64_t state_limit(const struct stream *s, enum stream_state state)
 {
     switch (state) {
     case STATE_OPENING:
@@ -112,7 +55,7 @@ static int64_t state_limit(const struct stream *s, enum state state)
     return 0;
 }
 
-static void set_state(struct stream *s, enum state state)
+void stream_set_state(struct stream *s, enum stream_state state)
 {
     int64_t limit = state_limit(s, state);
 
@@ -150,7 +93,7 @@ static void fail_pings(struct stream *s)
     }
 }
 
-static int write_out(struct stream *s, const char *data, size_t len)
+int stream_write(struct stream *s, const char *data, size_t len)
 {
     if (!s->conn || conn_write(s->conn, data, len) < 0)
         return -1;
@@ -158,7 +101,7 @@ static int write_out(struct stream *s, const char *data, size_t len)
     return 0;
 }
 
-static int ping_send(struct stream *s, void (*fn)(bool answered, void *arg), void *arg)
+int stream_ping(struct stream *s, void (*fn)(bool answered, void *arg), void *arg)
 {
     struct ping *p = pings_make(&s->pings);
 
@@ -169,7 +112,7 @@ static int ping_send(struct stream *s, void (*fn)(bool answered, void *arg), voi
     p->sent_ms = clock_mono_ms(s->clock);
     buf_reset(&s->scratch);
     pings_write(&s->pings, p, s->settings->jid, s->settings->ping_to, &s->scratch);
-    if (buf_failed(&s->scratch) || write_out(s, s->scratch.data, s->scratch.len) < 0) {
+    if (buf_failed(&s->scratch) || stream_write(s, s->scratch.data, s->scratch.len) < 0) {
         free(p);
         return -1;
     }
@@ -210,7 +153,7 @@ static void on_answer_due(void *arg)
         return;
     }
     enter(s);
-    lose(s, STREAM_LOSS_NETWORK, "%s does not answer a ping", s->settings->ping_to);
+    stream_lose(s, STREAM_LOSS_NETWORK, "%s does not answer a ping", s->settings->ping_to);
     leave(s);
 }
 
@@ -221,7 +164,7 @@ static void came_up(struct stream *s)
     loop_timer_stop(s->answer);
     s->refused = false;
     s->up_since_ms = clock_mono_ms(s->clock);
-    set_state(s, STATE_UP);
+    stream_set_state(s, STATE_UP);
     log_info("stream", "state=up jid=%s host=%s port=%u", s->settings->jid, s->settings->host,
              s->settings->port);
     if (s->handler.up)
@@ -229,7 +172,7 @@ static void came_up(struct stream *s)
 }
 
 /* The id cannot be guessed, so who sends the answer need not be looked at. */
-static void on_pong(struct stream *s, uint64_t number)
+void stream_on_pong(struct stream *s, uint64_t number)
 {
     struct ping *p = pings_take(&s->pings, number);
 
@@ -261,7 +204,7 @@ static void finish_stop(struct stream *s)
     void (*closed)(void *arg) = s->closed;
 
     disconnect(s);
-    set_state(s, STATE_IDLE);
+    stream_set_state(s, STATE_IDLE);
     fail_pings(s);
     s->closed = NULL;
     if (closed && !s->freed)
@@ -283,7 +226,7 @@ static void log_loss(const struct stream *s, enum stream_loss loss, const char *
 
 /* The one way by which a connection ends, but for stream_free.  Called between enter and leave
  * only. */
-static void lose(struct stream *s, enum stream_loss loss, const char *fmt, ...)
+void stream_lose(struct stream *s, enum stream_loss loss, const char *fmt, ...)
 {
     bool was_up = s->state == STATE_UP;
     char reason[512], *quote;
@@ -303,157 +246,16 @@ static void lose(struct stream *s, enum stream_loss loss, const char *fmt, ...)
     if (was_up && clock_mono_ms(s->clock) - s->up_since_ms >= s->times.stable)
         backoff_reset(&s->backoff);
     if (s->settings->once) {
-        set_state(s, STATE_IDLE);
+        stream_set_state(s, STATE_IDLE);
     } else {
         delay_ms = backoff_next(&s->backoff, &s->times, loss);
         log_loss(s, loss, reason, delay_ms);
-        set_state(s, STATE_WAITING);
+        stream_set_state(s, STATE_WAITING);
         loop_timer_start(s->deadline, delay_ms);
     }
     fail_pings(s);
     if ((was_up || s->settings->once) && !s->freed && s->handler.down)
         s->handler.down(loss, reason, s->arg);
-}
-
-/* ---- what the host says ---- */
-
-static void on_stream_error(struct stream *s, const struct xml_node *error, struct arena *a)
-{
-    struct buf reason;
-    enum stream_loss loss;
-
-    buf_init(&reason, 1024);
-    loss = host_error(error, s->settings, a, &reason);
-    lose(s, loss, "%s", reason.data);
-    buf_clear(&reason);
-}
-
-static void on_stanza_flowing(struct stream *s, struct xml_node *stanza, struct arena *arena)
-{
-    uint64_t number;
-
-    host_normalise(stanza, s->settings->jid);
-    if (pings_is_answer(&s->pings, stanza, &number)) {
-        arena_free(arena);
-        on_pong(s, number);
-    } else if (s->handler.stanza) {
-        s->handler.stanza(stanza, arena, s->arg);
-    } else {
-        arena_free(arena);
-    }
-}
-
-static void on_stanza_handshake(struct stream *s, struct xml_node *stanza, struct arena *arena)
-{
-    bool accepted = strcmp(stanza->name, "handshake") == 0;
-
-    if (!accepted) {
-        lose(s, STREAM_LOSS_NETWORK, "the host sent <%.50s/> where the handshake was due",
-             stanza->name);
-    } else {
-        set_state(s, STATE_WARMING);
-        conn_set_timeout(s->conn, s->times.silence);
-        if (ping_send(s, NULL, NULL) < 0)
-            lose(s, STREAM_LOSS_NETWORK, "cannot send the first ping: out of memory");
-    }
-    arena_free(arena);
-}
-
-static void on_stanza(struct xml_node *stanza, struct arena *arena, void *arg)
-{
-    struct stream *s = arg;
-
-    if (strcmp(stanza->ns, STREAMS_NS) == 0) {
-        if (strcmp(stanza->name, "error") == 0)
-            on_stream_error(s, stanza, arena);
-        arena_free(arena); /* anything else there, such as features, means nothing to a component */
-        return;
-    }
-    if (s->state == STATE_HANDSHAKE)
-        on_stanza_handshake(s, stanza, arena);
-    else if (s->state == STATE_WARMING || s->state == STATE_UP || s->state == STATE_CLOSING)
-        on_stanza_flowing(s, stanza, arena);
-    else
-        arena_free(arena);
-}
-
-static bool is_answerable(const struct xml_node *stanza, const char *type)
-{
-    if (!xml_get(stanza, "from") || !xml_get(stanza, "to"))
-        return false;
-    if (strcmp(stanza->name, "iq") == 0)
-        return type && (strcmp(type, "get") == 0 || strcmp(type, "set") == 0);
-    return strcmp(stanza->name, "message") == 0;
-}
-
-/* What anybody may send must not cost all others the stream: its sender is told.  An error counts
- * without what is in it: a bounce may hold the whole original. */
-static void on_skipped(const struct xml_node *top, const char *why, void *arg)
-{
-    enum { OUTLINE_MAX = 64 << 10 };
-    struct stream *s = arg;
-    struct xml_node *outline, *reply = NULL;
-    struct arena *a;
-    const char *type;
-
-    log_warning("stream", "event=stanza-passed-over name=%.20s reason=\"%s\"", top->name, why);
-    if ((s->state != STATE_WARMING && s->state != STATE_UP) || !(a = arena_new(OUTLINE_MAX)))
-        return;
-    outline = host_outline(a, top, s->settings->jid);
-    type = outline ? xml_get(outline, "type") : NULL;
-    if (type && strcmp(type, "error") == 0 && s->handler.stanza) {
-        s->handler.stanza(outline, a, s->arg);
-        return;
-    }
-    if (outline && is_answerable(outline, type))
-        reply = reply_error(a, outline, REPLY_NOT_ACCEPTABLE, why);
-    if (reply && stream_send_node(s, reply) < 0)
-        log_debug("stream", "event=refusal-not-sent");
-    arena_free(a);
-}
-
-/* XEP-0114 §3: SHA-1 over the id as it was parsed, then the secret. */
-static void send_handshake(struct stream *s, const char *id)
-{
-    struct buf *b = &s->scratch;
-    char hash[41];
-
-    buf_reset(b);
-    buf_adds(b, id);
-    buf_adds(b, s->settings->secret);
-    if (buf_failed(b)) {
-        lose(s, STREAM_LOSS_NETWORK, "cannot shake hands: out of memory");
-        return;
-    }
-    keyed_sha1_hex(b->data, b->len, hash);
-    explicit_bzero(b->data, b->len);
-    buf_reset(b);
-    buf_printf(b, "<handshake>%s</handshake>", hash);
-    if (buf_failed(b) || write_out(s, b->data, b->len) < 0) {
-        lose(s, STREAM_LOSS_NETWORK, "cannot shake hands: out of memory");
-        return;
-    }
-    set_state(s, STATE_HANDSHAKE);
-}
-
-static void on_opened(const struct xml_node *root, void *arg)
-{
-    struct stream *s = arg;
-    const char *id = xml_get(root, "id");
-
-    if (strcmp(root->ns, STREAMS_NS) != 0 || strcmp(root->name, "stream") != 0) {
-        lose(s, STREAM_LOSS_NETWORK, "%s port %u does not speak XMPP", s->settings->host,
-             s->settings->port);
-        return;
-    }
-    /* Prosody opens with an empty id when an error is all it has to say. */
-    if (s->state == STATE_OPENING && id && id[0] != '\0')
-        send_handshake(s, id);
-}
-
-static void on_closed(void *arg)
-{
-    lose(arg, STREAM_LOSS_NETWORK, "the host has closed the stream");
 }
 
 /* ---- the connection ---- */
@@ -467,10 +269,10 @@ static void send_opening(struct stream *s)
                 "' xmlns:stream='" STREAMS_NS "' to='");
     xml_escape(b, s->settings->jid);
     buf_adds(b, "'>");
-    if (buf_failed(b) || write_out(s, b->data, b->len) < 0)
-        lose(s, STREAM_LOSS_NETWORK, "cannot open the stream: out of memory");
+    if (buf_failed(b) || stream_write(s, b->data, b->len) < 0)
+        stream_lose(s, STREAM_LOSS_NETWORK, "cannot open the stream: out of memory");
     else
-        set_state(s, STATE_OPENING);
+        stream_set_state(s, STATE_OPENING);
 }
 
 static void on_data(struct stream *s, const char *data, size_t len)
@@ -482,7 +284,8 @@ static void on_data(struct stream *s, const char *data, size_t len)
     /* A handler may have lost the stream and freed the parser: then 0 is returned. */
     if (!parser || parser_feed(parser, data, len, &condition, &e) == 0)
         return;
-    lose(s, STREAM_LOSS_NETWORK, "what the host sends cannot be read (%s): %s", condition, e.text);
+    stream_lose(s, STREAM_LOSS_NETWORK, "what the host sends cannot be read (%s): %s", condition,
+                e.text);
 }
 
 static void tell_writable(struct stream *s)
@@ -499,8 +302,8 @@ static void on_silence(struct stream *s)
 {
     if (s->pings.count > 0)
         return; /* one is under way, with a deadline */
-    if (ping_send(s, NULL, NULL) < 0)
-        lose(s, STREAM_LOSS_NETWORK, "the host is silent and takes no ping");
+    if (stream_ping(s, NULL, NULL) < 0)
+        stream_lose(s, STREAM_LOSS_NETWORK, "the host is silent and takes no ping");
 }
 
 static void on_event(struct conn *c, enum conn_event event, const char *data, size_t len,
@@ -524,20 +327,21 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
         break;
     case CONN_TIMEOUT:
         if (s->state == STATE_CONNECTING)
-            lose(s, STREAM_LOSS_NETWORK, "%s", e->text);
+            stream_lose(s, STREAM_LOSS_NETWORK, "%s", e->text);
         else
             on_silence(s);
         break;
     case CONN_FAILED:
-        lose(s, STREAM_LOSS_NETWORK, "%s", e->text);
+        stream_lose(s, STREAM_LOSS_NETWORK, "%s", e->text);
         break;
     case CONN_CLOSED:
         if (s->state == STATE_OPENING)
-            lose(s, STREAM_LOSS_NETWORK,
-                 "%s port %u closed the connection at once: is it the host's port for components?",
-                 s->settings->host, s->settings->port);
+            stream_lose(
+                s, STREAM_LOSS_NETWORK,
+                "%s port %u closed the connection at once: is it the host's port for components?",
+                s->settings->host, s->settings->port);
         else
-            lose(s, STREAM_LOSS_NETWORK, "the host has closed the connection");
+            stream_lose(s, STREAM_LOSS_NETWORK, "the host has closed the connection");
         break;
     }
     leave(s);
@@ -545,11 +349,12 @@ static void on_event(struct conn *c, enum conn_event event, const char *data, si
 
 static void connect_now(struct stream *s)
 {
-    static const struct parser_handler handler = {on_opened, on_stanza, on_closed, on_skipped};
+    static const struct parser_handler handler = {stream_heard_opening, stream_heard_stanza,
+                                                  stream_heard_end, stream_heard_skipped};
     const struct parser_limits limits = {.stanza_bytes = s->stanza_size_max};
     struct err e = {ERR_NONE, ""};
 
-    set_state(s, STATE_CONNECTING);
+    stream_set_state(s, STATE_CONNECTING);
     s->queued = 0;
     s->parser = parser_new(&limits, &handler, s);
     if (!s->parser)
@@ -558,7 +363,7 @@ static void connect_now(struct stream *s)
         s->conn = conn_connect(s->loop, s->pool, s->settings->host, s->settings->port,
                                s->times.connect, on_event, s, &e);
     if (!s->conn) {
-        lose(s, STREAM_LOSS_NETWORK, "%s", e.text);
+        stream_lose(s, STREAM_LOSS_NETWORK, "%s", e.text);
         return;
     }
     conn_set_write_max(s->conn, s->waiting_max + OWN_ROOM);
@@ -574,17 +379,17 @@ static void on_deadline(void *arg)
         connect_now(s);
         break;
     case STATE_OPENING:
-        lose(s, STREAM_LOSS_NETWORK,
-             "%s port %u does not answer: is it the host's port for components?", s->settings->host,
-             s->settings->port);
+        stream_lose(s, STREAM_LOSS_NETWORK,
+                    "%s port %u does not answer: is it the host's port for components?",
+                    s->settings->host, s->settings->port);
         break;
     case STATE_HANDSHAKE:
-        lose(s, STREAM_LOSS_NETWORK, "the host does not answer the handshake");
+        stream_lose(s, STREAM_LOSS_NETWORK, "the host does not answer the handshake");
         break;
     case STATE_WARMING: /* the ping before may be lost; its deadline is on_answer_due's */
-        set_state(s, STATE_WARMING);
-        if (ping_send(s, NULL, NULL) < 0)
-            lose(s, STREAM_LOSS_NETWORK, "cannot send a ping: out of memory");
+        stream_set_state(s, STATE_WARMING);
+        if (stream_ping(s, NULL, NULL) < 0)
+            stream_lose(s, STREAM_LOSS_NETWORK, "cannot send a ping: out of memory");
         break;
     case STATE_CLOSING:
         finish_stop(s);
@@ -660,7 +465,7 @@ void stream_start(struct stream *s)
 {
     if (s->state != STATE_IDLE)
         return;
-    set_state(s, STATE_WAITING);
+    stream_set_state(s, STATE_WAITING);
     loop_timer_start(s->deadline, 0);
 }
 
@@ -672,12 +477,12 @@ void stream_stop(struct stream *s, void (*closed)(void *arg), void *arg)
     s->closed_arg = arg;
     if (s->state == STATE_CLOSING)
         return;
-    if (is_open && write_out(s, "</stream:stream>", 16) == 0) {
-        set_state(s, STATE_CLOSING);
+    if (is_open && stream_write(s, "</stream:stream>", 16) == 0) {
+        stream_set_state(s, STATE_CLOSING);
         return;
     }
     disconnect(s);
-    set_state(s, STATE_CLOSING);
+    stream_set_state(s, STATE_CLOSING);
     loop_timer_start(s->deadline, 0); /* closed is called from the loop */
 }
 
@@ -713,7 +518,8 @@ static int send_stanza(struct stream *s, const char *xml, size_t len)
     if (s->state != STATE_UP && s->state != STATE_WARMING)
         return -1;
     waiting = conn_waiting(s->conn);
-    if (waiting > s->waiting_max || len > s->waiting_max - waiting || write_out(s, xml, len) < 0) {
+    if (waiting > s->waiting_max || len > s->waiting_max - waiting ||
+        stream_write(s, xml, len) < 0) {
         s->refused = true;
         if (waiting == 0 && s->state == STATE_UP) /* out of memory: no CONN_DRAINED will come */
             loop_timer_start(s->deadline, 1000);
@@ -722,8 +528,8 @@ static int send_stanza(struct stream *s, const char *xml, size_t len)
     return 0;
 }
 
-/* Before the first ping has come back a host may lose what is sent, and answer a later ping all the
- * same: the barrier would vouch for what was lost. */
+/* Before the first ping has come back a host may stream_lose what is sent, and answer a later ping
+ * all the same: the barrier would vouch for what was lost. */
 int stream_send(struct stream *s, const char *xml, size_t len)
 {
     if (len <= s->stanza_size_max && s->state != STATE_UP)
@@ -751,5 +557,5 @@ void stream_pause(struct stream *s, bool paused)
 
 int stream_barrier(struct stream *s, void (*fn)(bool answered, void *arg), void *arg)
 {
-    return s->state == STATE_UP ? ping_send(s, fn, arg) : -1;
+    return s->state == STATE_UP ? stream_ping(s, fn, arg) : -1;
 }
