@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/keyed.h"
+#include "mapping/text/text.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -47,13 +48,6 @@ static const char *wire_domain(struct arena *a, const char *domain)
     return domain;
 }
 
-static int hex_value(char c)
-{
-    const char *p = c ? strchr(hex, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-
-    return p ? (int)(p - hex) : -1;
-}
-
 bool alias_is_hash(const char *text, size_t n)
 {
     size_t i;
@@ -61,7 +55,7 @@ bool alias_is_hash(const char *text, size_t n)
     if (n != ALIAS_HASH_LEN || (text[0] != 'h' && text[0] != 'H') || text[1] != '-')
         return false;
     for (i = 2; i < n; i++)
-        if (hex_value(text[i]) < 0)
+        if (text_hex_value(text[i]) < 0)
             return false;
     return true;
 }
@@ -113,8 +107,8 @@ char *alias_decode(struct arena *a, const char *text, size_t len)
     size_t i;
 
     for (i = 0; start && i < len; i++) {
-        int high = text[i] == '~' && len - i > 2 ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = text[i] == '~' && len - i > 2 ? text_hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_value(text[i + 2]) : -1;
 
         if (low >= 0 && high + low > 0) {
             *out++ = (char)(high << 4 | low);

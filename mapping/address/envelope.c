@@ -14,17 +14,6 @@
 
 /* ---- one address ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The first n bytes of text, percent-decoded once (RFC 6068 §2). */
 static char *percent_decode(struct arena *a, const char *text, size_t n)
 {
@@ -34,8 +23,8 @@ static char *percent_decode(struct arena *a, const char *text, size_t n)
     if (!out)
         return NULL;
     for (i = 0; i < n; i++) {
-        int high = text[i] == '%' && i + 2 < n ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = text[i] == '%' && i + 2 < n ? text_hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_value(text[i + 2]) : -1;
 
         if (low >= 0 && (high | low) != 0) {
             out[o++] = (char)(high << 4 | low);

@@ -11,6 +11,7 @@
 
 #include "mapping/mime/attachment_read.h"
 #include "mapping/mime/mime_parts.h"
+#include "mapping/text/text.h"
 
 static const char note[] = "X-Postern-Fetch: ";
 
@@ -67,14 +68,6 @@ int mime_attach_read(struct arena *a, const char *mail, size_t len, struct attac
 
 /* ---- names ---- */
 
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
 /* Undoes %XX. */
 static char *decode(struct arena *a, const char *text, size_t len)
 {
@@ -82,8 +75,8 @@ static char *decode(struct arena *a, const char *text, size_t len)
     size_t i;
 
     for (i = 0; out && i < len; i++) {
-        int high = text[i] == '%' && i + 2 < len ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = text[i] == '%' && i + 2 < len ? text_hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_value(text[i + 2]) : -1;
 
         if (low >= 0 && (high > 0 || low > 0)) {
             *p++ = (char)(high << 4 | low);

@@ -6,6 +6,7 @@
  * stays.  Owns nothing.  Any thread; a crash loses the one mail.
  */
 #include "mapping/mime/transfer_read.h"
+#include "mapping/text/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,17 +108,6 @@ static size_t base64_decode(char *out, const char *data, size_t len)
     return o;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Blanks up to a line end at i: where the line end begins, or i when there is none. */
 static size_t skip_to_eol(const char *data, size_t len, size_t i)
 {
@@ -137,8 +127,9 @@ static size_t quoted_decode(char *out, const char *data, size_t len, bool is_q)
     while (i < len) {
         char c = data[i];
 
-        if (c == '=' && i + 2 < len && hex_value(data[i + 1]) >= 0 && hex_value(data[i + 2]) >= 0) {
-            out[o++] = (char)(hex_value(data[i + 1]) << 4 | hex_value(data[i + 2]));
+        if (c == '=' && i + 2 < len && text_hex_value(data[i + 1]) >= 0 &&
+            text_hex_value(data[i + 2]) >= 0) {
+            out[o++] = (char)(text_hex_value(data[i + 1]) << 4 | text_hex_value(data[i + 2]));
             i += 3;
         } else if (c == '=' && !is_q) {
             size_t eol = skip_to_eol(data, len, i + 1);

@@ -130,16 +130,6 @@ static bool leads_with_subject(const struct writing *w)
            (!l->text || strncmp(l->text, l->subject, strlen(l->subject)) != 0);
 }
 
-static void add_size(struct buf *out, size_t size)
-{
-    if (size < 1000)
-        buf_printf(out, "%zu bytes", size);
-    else if (size < 1000000)
-        buf_printf(out, "%zu kB", (size + 500) / 1000);
-    else
-        buf_printf(out, "%zu.%zu MB", size / 1000000, size / 100000 % 10);
-}
-
 static const char *name_of(const struct attachment *att)
 {
     return att->description ? att->description : att->filename;
@@ -160,7 +150,7 @@ static void add_link(struct buf *body, const struct attachment *att)
         if (att->media_type && att->size > 0)
             buf_adds(body, ", ");
         if (att->size > 0)
-            add_size(body, att->size);
+            text_put_size(body, att->size);
         buf_addc(body, ')');
     }
     if (att->url)

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "mapping/mime/charset.h"
+#include "mapping/text/text.h"
 
 enum { URL_SHOWN_MAX = 2000, DEPTH_MAX = 300, QUOTE_DEPTH_MAX = 10 };
 
@@ -49,14 +50,6 @@ static const char *const skipped[] = {
     "iframe", "svg",      "math",    "canvas",   "audio",    "video",  "select", "input",
     "map",    "textarea", "noembed", "noframes", "frameset", "link",   "meta",   NULL,
 };
-
-static bool in_list(const char *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (strcasecmp(*list, name) == 0)
-            return true;
-    return false;
-}
 
 static bool is_element(const xmlNode *n, const char *name)
 {
@@ -345,9 +338,9 @@ static bool has_blocks(const xmlNode *cell)
     const xmlNode *n;
 
     for (n = cell->children; n; n = n->next)
-        if (n->type == XML_ELEMENT_NODE &&
-            (in_list(blocks, (const char *)n->name) || in_list(paragraphs, (const char *)n->name) ||
-             is_element(n, "br") || is_element(n, "hr")))
+        if (n->type == XML_ELEMENT_NODE && (text_is_one_of(blocks, (const char *)n->name) ||
+                                            text_is_one_of(paragraphs, (const char *)n->name) ||
+                                            is_element(n, "br") || is_element(n, "hr")))
             return true;
     return false;
 }
@@ -454,9 +447,9 @@ static void enter(struct writer *w, const xmlNode *n)
 {
     const char *name = (const char *)n->name;
 
-    if (in_list(paragraphs, name))
+    if (text_is_one_of(paragraphs, name))
         want(w, (is_element(n, "ul") || is_element(n, "ol")) && w->lists > 0 ? 1 : 2);
-    else if (in_list(blocks, name))
+    else if (text_is_one_of(blocks, name))
         want(w, 1);
     if (mark_of(n)) {
         want(w, 1);
@@ -509,9 +502,9 @@ static void leave(struct writer *w, const xmlNode *n, size_t start)
         w->lists--;
     else if (is_element(n, "pre"))
         w->pres--;
-    if (in_list(paragraphs, name))
+    if (text_is_one_of(paragraphs, name))
         want(w, (is_element(n, "ul") || is_element(n, "ol")) && w->lists > 0 ? 1 : 2);
-    else if (in_list(blocks, name))
+    else if (text_is_one_of(blocks, name))
         want(w, 1);
     if (mark_of(n)) {
         if (w->mark_count > 0) /* there was no text in it */
@@ -552,7 +545,7 @@ static void put_hidden(struct writer *w, const xmlNode *root)
 {
     enum { SHOWN_MAX = 200, PIECE_MAX = 600, READ_MAX = 2000 };
     const char *name = (const char *)root->name;
-    bool is_block = in_list(blocks, name) || in_list(paragraphs, name), into;
+    bool is_block = text_is_one_of(blocks, name) || text_is_one_of(paragraphs, name), into;
     struct writer hidden = {.line_start = true};
     const xmlNode *n;
     char piece[PIECE_MAX + 1];
@@ -562,7 +555,7 @@ static void put_hidden(struct writer *w, const xmlNode *root)
     for (n = root->children; n && hidden.out.len <= SHOWN_MAX; n = next_below(root, n, into)) {
         const char *text = n->type == XML_TEXT_NODE && n->content ? (const char *)n->content : " ";
 
-        into = n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name);
+        into = n->type == XML_ELEMENT_NODE && !text_is_one_of(skipped, (const char *)n->name);
         without_joiners(text, charset_clip(text, strlen(text), PIECE_MAX), piece);
         put_text(&hidden, piece);
     }
@@ -596,10 +589,10 @@ static void walk(struct writer *w, const xmlNode *root)
 
         if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE) {
             put_text(w, n->content ? (const char *)n->content : "");
-        } else if (n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name) &&
+        } else if (n->type == XML_ELEMENT_NODE && !text_is_one_of(skipped, (const char *)n->name) &&
                    is_hidden(n)) {
             put_hidden(w, n);
-        } else if (n->type == XML_ELEMENT_NODE && !in_list(skipped, (const char *)n->name) &&
+        } else if (n->type == XML_ELEMENT_NODE && !text_is_one_of(skipped, (const char *)n->name) &&
                    depth < DEPTH_MAX) {
             enter(w, n);
             starts[depth] = w->out.len + (w->space ? 1 : 0);

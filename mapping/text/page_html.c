@@ -20,6 +20,7 @@
 #include "mapping/text/html_style.h"
 #include "mapping/text/html_text.h"
 #include "mapping/mime/transfer.h"
+#include "mapping/text/text.h"
 
 enum { DEPTH_MAX = 300, URL_MAX = 4000, TEXT_VALUE_MAX = 300, DATA_URL_MAX = 1 << 20 };
 
@@ -50,14 +51,6 @@ static const char *const dropped[] = {
     "meta",     "base",   "xmp",   "button",  "plaintext", "listing",  "dialog", "datalist",
     "param",    "source", "track", "bgsound", NULL,
 };
-
-static bool in_list(const char *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (strcasecmp(*list, name) == 0)
-            return true;
-    return false;
-}
 
 static bool is_named(const xmlNode *n, const char *name)
 {
@@ -113,7 +106,7 @@ static bool is_small_number(const char *value)
 
 static bool is_word_of(const char *value, const char *const *words)
 {
-    return in_list(words, value);
+    return text_is_one_of(words, value);
 }
 
 static bool is_tag(const char *value) /* a language */
@@ -207,7 +200,7 @@ static bool is_layout(const xmlNode *table)
     for (n = table->children; n; n = next_below(n, table)) {
         if (n->type != XML_ELEMENT_NODE)
             continue;
-        if (in_list(signs, (const char *)n->name))
+        if (text_is_one_of(signs, (const char *)n->name))
             return true;
         if ((is_named(n, "td") || is_named(n, "th")) && n->next)
             is_grid = true;
@@ -382,7 +375,7 @@ static const char *enter(struct page *p, const xmlNode *n)
         put_style(p, n);
         buf_addc(p->out, '>');
         return "span";
-    } else if (in_list(empty, name)) {
+    } else if (text_is_one_of(empty, name)) {
         for (k = empty; strcasecmp(*k, name) != 0; k++)
             ;
         buf_printf(p->out, "<%s>", *k);
@@ -410,7 +403,7 @@ static void leave(struct page *p, const char *name)
 
 static bool is_shown(const xmlNode *n, int depth)
 {
-    return n->type == XML_ELEMENT_NODE && !in_list(dropped, (const char *)n->name) &&
+    return n->type == XML_ELEMENT_NODE && !text_is_one_of(dropped, (const char *)n->name) &&
            !attr(n, "hidden") && !html_hides(attr(n, "style")) && depth < DEPTH_MAX;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/xml.h"
 #include "mapping/text/page_html.h"
+#include "mapping/text/text.h"
 
 enum { PICTURES_MAX = 4 << 20, PEOPLE_MAX = 50 };
 
@@ -161,16 +162,6 @@ static void put_texts(struct buf *out, const struct letter *l)
     }
 }
 
-static void put_size(struct buf *out, size_t size)
-{
-    if (size < 1000)
-        buf_printf(out, "%zu bytes", size);
-    else if (size < 1000000)
-        buf_printf(out, "%zu kB", (size + 500) / 1000);
-    else
-        buf_printf(out, "%zu.%zu MB", size / 1000000, size / 100000 % 10);
-}
-
 static void put_files(struct buf *out, const struct letter *l)
 {
     const struct attachment *att;
@@ -193,7 +184,7 @@ static void put_files(struct buf *out, const struct letter *l)
         }
         if (att->size > 0) {
             buf_adds(out, " <small>");
-            put_size(out, att->size);
+            text_put_size(out, att->size);
             buf_adds(out, "</small>");
         }
         buf_adds(out, "</li>\n");

@@ -95,3 +95,32 @@ bool text_is_only(const char *text, const char *url)
     text += strspn(text, " \t\n");
     return strncmp(text, url, n) == 0 && text[n + strspn(text + n, " \t\n")] == '\0';
 }
+
+int text_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool text_is_one_of(const char *const *list, const char *word)
+{
+    for (; *list; list++)
+        if (strcasecmp(*list, word) == 0)
+            return true;
+    return false;
+}
+
+void text_put_size(struct buf *out, size_t size)
+{
+    if (size < 1000)
+        buf_printf(out, "%zu bytes", size);
+    else if (size < 1000000)
+        buf_printf(out, "%zu kB", (size + 500) / 1000);
+    else
+        buf_printf(out, "%zu.%zu MB", size / 1000000, size / 100000 % 10);
+}

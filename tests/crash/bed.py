@@ -355,7 +355,10 @@ class Instance:
 
 
 class Feeder(threading.Thread):
-    """Traffic in both directions until it is told to stop."""
+    """Traffic in both directions until it is told to stop; some rounds in any case, however slow the
+    machine."""
+
+    ROUNDS_MIN = 20
 
     def __init__(self, instance, pause_s):
         super().__init__(daemon=True)
@@ -373,7 +376,7 @@ class Feeder(threading.Thread):
                 self._instance.stanza("refused", "refuse")
             if n % 17 == 4:
                 self._instance.stanza("bounced", "bounce")
-            if self._end.wait(self._pause_s):
+            if self._end.wait(self._pause_s) and n >= self.ROUNDS_MIN:
                 return
 
     def stop(self):

@@ -11,7 +11,7 @@ FOLDERS = ("bridge", "component", "mail", "mapping", "store", "web")
 def names():
     found = []
     for folder in FOLDERS:
-        for path in sorted((ROOT / folder).glob("*.c")):
+        for path in sorted((ROOT / folder).rglob("*.c")):
             found += STEP.findall(path.read_text())
     return sorted(found)
 

@@ -106,7 +106,7 @@ def test_the_readme_quotes_the_program(words):
     said = " ".join(README.split())
     source = re.sub(r'"\s*"', "", " ".join(
         path.read_text() for folder in ("base", "bridge", "component", "mail", "store")
-        for path in (ROOT / folder).glob("*.c")))
+        for path in (ROOT / folder).rglob("*.c")))
     assert words in said and words in source
 
 

@@ -13,9 +13,10 @@
 #include "store/choices.h"
 #include "store/faces.h"
 #include "store/senders.h"
+#include "tests/unit/fixture_store.h"
 
 struct scene {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct store *store;
     struct arena *arena;
 };
@@ -23,15 +24,9 @@ struct scene {
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
-    char url[160];
-    struct err e;
 
-    strcpy(s->folder, "/tmp/postern-choices-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
-    s->store = store_open(url, STORE_READ_WRITE, &e);
+    s->store = store_make("choices", s->folder);
     s->arena = arena_new(100000);
-    assert_non_null(s->store);
     *state = s;
     return 0;
 }
@@ -39,22 +34,16 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
-    store_close(s->store);
+    store_remove(s->store, s->folder);
     arena_free(s->arena);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
     free(s);
     return 0;
 }
 
 static void in_store(struct scene *s, int (*run)(struct store_txn *, void *, struct err *))
 {
-    struct err e;
-
-    if (store_now(s->store, run, s, &e) < 0)
-        fail_msg("%s", e.text);
+    store_must(s->store, run, s);
 }
 
 static const char *seen_as(struct store_txn *txn, struct scene *s, const char *user,

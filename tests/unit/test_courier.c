@@ -14,11 +14,12 @@
 
 #include "base/log.h"
 #include "bridge/courier.h"
+#include "tests/unit/fixture_store.h"
 
 enum { MESSAGES = 1000, MEMORY = 16, AT_ONCE = 5, CROWD = 900 };
 
 struct scene {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct loop *loop;
     struct store *store;
     struct courier *courier;
@@ -336,16 +337,11 @@ static void suspects_go_one_by_one(void **state)
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
-    char url[160];
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
-    strcpy(s->folder, "/tmp/postern-courier-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
     s->loop = loop_new(&e);
-    s->store = store_open(url, STORE_READ_WRITE, &e);
-    assert_non_null(s->store);
+    s->store = store_make("courier", s->folder);
     *state = s;
     return 0;
 }
@@ -353,12 +349,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
-    store_close(s->store);
+    store_remove(s->store, s->folder);
     loop_free(s->loop);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
     free(s);
     return 0;
 }

@@ -18,9 +18,10 @@
 
 #include "store/flight.h"
 #include "store/store.h"
+#include "tests/unit/fixture_store.h"
 
 struct scene {
-    char folder[64], url[128];
+    char folder[FOLDER_SIZE], url[STORE_URL_SIZE];
 };
 
 static struct store *open_store(const struct scene *s)
@@ -159,9 +160,7 @@ static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
 
-    strcpy(s->folder, "/tmp/postern-flight-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(s->url, sizeof s->url, "sqlite:%s/q.db", s->folder);
+    folder_make("flight", s->folder, s->url);
     store_close(open_store(s)); /* makes the tables */
     *state = s;
     return 0;
@@ -170,10 +169,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
+    folder_remove(s->folder);
     free(s);
     return 0;
 }

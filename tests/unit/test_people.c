@@ -15,9 +15,10 @@
 #include "store/links.h"
 #include "store/people.h"
 #include "tests/unit/fixture_mapping.h"
+#include "tests/unit/fixture_store.h"
 
 struct scene {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct store *store;
     struct fixture *f;
 };
@@ -26,14 +27,8 @@ static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
     void *fixture = NULL;
-    char url[160];
-    struct err e;
 
-    strcpy(s->folder, "/tmp/postern-people-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
-    s->store = store_open(url, STORE_READ_WRITE, &e);
-    assert_non_null(s->store);
+    s->store = store_make("people", s->folder);
     assert_int_equal(fixture_setup(&fixture), 0);
     s->f = fixture;
     *state = s;
@@ -44,22 +39,16 @@ static int tear_down(void **state)
 {
     struct scene *s = *state;
     void *fixture = s->f;
-    char command[128];
 
-    store_close(s->store);
+    store_remove(s->store, s->folder);
     fixture_teardown(&fixture);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
     free(s);
     return 0;
 }
 
 static void in_store(struct scene *s, int (*run)(struct store_txn *, void *, struct err *))
 {
-    struct err e;
-
-    if (store_now(s->store, run, s, &e) < 0)
-        fail_msg("%s", e.text);
+    store_must(s->store, run, s);
 }
 
 static const char *spelling(struct store_txn *txn, struct scene *s, const char *contact)

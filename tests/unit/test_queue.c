@@ -20,9 +20,10 @@
 #include "store/queue.h"
 #include "store/store.h"
 #include "store/store_inside.h"
+#include "tests/unit/fixture_store.h"
 
 struct scene {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct store *store;
     struct arena *arena;
 };
@@ -30,14 +31,8 @@ struct scene {
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
-    char url[128];
-    struct err e;
 
-    strcpy(s->folder, "/tmp/postern-queue-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(url, sizeof url, "sqlite:%s/q.db", s->folder);
-    s->store = store_open(url, STORE_READ_WRITE, &e);
-    assert_non_null(s->store);
+    s->store = store_make("queue", s->folder);
     s->arena = arena_new(8 << 20);
     *state = s;
     return 0;
@@ -46,12 +41,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
     arena_free(s->arena);
-    store_close(s->store);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
+    store_remove(s->store, s->folder);
     free(s);
     return 0;
 }

@@ -23,9 +23,10 @@
 #include "store/queue.h"
 #include "store/keys.h"
 #include "store/store.h"
+#include "tests/unit/fixture_store.h"
 
 struct scene {
-    char folder[64], url[160], path[128];
+    char folder[FOLDER_SIZE], url[STORE_URL_SIZE], path[128];
     struct loop *loop;
     struct store *store;
     unsigned done, failed;
@@ -38,10 +39,8 @@ static int set_up(void **state)
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
-    strcpy(s->folder, "/tmp/postern-store-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
+    folder_make("store", s->folder, s->url);
     snprintf(s->path, sizeof s->path, "%s/q.db", s->folder);
-    snprintf(s->url, sizeof s->url, "sqlite:%s", s->path);
     s->loop = loop_new(&e);
     s->store = store_open(s->url, STORE_READ_WRITE, &e);
     assert_non_null(s->store);
@@ -52,13 +51,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
     store_stop(s->store);
     store_close(s->store);
     loop_free(s->loop);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
+    folder_remove(s->folder);
     free(s);
     return 0;
 }

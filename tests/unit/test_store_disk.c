@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "store/queue.h"
 #include "store/store.h"
+#include "tests/unit/fixture_store.h"
 
 /* The layer: everything is passed on, but write and sync of a log may fail. */
 
@@ -185,7 +186,7 @@ enum { PIECES = 12 };
 
 struct scene {
     struct layer layer;
-    char folder[64], url[160], path[128];
+    char folder[FOLDER_SIZE], url[STORE_URL_SIZE], path[128];
     struct loop *loop;
     struct store *store;
     sem_t go;
@@ -210,10 +211,8 @@ static int set_up(void **state)
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
-    strcpy(s->folder, "/tmp/postern-disk-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
+    folder_make("disk", s->folder, s->url);
     snprintf(s->path, sizeof s->path, "%s/q.db", s->folder);
-    snprintf(s->url, sizeof s->url, "sqlite:%s", s->path);
     sem_init(&s->go, 0, 0);
     layer_start(&s->layer);
     s->loop = loop_new(&e);
@@ -227,7 +226,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct scene *s = *state;
-    char command[128];
 
     store_stop(s->store);
     store_close(s->store);
@@ -235,8 +233,7 @@ static int tear_down(void **state)
     sqlite3_vfs_unregister(&s->layer.vfs);
     sqlite3_vfs_register(s->layer.real, 1);
     sem_destroy(&s->go);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
-    assert_int_equal(system(command), 0);
+    folder_remove(s->folder);
     free(s);
     return 0;
 }
