@@ -270,23 +270,3 @@ void conf_each_pending(const struct conf *conf, void (*fn)(const char *text, voi
     if (strncmp(conf->store_url, "postgresql:", 11) == 0)
         fn("store.url: PostgreSQL is not served yet; use sqlite:/path", arg);
 }
-
-bool conf_is_sender(const struct conf *conf, const char *domain, const char *bare_jid)
-{
-    size_t i;
-
-    for (i = 0; i < conf->sender_count; i++)
-        if (strcmp(conf->senders[i], domain) == 0 || strcmp(conf->senders[i], bare_jid) == 0)
-            return true;
-    return false;
-}
-
-bool conf_is_home(const struct conf *conf, const char *domain)
-{
-    size_t i;
-
-    for (i = 0; i < conf->home_count; i++)
-        if (strcmp(conf->home[i], domain) == 0)
-            return true;
-    return false;
-}

@@ -152,3 +152,23 @@ int conf_read_admin(struct conf *conf, const struct conf_values *v)
         return -1;
     return conf_value_each(v, "jids", add_admin, conf);
 }
+
+bool conf_is_sender(const struct conf *conf, const char *domain, const char *bare_jid)
+{
+    size_t i;
+
+    for (i = 0; i < conf->sender_count; i++)
+        if (strcmp(conf->senders[i], domain) == 0 || strcmp(conf->senders[i], bare_jid) == 0)
+            return true;
+    return false;
+}
+
+bool conf_is_home(const struct conf *conf, const char *domain)
+{
+    size_t i;
+
+    for (i = 0; i < conf->home_count; i++)
+        if (strcmp(conf->home[i], domain) == 0)
+            return true;
+    return false;
+}
