@@ -46,12 +46,14 @@ void settings_drop(struct settings *s)
 
 void settings_context(const struct settings *s, int64_t now_s, struct context *out)
 {
-    out->map = s->map;
-    out->now_s = now_s;
-    out->key = &s->key;
-    out->lead_with_subject = true;
-    out->cut_quotes = true;
-    out->external_body = s->conf->attachments.external_body;
-    out->pgp_mime_inline = s->conf->openpgp.mime_inline;
-    out->verdict_server = s->conf->verdicts.server;
+    *out = (struct context){
+        .map = s->map,
+        .now_s = now_s,
+        .key = &s->key,
+        .lead_with_subject = true,
+        .cut_quotes = true,
+        .external_body = s->conf->attachments.external_body,
+        .pgp_mime_inline = s->conf->openpgp.mime_inline,
+        .verdict_server = s->conf->verdicts.server,
+    };
 }

@@ -30,10 +30,12 @@ acme:
 auth_method: internal
 auth_password_format: plain
 s2s_access: none
+registration_timeout: infinity
 modules:
   mod_disco: {{}}
   mod_offline: {{}}
   mod_ping: {{}}
+  mod_register: {{}}
   mod_roster: {{}}
   mod_vcard: {{}}
 """

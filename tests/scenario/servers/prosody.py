@@ -12,8 +12,9 @@ c2s_ports = {{ {c2s_port} }}
 component_interfaces = {{ "127.0.0.1" }}
 component_ports = {{ {component_port} }}
 modules_enabled = {{
-    "disco", "roster", "saslauth", "offline", "ping", "vcard_legacy", "pep", "posix"
+    "disco", "roster", "saslauth", "offline", "ping", "vcard_legacy", "pep", "posix", "register"
 }}
+allow_registration = true
 modules_disabled = {{ "s2s", "tls" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
