@@ -21,7 +21,8 @@ struct loop *loop_new(struct err *e);
 void loop_free(struct loop *loop);
 int loop_run(struct loop *loop, struct err *e) MUST_CHECK; /* until loop_stop */
 /* While it does not run: runs it until is_over() or for so long.  For closing what has still
- * something to end; whatever else is on the loop goes on as well. */
+ * something to end; whatever else is on the loop goes on as well.  In a callback, where the loop
+ * does run, it returns at once. */
 void loop_run_until(struct loop *loop, bool (*is_over)(void *arg), void *arg, int64_t limit_ms);
 void loop_stop(struct loop *loop);               /* any thread */
 struct event_base *loop_base(struct loop *loop); /* for the web listener */

@@ -185,6 +185,38 @@ static void test_cancel_in_the_turn(void **state)
     world_close(&w);
 }
 
+static bool has_run_b(void *arg)
+{
+    return strchr(((struct world *)arg)->trace, 'b') != NULL;
+}
+
+static void wait_for_b(void *arg)
+{
+    struct world *w = arg;
+
+    note(w, 'w');
+    loop_run_until(w->loop, has_run_b, w, 5000);
+    note(w, 'W');
+}
+
+/* Refused at once, and nothing of the turn is lost. */
+static void test_a_wait_in_a_task(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    w.a = (struct loop_task){wait_for_b, &w, NULL};
+    w.b = (struct loop_task){task_b, &w, NULL};
+    w.c = (struct loop_task){task_stop, &w, NULL};
+    loop_post(w.loop, &w.a);
+    loop_post(w.loop, &w.b);
+    loop_post(w.loop, &w.c);
+    world_run(&w);
+    assert_string_equal(w.trace, "wWbs");
+    world_close(&w);
+}
+
 static void *post_many(void *arg)
 {
     struct world *w = arg;
@@ -356,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_task_posts_itself),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_cancel_in_the_turn),
+        cmocka_unit_test(test_a_wait_in_a_task),
         cmocka_unit_test(test_posted_from_a_thread),
         cmocka_unit_test(test_stopped_from_a_thread),
         cmocka_unit_test(test_timer),
