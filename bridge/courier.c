@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOAD_COUNT = 500, LOAD_BYTES = 4 << 20, RELOAD_MS = 1000 };
+enum { LOAD_COUNT = 500, LOAD_BYTES = 4 << 20, RELOAD_S = 1 };
 
 /* Of the memory that is left, how much more one lane may hold than is left: one lane alone gets
  * three quarters, two that compete three sevenths each, and there is always room for a newcomer. */
@@ -57,6 +57,7 @@ struct courier {
     int64_t due_at_s;                      /* 0: the timer is not set */
     struct loop_timer *turn;               /* delivers outside of the caller's call */
     bool is_started, is_loading, has_more; /* has_more: the disk may hold what is due now */
+    bool is_resting;                       /* nothing is loaded before the timer `due` has fired */
     bool is_freed;                         /* free came while a load was under way */
 };
 
@@ -370,7 +371,7 @@ static void take_turn(void *arg)
     if (!c->is_started)
         return;
     deliver_all(c);
-    if (c->has_more && c->id_count <= c->load_below && has_room(c))
+    if (c->has_more && !c->is_resting && c->id_count <= c->load_below && has_room(c))
         load(c);
 }
 
@@ -411,7 +412,16 @@ static void fall_due(void *arg)
 
     c->due_at_s = 0;
     c->has_more = true;
+    c->is_resting = false;
     courier_poke(c);
+}
+
+/* Loading is tried again in a while: memory is out, or the store's line is full.  What is here goes
+ * on. */
+static void rest(struct courier *c)
+{
+    c->has_more = c->is_resting = true;
+    set_due(c, clock_wall_s(c->clock) + RELOAD_S);
 }
 
 void courier_finish(struct courier *c, struct parcel *p, int64_t next_at_s)
@@ -496,22 +506,25 @@ static void load_take(struct courier *c, struct load *l)
     size_t i;
 
     if (!batch) {
-        c->has_more = true;
+        rest(c);
         return;
     }
     l->arena = NULL;
     for (i = 0; i < l->found.count; i++) {
         const struct queue_message *m = &l->found.messages[i];
+        /* New ones may have taken the room meanwhile. */
+        bool is_full = !has_room(c);
         struct parcel *p;
 
         if (id_is_known(c, m->id))
             continue;
-        /* New ones may have taken the room meanwhile. */
-        p = has_room(c) ? parcel_in_batch(batch) : NULL;
+        p = is_full ? NULL : parcel_in_batch(batch);
         if (!p || (p->message = *m, take(c, p) < 0)) {
             parcel_free(p);
             c->lanes[m->lane % QUEUE_LANES].has_joined = true;
             c->has_more = true;
+            if (!is_full)
+                rest(c);
         }
     }
     batch_drop(batch);
@@ -552,7 +565,7 @@ static void load_done(struct store_work *work, const struct err *e)
     }
     if (e) {
         log_error("queue", "event=load-failed error=\"%s\"", e->text);
-        set_due(c, clock_wall_s(c->clock) + 1);
+        rest(c);
         load_free(l);
         return;
     }
@@ -612,8 +625,7 @@ static void load(struct courier *c)
     return;
 fail:
     load_free(l);
-    if (!loop_timer_is_pending(c->turn))
-        loop_timer_start(c->turn, RELOAD_MS);
+    rest(c);
 }
 
 /* Life. */
@@ -685,6 +697,7 @@ void courier_stop(struct courier *c)
     loop_timer_stop(c->turn);
     loop_timer_stop(c->due);
     c->due_at_s = 0;
+    c->is_resting = false;
 }
 
 size_t courier_in_flight(const struct courier *c)

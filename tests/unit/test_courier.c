@@ -12,9 +12,35 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "bridge/courier.h"
 #include "tests/unit/fixture_store.h"
+
+/* Memory that is out for parcels, on demand: calloc of its own, which all libraries use, too. */
+#if defined __SANITIZE_ADDRESS__
+#define REAL_CALLOC __interceptor_calloc
+#define EARLY __attribute__((no_sanitize("address", "undefined")))
+#elif defined __SANITIZE_THREAD__
+#define REAL_CALLOC __interceptor_calloc
+#define EARLY __attribute__((no_sanitize("thread")))
+#else
+#define REAL_CALLOC __libc_calloc
+#define EARLY
+#endif
+void *REAL_CALLOC(size_t count, size_t size);
+
+static atomic_bool is_memory_out;
+static atomic_uint refused;
+
+EARLY void *calloc(size_t count, size_t size)
+{
+    if (size != sizeof(struct parcel) || !is_memory_out)
+        return REAL_CALLOC(count, size);
+    refused++;
+    return NULL;
+}
 
 enum { MESSAGES = 1000, MEMORY = 16, AT_ONCE = 5, CROWD = 900 };
 
@@ -334,6 +360,46 @@ static void suspects_go_one_by_one(void **state)
     courier_free(s->courier);
 }
 
+/* ---- memory is out ---- */
+
+static void stop_waiting(void *arg)
+{
+    loop_stop(((struct scene *)arg)->loop);
+}
+
+/* A message on disk for which there is no memory is tried now and then, and goes when there is. */
+static void memory_that_is_out_is_waited_for(void **state)
+{
+    const struct courier_limits limits = {1000, 1 << 20, 4096};
+    struct scene *s = *state;
+    struct clock clock = fake_clock(s);
+    struct loop_timer *timer;
+    struct err e;
+    unsigned i;
+
+    s->now_ms = 1000000;
+    assert_int_equal(store_now(s->store, put_suspects, s, &e), 0);
+    s->courier =
+        courier_new(s->loop, s->store, &clock, QUEUE_MAIL_OUT, &limits, deliver_suspects, s);
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    timer = loop_timer_new(s->loop, stop_waiting, s);
+    is_memory_out = true;
+    courier_start(s->courier);
+    loop_timer_start(timer, 200);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    is_memory_out = false;
+    assert_in_range(refused, SUSPECTS + OTHERS, 3 * (SUSPECTS + OTHERS));
+    alarm(300);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    alarm(0);
+    for (i = 1; i <= SUSPECTS + OTHERS; i++)
+        assert_int_equal(s->delivered[i], 1);
+    loop_timer_free(timer);
+    courier_stop(s->courier);
+    store_stop(s->store);
+    courier_free(s->courier);
+}
+
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
@@ -363,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deferred_messages_come_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crowd_delays_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(suspects_go_one_by_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory_that_is_out_is_waited_for, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("courier", tests, NULL, NULL);
