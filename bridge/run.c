@@ -389,6 +389,8 @@ static int open_jabber(struct life *life, struct err *e)
     if (!g->stream)
         return -1;
     g->window = window_new(g->loop, g->stream, WINDOW_MAX, WINDOW_BYTES_MAX);
+    if (g->window)
+        window_on_room(g->window, wiring_room, g);
     g->router = router_new(g->clock, &life->router_settings, &wiring_router, g);
     g->asks = asks_new(g->loop, g->clock, g->stream, conf->jid);
     g->http = http_new(g->loop, g->clock, e);

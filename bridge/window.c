@@ -39,6 +39,8 @@ struct window {
     unsigned count, count_max;
     size_t bytes, bytes_max;
     bool has_barrier;
+    void (*on_room)(void *arg);
+    void *room_arg;
 
     unsigned careful; /* so many have to arrive one by one; 0: not careful */
     struct answer *held, **held_end;
@@ -174,6 +176,7 @@ static void settle(struct window *w, const struct window_entry *entry)
 static void answered(bool ok, void *arg)
 {
     struct window *w = arg;
+    bool was_full = !window_has_room(w);
 
     w->has_barrier = false;
     step("barrier.answered");
@@ -192,6 +195,8 @@ static void answered(bool ok, void *arg)
     send_held(w);
     if (w->first)
         loop_timer_start(w->turn, SETTLE_MS);
+    if (was_full && w->on_room && window_has_room(w))
+        w->on_room(w->room_arg);
 }
 
 struct window *window_new(struct loop *loop, struct stream *stream, unsigned entries_max,
@@ -341,6 +346,12 @@ bool window_has_room(const struct window *w)
     if (w->careful > 0)
         return w->count == 0 && !w->held;
     return w->count < w->count_max - w->count_max / 4 && w->bytes < w->bytes_max;
+}
+
+void window_on_room(struct window *w, void (*fn)(void *arg), void *arg)
+{
+    w->on_room = fn;
+    w->room_arg = arg;
 }
 
 /* Is from the JID that the entry was sent to, or a resource of it? */

@@ -67,6 +67,9 @@ int window_answer(struct window *w, const struct xml_node *stanza) MUST_CHECK;
 
 /* May work begin that will send some stanzas?  Some are left free for what has begun already. */
 bool window_has_room(const struct window *w);
+/* fn is called when there is room again, also where only answers had taken it: their end is told to
+ * nobody else. */
+void window_on_room(struct window *w, void (*fn)(void *arg), void *arg);
 
 /* A stanza of type error came from the host: true when it belonged to an entry (the arena is taken
  * then). */

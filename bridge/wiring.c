@@ -52,7 +52,7 @@ static void stanza_arrived(struct xml_node *stanza, struct arena *arena, void *a
     router_dispatch(g->router, stanza, arena);
 }
 
-static void stream_has_room(void *arg)
+void wiring_room(void *arg)
 {
     struct gateway *g = arg;
 
@@ -179,7 +179,7 @@ static bool may_use(const char *text, void *arg)
 }
 
 const struct stream_handler wiring_stream = {stream_came_up, stream_went_down, stanza_arrived,
-                                             stream_has_room};
+                                             wiring_room};
 const struct router_handler wiring_router = {
     .message = message_arrived,
     .error = error_arrived,

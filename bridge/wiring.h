@@ -11,6 +11,9 @@
 extern const struct stream_handler wiring_stream;
 extern const struct router_handler wiring_router;
 
+/* The stream or its window has room again; arg: the gateway. */
+void wiring_room(void *arg);
+
 /* A web_find_fn: what is stored under the id of an attachment. */
 void wiring_find_file(struct web_request *request, int64_t id, void *arg);
 

@@ -407,6 +407,41 @@ static void test_the_rest_flows(void **state)
     }
 }
 
+static void note_room(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+/* Whoever waits for room hears of it, though no entry of theirs was in the way. */
+static void test_answers_make_room(void **state)
+{
+    struct scene s;
+    unsigned told = 0;
+    size_t i;
+
+    (void)state;
+    setup(&s);
+    window_on_room(s.window, note_room, &told);
+    for (i = 0; window_has_room(s.window); i++) {
+        struct arena *a = arena_new(4096);
+        struct xml_node *stanza = xml_new(a, "jabber:component:accept", "iq");
+
+        assert_true(i < ITEMS);
+        assert_int_equal(window_answer(s.window, stanza), 0);
+        arena_free(a);
+    }
+    turn(&s);
+    assert_int_equal(told, 0);
+    answer(&s, true);
+    assert_true(window_has_room(s.window));
+    assert_int_equal(told, 1);
+    assert_int_equal(post(&s, 0), 0); /* there was room: nobody waits, nobody is told */
+    turn(&s);
+    answer(&s, true);
+    assert_int_equal(told, 1);
+    teardown(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_takes_its_part_of_the_blame),
         cmocka_unit_test(test_an_accusation_outlives_the_window),
         cmocka_unit_test(test_the_rest_flows),
+        cmocka_unit_test(test_answers_make_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
