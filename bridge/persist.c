@@ -32,7 +32,13 @@ static int run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct persist_work *w = (struct persist_work *)work; /* its first member */
 
-    return w->run(txn, w, e);
+    return w->why.class == ERR_NONE ? w->run(txn, w, e) : w->instead(txn, w, e);
+}
+
+static void submit(struct persist *p, struct persist_work *w)
+{
+    if (store_submit(p->store, &w->work) < 0)
+        put_off(p, w);
 }
 
 static void done(struct store_work *work, const struct err *e)
@@ -40,7 +46,15 @@ static void done(struct store_work *work, const struct err *e)
     struct persist_work *w = (struct persist_work *)work;
     struct persist *p = w->persist;
 
-    if (e && e->class == ERR_RETRY) {
+    if (e && e->class != ERR_RETRY && w->instead && w->why.class == ERR_NONE) {
+        log_error("store",
+                  "event=never-written error=\"%s\" next=\"what cannot be told is set aside\"",
+                  e->text);
+        w->why = *e;
+        submit(p, w);
+        return;
+    }
+    if (e && (e->class == ERR_RETRY || w->why.class != ERR_NONE)) {
         if (!p->is_failing)
             log_error("store", "event=write-failed error=\"%s\" next=\"trying again each second\"",
                       e->text);
@@ -58,12 +72,6 @@ static void done(struct store_work *work, const struct err *e)
 bool persist_is_failing(const struct persist *p)
 {
     return p->is_failing;
-}
-
-static void submit(struct persist *p, struct persist_work *w)
-{
-    if (store_submit(p->store, &w->work) < 0)
-        put_off(p, w);
 }
 
 static void fire(void *arg)
@@ -115,6 +123,7 @@ void persist_free(struct persist *p)
 void persist_submit(struct persist *p, struct persist_work *w)
 {
     w->persist = p;
+    err_clear(&w->why);
     w->work.run = run;
     w->work.done = done;
     submit(p, w);

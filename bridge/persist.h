@@ -3,7 +3,9 @@
  *
  * What has already happened in the world (a mail was sent, a stanza was confirmed) has to reach the
  * disk; when the store refuses or fails for now, persist tries again each second until it is done
- * or the program ends.  A crash before that costs one duplicate, never a loss.  Loop thread only.
+ * or the program ends.  A crash before that costs one duplicate, never a loss.  What never can be
+ * written has something that is written in its place, so that nothing is left behind that nobody
+ * looks at.  Loop thread only.
  */
 #ifndef BRIDGE_PERSIST_H
 #define BRIDGE_PERSIST_H
@@ -21,15 +23,18 @@ struct persist_work {
     struct store_work work; /* persist's */
     int (*run)(struct store_txn *txn, struct persist_work *w,
                struct err *e); /* on the writer; repeatable */
+    /* Likewise: written when run() never can be, tried until it is; NULL: nothing is. */
+    int (*instead)(struct store_txn *txn, struct persist_work *w, struct err *e);
     void (*done)(struct persist_work *w,
-                 const struct err *e); /* on the loop; e: NULL, or why it never can be */
+                 const struct err *e); /* on the loop; e: NULL, or why nothing was written */
+    struct err why; /* why run() never can be, and instead() is written; class ERR_NONE: it may */
     struct persist *persist;
     struct persist_work *next;
 };
 
 bool persist_is_failing(const struct persist *p); /* does what it was last given wait? */
 
-/* run and done are set by the caller. */
+/* run, instead and done are set by the caller. */
 void persist_submit(struct persist *p, struct persist_work *w);
 
 #endif

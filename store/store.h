@@ -63,6 +63,11 @@ void store_stop(struct store *s); /* ends waiting work, joins; done()s have run 
 int store_now(struct store *s, int (*run)(struct store_txn *txn, void *arg, struct err *e),
               void *arg, struct err *e) MUST_CHECK;
 
+/* Inside of store work: a part of it that may fail alone.  -1 with *e: what the part did is undone,
+ * and nothing else of the transaction. */
+int store_try(struct store_txn *txn, int (*part)(struct store_txn *txn, void *arg, struct err *e),
+              void *arg, struct err *e) MUST_CHECK;
+
 /* Has another process written since the last call?  Cheap; loop thread. */
 bool store_has_foreign_change(struct store *s);
 

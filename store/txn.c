@@ -178,6 +178,23 @@ int txn_commit(struct store_txn *txn, struct err *e)
     return -1;
 }
 
+int store_try(struct store_txn *txn, int (*part)(struct store_txn *txn, void *arg, struct err *e),
+              void *arg, struct err *e)
+{
+    size_t dead = txn->dead_count;
+    struct err ignored;
+
+    if (txn_execute(txn->db, "SAVEPOINT part", e) < 0)
+        return -1;
+    if (part(txn, arg, e) == 0)
+        return txn_execute(txn->db, "RELEASE part", e);
+    /* Fails where SQLite has undone the whole transaction: the writer sees that by itself. */
+    if (txn_execute(txn->db, "ROLLBACK TO part; RELEASE part", &ignored) < 0)
+        e->class = ERR_RETRY;
+    txn->dead_count = dead;
+    return -1;
+}
+
 int txn_add_dead(struct store_txn *txn, int64_t id, struct err *e)
 {
     if (txn->dead_count == txn->dead_cap) {

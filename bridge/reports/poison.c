@@ -223,7 +223,7 @@ int poison_expire(struct store_txn *txn, const struct settings *s, int64_t befor
     return r < 0 ? -1 : 0;
 }
 
-/* What was set aside as it came. */
+/* What was set aside and nobody was told of. */
 
 struct announcement {
     struct persist_work work;
@@ -231,6 +231,7 @@ struct announcement {
     struct settings *settings;
     struct poison_ids ids;
     int64_t id, now_s;
+    unsigned n;
     char why[200];
     bool is_told;
 };
@@ -241,13 +242,14 @@ static int announce_run(struct store_txn *txn, struct persist_work *w, struct er
     char id[ID_TEXT_SIZE], text[1024];
 
     id_format(a->id, id);
-    snprintf(text, sizeof text,
-             "A mail has been set aside: %s. Nobody else has been told of it. See it with `postern "
-             "queue show %s`; there may be more of them in `postern queue list`.",
-             a->why, id);
+    snprintf(
+        text, sizeof text,
+        "A message has been set aside: %s. Nobody else has been told of it. See it with `postern "
+        "queue show %s`; there may be more of them in `postern queue list`.",
+        a->why, id);
     if (poison_tell_admins(txn, a->settings, text, &a->ids, a->now_s, &a->is_told, e) < 0)
         return -1;
-    return a->is_told ? queue_set_aside(txn, a->id, 0, a->why, true, a->now_s, e) : 0;
+    return a->is_told ? queue_set_aside(txn, a->id, a->n, a->why, true, a->now_s, e) : 0;
 }
 
 static void announce_done(struct persist_work *w, const struct err *e)
@@ -262,7 +264,7 @@ static void announce_done(struct persist_work *w, const struct err *e)
     free(a);
 }
 
-void poison_announce(struct gateway *g, int64_t id, const char *why)
+void poison_announce(struct gateway *g, int64_t id, unsigned n, const char *why)
 {
     int64_t now_s = gateway_now_s(g);
     struct announcement *a;
@@ -277,12 +279,26 @@ void poison_announce(struct gateway *g, int64_t id, const char *why)
     a->gateway = g;
     a->settings = settings_hold(g->settings);
     a->id = id;
+    a->n = n;
     a->now_s = now_s;
     snprintf(a->why, sizeof a->why, "%s", why);
     poison_make_ids(&g->ids, &a->ids);
     a->work.run = announce_run;
     a->work.done = announce_done;
     persist_submit(g->persist, &a->work);
+}
+
+void poison_given_up(struct gateway *g, const struct queue_message *m, unsigned n, const char *why)
+{
+    const char *to = "";
+    size_t i;
+
+    for (i = 0; i < m->item_count; i++)
+        if (m->items[i].n == n)
+            to = m->items[i].recipient;
+    gateway_count(g, STAT_SET_ASIDE);
+    outcome_log_set_aside(m, n, to, why);
+    poison_announce(g, m->id, n, why);
 }
 
 /* The start. */

@@ -48,10 +48,12 @@ int poison_expire(struct store_txn *txn, const struct settings *s, int64_t befor
                   unsigned count_max, const struct poison_ids *ids, int64_t now_s, bool *told_out,
                   struct err *e) MUST_CHECK;
 
-/* On the loop: a mail was set aside as it came, for nobody could be told; the administrators are,
- * though at most once in POISON_TELL_S. */
+/* On the loop: an item was set aside, for nobody could be told; the administrators are, though at
+ * most once in POISON_TELL_S. */
 struct gateway;
-void poison_announce(struct gateway *g, int64_t id, const char *why);
+void poison_announce(struct gateway *g, int64_t id, unsigned n, const char *why);
+/* The same, with a line in the log: what became of the item could not be written down. */
+void poison_given_up(struct gateway *g, const struct queue_message *m, unsigned n, const char *why);
 
 /* At the start, before the writer runs: what the last life may have ended over is blamed. */
 int poison_take_stock(struct store *store, struct flight *flight, const struct settings *s,

@@ -103,9 +103,17 @@ int success_earned(struct store_txn *txn, const struct settings *s, const struct
     return *told_out ? put_report(txn, s, link, REPORT_DELIVERED, report_id, now_s, e) : 0;
 }
 
-static int settle(struct store_txn *txn, struct sweep *w, const struct owed *owed,
-                  int64_t report_id, struct err *e)
+struct debt {
+    struct sweep *sweep;
+    struct owed owed;
+    int64_t report_id;
+};
+
+static int settle(struct store_txn *txn, void *arg, struct err *e)
 {
+    const struct debt *d = arg;
+    const struct owed *owed = &d->owed;
+    struct sweep *w = d->sweep;
     struct arena *a = arena_new(ARENA_MAX);
     struct link *link;
     bool was;
@@ -117,11 +125,26 @@ static int settle(struct store_txn *txn, struct sweep *w, const struct owed *owe
     if (r == 0)
         r = links_by_id(txn, a, owed->id, owed->n, &link, e);
     if (r == 0 && link) {
-        r = put_report(txn, w->settings, link, REPORT_RELAYED, report_id, w->now_s, e);
-        w->told++;
+        r = put_report(txn, w->settings, link, REPORT_RELAYED, d->report_id, w->now_s, e);
+        w->told += r == 0;
     }
     arena_free(a);
     return r;
+}
+
+/* The mail was delivered, only its report can never be written: the others go on without it. */
+static int give_up(struct store_txn *txn, const struct owed *owed, const struct err *why,
+                   struct err *e)
+{
+    char id[ID_TEXT_SIZE];
+    bool was;
+
+    log_error(
+        "receipt",
+        "event=never-told id=%s n=%u error=\"%s\" next=\"its sender does not hear that it was "
+        "delivered\"",
+        id_format(owed->id, id), owed->n, why->text);
+    return owed_remove(txn, owed->id, owed->n, &was, e);
 }
 
 static int sweep_run(struct store_txn *txn, struct persist_work *work, struct err *e)
@@ -133,9 +156,16 @@ static int sweep_run(struct store_txn *txn, struct persist_work *work, struct er
     w->told = 0;
     if (owed_due(txn, w->now_s, due, SWEEP_MAX, &count, e) < 0)
         return -1;
-    for (i = 0; i < count; i++)
-        if (settle(txn, w, &due[i], w->ids[i], e) < 0)
+    for (i = 0; i < count; i++) {
+        struct debt debt = {.sweep = w, .owed = due[i], .report_id = w->ids[i]};
+        struct err why;
+
+        if (store_try(txn, settle, &debt, e) == 0)
+            continue;
+        why = *e;
+        if (why.class == ERR_RETRY || give_up(txn, &due[i], &why, e) < 0)
             return -1;
+    }
     return 0;
 }
 

@@ -160,6 +160,39 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     return 0;
 }
 
+/* Its failure cannot be told, or written down otherwise: it is set aside. */
+static bool is_given_up(const struct leg *leg)
+{
+    return leg->shipment->outcome.why.class != ERR_NONE &&
+           (leg->fate == LEG_FAILED || leg->fate == LEG_POISON || leg->fate == LEG_BLAMED);
+}
+
+static int write_leg_instead(struct store_txn *txn, struct leg *leg, struct err *e)
+{
+    const struct shipment *s = leg->shipment;
+    int64_t id = s->parcel->message.id;
+    const char *why = s->outcome.why.text;
+
+    if (is_given_up(leg))
+        return queue_set_aside(txn, id, leg->item->n, why, false, s->now_s, e);
+    if (leg->fate == LEG_LATER)
+        return queue_defer(txn, id, leg->item->n, leg->next_at_s, why, e);
+    if (leg->fate == LEG_TAKEN || leg->fate == LEG_DROPPED)
+        return queue_remove(txn, id, leg->item->n, e);
+    return 0;
+}
+
+static int outcome_instead(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct shipment *s = of_outcome(w);
+    size_t i;
+
+    for (i = 0; i < s->parcel->message.item_count; i++)
+        if (write_leg_instead(txn, &s->legs[i], e) < 0)
+            return -1;
+    return 0;
+}
+
 static void outcome_done(struct persist_work *w, const struct err *e)
 {
     struct shipment *s = of_outcome(w);
@@ -181,7 +214,10 @@ static void outcome_done(struct persist_work *w, const struct err *e)
         if (leg->fate == LEG_BLAMED && leg->crashes < POISON_CRASHES)
             next = s->now_s;
         is_aside = leg->fate == LEG_POISON || leg->crashes >= POISON_CRASHES;
-        if (is_aside) {
+        if (is_given_up(leg)) {
+            if (!e)
+                poison_given_up(g, &s->parcel->message, leg->item->n, w->why.text);
+        } else if (is_aside) {
             gateway_count(g, STAT_SET_ASIDE);
             outcome_log_set_aside(&s->parcel->message, leg->item->n, leg->to, leg->why);
         }
@@ -266,6 +302,7 @@ static void write_outcome(struct shipment *s)
         log_leg(leg);
     }
     s->outcome.run = outcome_run;
+    s->outcome.instead = outcome_instead;
     s->outcome.done = outcome_done;
     persist_submit(s->gateway->persist, &s->outcome);
 }

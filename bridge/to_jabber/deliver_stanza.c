@@ -72,16 +72,35 @@ static int posted_run(struct store_txn *txn, struct persist_work *w, struct err 
     return queue_remove(txn, p->parcel->message.id, p->parcel->message.items[0].n, e);
 }
 
+/* What cannot be written down so is set aside, with nobody told. */
+static bool has_report(const struct posting *p)
+{
+    return p->is_refused || p->is_expired || p->poison;
+}
+
+static int posted_instead(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    struct posting *p = of_posting(w);
+    const struct queue_message *m = &p->parcel->message;
+
+    if (has_report(p))
+        return queue_set_aside(txn, m->id, m->items[0].n, w->why.text, false, p->now_s, e);
+    return p->entry.is_accused ? 0 : queue_remove(txn, m->id, m->items[0].n, e);
+}
+
 static void posted_done(struct persist_work *w, const struct err *e)
 {
     struct posting *p = of_posting(w);
     struct courier *courier = p->gateway->stanza_out;
-    bool has_answer = p->is_refused || p->is_expired || p->poison;
+    bool has_answer = has_report(p);
 
     step("outcome.stanza-stored");
     if (e)
         log_error("outcome", "event=not-written class=%s error=\"%s\"", err_class_name(e->class),
                   e->text);
+    else if (w->why.class != ERR_NONE && has_answer)
+        poison_given_up(p->gateway, &p->parcel->message, p->parcel->message.items[0].n,
+                        w->why.text);
     if (p->entry.is_accused && !p->is_refused) {
         courier_return(courier, p->parcel);
         courier_poke(courier);
@@ -101,6 +120,7 @@ static const char *last_text(struct arena *a, const struct xml_node *error)
 static void submit_outcome(struct posting *p)
 {
     p->outcome.run = posted_run;
+    p->outcome.instead = posted_instead;
     p->outcome.done = posted_done;
     persist_submit(p->gateway->persist, &p->outcome);
 }

@@ -303,7 +303,7 @@ static void put_done(struct store_work *work, const struct err *e)
             gateway_count(g, STAT_SET_ASIDE);
             log_warning("inbound", "event=set-aside reason=\"%s\" see=\"postern queue\"",
                         p->message.items[0].last_error);
-            poison_announce(g, p->message.id, p->message.items[0].last_error);
+            poison_announce(g, p->message.id, 0, p->message.items[0].last_error);
             parcel_free(p);
         } else if (p->message.kind == QUEUE_MAIL_IN) {
             courier_offer(g->mail_in, p);

@@ -13,6 +13,7 @@
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
 #include "bridge/policy.h"
+#include "bridge/reports/poison.h"
 #include "mapping/report/receipts.h"
 
 #include <stdlib.h>
@@ -112,6 +113,36 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     return 0;
 }
 
+/* What cannot be written down so is set aside; the relay has answered, so nothing goes again. */
+static int outcome_instead(struct store_txn *txn, struct persist_work *w, struct err *e)
+{
+    const struct mailing *m = (const struct mailing *)w;
+    const struct queue_message *message = &m->parcel->message;
+    size_t i;
+    int r = 0;
+
+    for (i = 0; i < message->item_count && r == 0; i++) {
+        const struct fate *fate = &m->fates[i];
+        unsigned n = message->items[i].n;
+
+        if (fate->verdict == VERDICT_DELIVERED)
+            r = queue_remove(txn, message->id, n, e);
+        else if (fate->verdict == VERDICT_LATER)
+            r = queue_defer(txn, message->id, n, fate->next_at_s, w->why.text, e);
+        else
+            r = queue_set_aside(txn, message->id, n, w->why.text, false, m->now_s, e);
+    }
+    return r;
+}
+
+static bool is_set_aside(const struct mailing *m, size_t i)
+{
+    enum verdict verdict = m->fates[i].verdict;
+
+    return m->outcome.why.class != ERR_NONE &&
+           (verdict == VERDICT_FAILED || verdict == VERDICT_EXPIRED);
+}
+
 static void outcome_done(struct persist_work *w, const struct err *e)
 {
     struct mailing *m = (struct mailing *)w;
@@ -127,6 +158,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
     for (i = 0; i < m->parcel->message.item_count; i++) {
         const struct fate *fate = &m->fates[i];
 
+        if (!e && is_set_aside(m, i))
+            poison_given_up(g, &m->parcel->message, m->parcel->message.items[i].n, w->why.text);
         if (fate->verdict == VERDICT_LATER && (next == 0 || fate->next_at_s < next))
             next = fate->next_at_s;
         has_report = has_report || fate->report_id != 0;
@@ -140,6 +173,7 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 static void write_outcome(struct mailing *m)
 {
     m->outcome.run = outcome_run;
+    m->outcome.instead = outcome_instead;
     m->outcome.done = outcome_done;
     persist_submit(m->gateway->persist, &m->outcome);
 }

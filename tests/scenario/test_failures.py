@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import time
 
 import pytest
@@ -52,6 +53,31 @@ def test_a_relay_that_stays_down_is_502_when_the_queue_gives_up(make_world):
     code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id))
     assert (code, condition, kind) == ("502", "service-unavailable", "wait")
     assert text
+
+
+def test_an_error_that_cannot_be_written_down_is_set_aside_and_told_in_the_end(make_world, relay):
+    """A bug or a broken table in the way of one outcome: nothing spins, nothing is forgotten."""
+    admin = {"jids": [f"nurse@{w.JABBER_DOMAIN}"]}
+    relay.script("RCPT", "550 5.1.1 no such user", "250 2.1.5 ok", "550 5.1.1 no such user")
+    world = make_world({"admin": admin}, relay=relay).start()
+    nurse = world.jabber_side.client("nurse")
+    with sqlite3.connect(world.gateway.database) as database:
+        database.execute("CREATE TRIGGER in_the_way BEFORE INSERT ON message WHEN NEW.origin = 'report'"
+                         " BEGIN SELECT RAISE(ABORT, 'in the way'); END")
+    stanza_id = world.juliet.send_message(world.contact(world.romeo.address), "A lost word")
+    world.gateway.wait_log("event=never-written", "event=set-aside")
+    nurse.wait_message(has("in the way"), what="word to the administrator")
+    [item] = json.loads(world.gateway.command("queue", "--json").stdout)
+    [state] = item["recipients"]
+    assert state["state"] == "set-aside" and "in the way" in state["last_error"]
+    assert world.gateway.log_text().count("in the way") < 10
+    other = new_id("other")
+    world.juliet.send_message(world.contact(world.romeo.address), other)
+    assert other.encode() in relay.wait_mail().data
+    with sqlite3.connect(world.gateway.database) as database:
+        database.execute("DROP TRIGGER in_the_way")
+    assert world.gateway.command("queue", "retry", item["id"]).returncode == 0
+    assert error_of(world.juliet.wait_error(stanza_id))[0] == "404"
 
 
 def test_temporary_refusals_wait_in_the_queue(make_world, relay):

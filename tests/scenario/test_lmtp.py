@@ -188,6 +188,23 @@ def test_success_is_relayed_when_nobody_says_so(lmtp_world):
     assert field(report_to_romeo(lmtp_world, "QQ+314159"), "Action") == "relayed"
 
 
+def test_a_report_that_cannot_be_written_keeps_no_other_back(lmtp_world):
+    lmtp_world.romeo.empty()
+    lmtp_world.gateway.configure({"lmtp": {"receipt_wait": 1}})
+    lmtp_world.gateway.restart(ready=READY)
+    with sqlite3.connect(lmtp_world.gateway.database) as database:
+        database.execute("CREATE TRIGGER in_the_way BEFORE INSERT ON message WHEN NEW.origin = 'report'"
+                         " AND CAST(NEW.content AS TEXT) LIKE '%QQ271828%'"
+                         " BEGIN SELECT RAISE(ABORT, 'in the way'); END")
+    for envelope_id in ("QQ271828", "QQ314159"):
+        lmtp_world.client().send(letter(f"owed {envelope_id}"), f"{JULIET} NOTIFY=SUCCESS",
+                                 parameters=f" RET=HDRS ENVID={envelope_id}")
+        lmtp_world.juliet.wait_message(has(f"owed {envelope_id}"))
+    assert field(report_to_romeo(lmtp_world, "QQ314159"), "Action") == "relayed"
+    lmtp_world.gateway.wait_log("event=never-told .*in the way")
+    assert lmtp_world.gateway.log_text().count("event=never-told") == 1, "and it is not tried for ever"
+
+
 def test_failure_is_told_as_notify_says(lmtp_world):
     """Nobody lives there: the sender hears of it, unless they asked not to."""
     lmtp_world.romeo.empty()

@@ -21,10 +21,10 @@
 /* Memory that is out for parcels, on demand: calloc of its own, which all libraries use, too. */
 #if defined __SANITIZE_ADDRESS__
 #define REAL_CALLOC __interceptor_calloc
-#define EARLY __attribute__((no_sanitize("address", "undefined")))
+#define EARLY       __attribute__((no_sanitize("address", "undefined")))
 #elif defined __SANITIZE_THREAD__
 #define REAL_CALLOC __interceptor_calloc
-#define EARLY __attribute__((no_sanitize("thread")))
+#define EARLY       __attribute__((no_sanitize("thread")))
 #else
 #define REAL_CALLOC __libc_calloc
 #define EARLY

@@ -279,6 +279,47 @@ static void the_newest_key_of_a_user_counts(void **state)
     arena_free(a);
 }
 
+/* ---- a part that fails alone ---- */
+
+static int put_two_keys(struct store_txn *txn, void *arg, struct err *e)
+{
+    bool fails = *(bool *)arg;
+
+    if (keys_put(txn, "romeo@montague.example", "3123456789ABCDEF", e) < 0)
+        return -1;
+    return fails ? err_set(e, ERR_PERMANENT, "as the test wants") : 0;
+}
+
+static int try_parts(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct arena *a = arg;
+    bool fails = true, succeeds = false;
+    const char *key;
+
+    assert_int_equal(keys_put(txn, "juliet@capulet.example", "0123456789ABCDEF", e), 0);
+    assert_int_equal(store_try(txn, put_two_keys, &fails, e), -1);
+    assert_int_equal(e->class, ERR_PERMANENT);
+    assert_string_equal(e->text, "as the test wants");
+    assert_int_equal(keys_get(txn, a, "romeo@montague.example", &key, e), 0);
+    assert_null(key);
+    assert_int_equal(keys_get(txn, a, "juliet@capulet.example", &key, e), 0);
+    assert_non_null(key);
+    assert_int_equal(store_try(txn, put_two_keys, &succeeds, e), 0);
+    assert_int_equal(keys_get(txn, a, "romeo@montague.example", &key, e), 0);
+    assert_non_null(key);
+    return 0;
+}
+
+static void a_part_may_fail_alone(void **state)
+{
+    struct scene *s = *state;
+    struct arena *a = arena_new(10000);
+    struct err e;
+
+    assert_int_equal(store_now(s->store, try_parts, a, &e), 0);
+    arena_free(a);
+}
+
 static int count_files(struct store_txn *txn, void *arg, struct err *e)
 {
     const struct stored_file big = {.id = 1, .name = "a", .media_type = "a/b", .size = 700},
@@ -501,6 +542,7 @@ int main(void)
         SCENE(files_are_for_their_owner_alone),
         SCENE(the_key_is_made_once),
         SCENE(the_newest_key_of_a_user_counts),
+        SCENE(a_part_may_fail_alone),
         SCENE(bytes_of_files_are_counted),
         SCENE(a_newer_database_is_left_alone),
         SCENE(sigkill_loses_nothing_that_was_told),
