@@ -34,6 +34,7 @@ struct conf_server { /* a server to connect to */
     const char *user;        /* "": no authentication */
     const char *password;    /* from password or password_file; "" for none */
     const char *token_file;  /* of smtp: an OAuth token in place of the password; "" for none */
+    const char *token;       /* the OAuth token itself, of users' own accounts; NULL or "": none */
     const char *ca_file;     /* "": the system's trust */
     enum conf_engine engine; /* of smtp */
 };

@@ -64,10 +64,13 @@ struct send_job {
     unsigned needs; /* the engine's */
 };
 
+struct send_common;
+
 struct send_settings {
     struct conf_server server;
-    unsigned connections;  /* worker threads, each with one connection at a time */
-    const char *helo_name; /* for EHLO: md */
+    struct send_common *common; /* borrowed; NULL: it has names and trust of its own */
+    unsigned connections;       /* worker threads, each with one connection at a time */
+    const char *helo_name;      /* for EHLO: md */
     int64_t connect_timeout_s, reply_timeout_s; /* defaults 30 and 300 */
     unsigned waiting_max;                       /* jobs that may wait; default 1000 */
 };
@@ -81,9 +84,37 @@ int send_check(const struct conf_server *server, struct err *e) MUST_CHECK;
 struct sender *sender_new(struct loop *loop, const struct send_settings *settings, struct err *e);
 /* -1: too many wait; the caller keeps the job. */
 int sender_submit(struct sender *s, struct send_job *job) MUST_CHECK;
+/* Stops taking jobs and returns at once: for a sender that is not wanted any more while the loop
+ * goes on.  What waits is given back as SEND_CONNECT "stopping", what is under way may end; every
+ * done is called, then it frees itself.  NULL is taken.  Only for the engine of our own. */
+void sender_retire(struct sender *s);
 /* Stops taking jobs; running ones end, waiting ones are given back as SEND_CONNECT "stopping";
  * every done has been called when this returns. Takes NULL. */
 void sender_free(struct sender *s);
+
+/* What the senders of many users share, so that a sender costs little and no thread: look-ups of
+ * names, and the certificates that are trusted.  Loop thread. */
+struct send_common *send_common_new(struct loop *loop, struct err *e);
+/* After the senders and trials that use it, those that retire included: it waits for them. */
+void send_common_free(struct send_common *c); /* takes NULL */
+
+/* Trying a user's account: connects, greets, TLS, logs in, says goodbye; sends nothing. */
+struct send_trial_result {
+    bool is_ok;
+    enum send_trouble trouble; /* SEND_CONNECT, SEND_TIMEOUT, SEND_NO_NAME or SEND_LOGIN */
+    struct err e;              /* what a person should know, unless it works; ERR_PERMANENT: trying
+                                  again is of no use */
+    int64_t size_max;          /* SIZE as the server told it (RFC 1870); 0: no limit told */
+};
+struct send_trial;
+/* done is called once, on the loop, not inside the call, within limit_ms (0: 30 s) whatever the
+ * server does.  settings as for sender_new, but copied; common must be given, and bounds how many
+ * run at once. NULL: too many (ERR_RETRY), or no engine serves this hop (ERR_PERMANENT). */
+struct send_trial *send_trial_start(const struct send_settings *settings, int64_t limit_ms,
+                                    void (*done)(const struct send_trial_result *result, void *arg),
+                                    void *arg, struct err *e);
+/* done will not be called.  Before it was. */
+void send_trial_cancel(struct send_trial *t);
 
 /* Blocking, for `postern check`: connect, EHLO, QUIT. text_out: the greeting's words. */
 int send_probe(const struct send_settings *settings, char *text_out, size_t text_size,

@@ -468,7 +468,8 @@ static int read_cursor(struct store_txn *txn, void *arg, struct err *e)
 
 static int box_open(struct inbound_box *box, struct err *e)
 {
-    static const struct imap_handler handler = {mail_arrived, cursor_moved, state_changed};
+    static const struct imap_handler handler = {
+        .mail = mail_arrived, .cursor = cursor_moved, .state = state_changed};
     struct gateway *g = box->gateway;
     struct imap_settings settings = {
         .mailbox = box->mailbox,

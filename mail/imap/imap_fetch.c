@@ -142,9 +142,8 @@ void imap_session_look(struct imap_session *s)
     s->must_look = true;
 }
 
-/* UIDs from first to last that exist, ascending, into *out (the caller's); -1 or their number. */
-static ssize_t search(struct imap_session *s, const char *set, uint32_t first, uint32_t **out,
-                      struct err *e)
+ssize_t imap_search(struct imap_session *s, const char *keys, uint32_t first, uint32_t **out,
+                    struct err *e)
 {
     clist *list;
     clistiter *i;
@@ -154,7 +153,7 @@ static ssize_t search(struct imap_session *s, const char *set, uint32_t first, u
     int r;
 
     buf_init(&text, IMAP_LINE_MAX);
-    buf_printf(&text, "UID SEARCH UID %s", set);
+    buf_printf(&text, "UID SEARCH %s", keys);
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
     imap_scan_expect_long_line(imap_stream_scan(s->stream));
     r = buf_failed(&text) ? err_memory(e) : imap_command(s, text.data, e);
@@ -183,6 +182,36 @@ static ssize_t search(struct imap_session *s, const char *set, uint32_t first, u
         *out = NULL;
     }
     return (ssize_t)kept;
+}
+
+static ssize_t search(struct imap_session *s, const char *set, uint32_t first, uint32_t **out,
+                      struct err *e)
+{
+    struct buf keys;
+    ssize_t n;
+
+    buf_init(&keys, IMAP_LINE_MAX);
+    buf_printf(&keys, "UID %s", set);
+    n = buf_failed(&keys) ? err_memory(e) : imap_search(s, keys.data, first, out, e);
+    buf_clear(&keys);
+    return n;
+}
+
+int imap_session_find_end(struct imap_session *s, uint32_t *uid_out, struct err *e)
+{
+    uint32_t *uids = NULL;
+    ssize_t n;
+
+    *uid_out = s->uid_next;
+    if (*uid_out > 0)
+        return 0;
+    /* "*" is the last one, whatever its UID (RFC 3501 §9, seq-number). */
+    n = search(s, "*", 1, &uids, e);
+    if (n < 0)
+        return -1;
+    *uid_out = n > 0 ? uids[n - 1] + 1 : 1;
+    free(uids);
+    return 0;
 }
 
 /* Looks for new mail from `from` on, in steps where the folder is so full that one answer could be

@@ -32,6 +32,10 @@ struct imap_session {
     char idle_tag[16];
     uint32_t uidvalidity, uid_next, exists;
     bool is_read_only;
+    enum imap_fault fault; /* what it would be if opening failed for good now */
+
+    uint64_t append_limit; /* bytes of a mail (RFC 7889); 0: not told */
+    char *sent;            /* folder of sent mails, as the server writes it; NULL: not looked for */
 
     bool must_look;  /* ask for new mail though none was told */
     uint32_t *found; /* UIDs known to be there and not yet fetched, ascending */
@@ -62,9 +66,34 @@ void imap_next_tag(struct imap_session *s, char *out, size_t size);
 /* "1:3,7": the UIDs, ascending, as a set. */
 void imap_write_set(struct buf *out, const uint32_t *uids, size_t count);
 
+/* Bytes as they are. */
+int imap_put(struct imap_session *s, const char *data, size_t len, struct err *e) MUST_CHECK;
+/* What libetpan's parser makes of the answer to the last tag. */
+int imap_answer(struct imap_session *s, struct err *e) MUST_CHECK;
+/* Reads lines by hand up to the one that begins with word; 1 when the answer to tag comes instead:
+ * it is in s->line. */
+int imap_read_until(struct imap_session *s, const char *word, const char *tag,
+                    struct err *e) MUST_CHECK;
+/* UIDs from first to last that a search finds, ascending, into *out (the caller's); -1 or their
+ * number. */
+ssize_t imap_search(struct imap_session *s, const char *keys, uint32_t first, uint32_t **out,
+                    struct err *e) MUST_CHECK;
+/* A text as a quoted string (RFC 3501 §4.3); what cannot be one is left out. */
+void imap_quote(struct buf *out, const char *text);
+void imap_flag_names(struct buf *out, unsigned flags); /* "\\Seen $MDNSent" */
+/* A NO that is about now (RFC 5530); words: NULL for the answer that libetpan has read. */
+bool imap_is_temporary(const struct imap_session *s, const char *words);
+bool imap_must_create(const struct imap_session *s); /* TRYCREATE came with the last answer */
+
 /* imap_login.c */
 int imap_start(struct imap_session *s, struct err *e) MUST_CHECK; /* greeting, STARTTLS, log-in */
 int imap_select(struct imap_session *s, struct err *e) MUST_CHECK;
+/* Selects again what was left; what is known of new mail is forgotten. */
+int imap_reselect(struct imap_session *s, struct err *e) MUST_CHECK;
+
+/* imap_sent.c: the folder of sent mails as it goes over the wire, the session's; NULL: *e says why,
+ * class ERR_PERMANENT when there is none and none can be made.  make: anew, it has gone. */
+const char *imap_sent_folder(struct imap_session *s, bool make, struct err *e);
 /* A folder name as it goes over the wire (modified UTF-7, RFC 3501 §5.1.3). */
 int imap_folder_name(const char *name, struct buf *out, struct err *e) MUST_CHECK;
 

@@ -15,8 +15,10 @@
 
 #include "mail/imap/imap_inside.h"
 
+enum { SECRET_MAX = 8192 };
+
 /* RFC 5530: these NOs are about now, not about the configuration. */
-static bool is_temporary(const struct imap_session *s, const char *words)
+bool imap_is_temporary(const struct imap_session *s, const char *words)
 {
     static const char *const codes[] = {"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG",
                                         "CONTACTADMIN"};
@@ -62,6 +64,7 @@ static int start_tls(struct imap_session *s, struct err *e)
 
     if (learn_capabilities(s, e) < 0)
         return -1;
+    s->fault = IMAP_FAULT_TLS;
     if (!imap_has(s, "STARTTLS"))
         return err_set(e, ERR_PERMANENT, "the server does not offer STARTTLS (options tls, port)");
     r = imap_outcome(s, mailimap_starttls(s->imap), e);
@@ -80,36 +83,59 @@ static int start_tls(struct imap_session *s, struct err *e)
     return 0;
 }
 
-/* The initial response of PLAIN (RFC 4616): NUL user NUL password, in base64, with CRLF. */
-static char *plain_words(const struct conf_server *server)
+/* bytes in base64 with CRLF, to be wiped; NULL: no memory. */
+static char *base64_line(const unsigned char *bytes, size_t n)
 {
-    size_t user = strlen(server->user), password = strlen(server->password);
-    size_t n = user + password + 2, size = (n + 2) / 3 * 4 + 3;
-    unsigned char *clear;
-    char *out = NULL;
+    char *out = calloc(1, (n + 2) / 3 * 4 + 3);
 
-    if (n > 4096)
-        return NULL;
-    clear = calloc(1, n);
-    if (clear)
-        out = calloc(1, size);
     if (out) {
-        memcpy(clear + 1, server->user, user);
-        memcpy(clear + user + 2, server->password, password);
-        EVP_EncodeBlock((unsigned char *)out, clear, (int)n);
-        memcpy(out + strlen(out), "\r\n", 2);
+        EVP_EncodeBlock((unsigned char *)out, bytes, (int)n);
+        strcat(out, "\r\n");
     }
-    if (clear)
-        OPENSSL_cleanse(clear, n);
+    return out;
+}
+
+static char *wiped_base64(unsigned char *clear, size_t n)
+{
+    char *out = base64_line(clear, n);
+
+    OPENSSL_cleanse(clear, n);
     free(clear);
     return out;
 }
 
-static int refused(const struct imap_session *s, const char *words, const char *code_words,
-                   struct err *e)
+/* The initial response of PLAIN (RFC 4616): NUL user NUL password, in base64, with CRLF. */
+static char *plain_words(const struct conf_server *server)
 {
-    if (is_temporary(s, code_words))
+    size_t user = strlen(server->user), password = strlen(server->password);
+    size_t n = user + password + 2;
+    unsigned char *clear = n > SECRET_MAX ? NULL : calloc(1, n);
+
+    if (!clear)
+        return NULL;
+    memcpy(clear + 1, server->user, user);
+    memcpy(clear + user + 2, server->password, password);
+    return wiped_base64(clear, n);
+}
+
+/* XOAUTH2, as the large providers take a token. */
+static char *token_words(const struct conf_server *server)
+{
+    static const char format[] = "user=%s\001auth=Bearer %s\001\001";
+    size_t size = strlen(server->user) + strlen(server->token) + sizeof format;
+    char *clear = size > SECRET_MAX ? NULL : calloc(1, size);
+
+    if (!clear)
+        return NULL;
+    snprintf(clear, size, format, server->user, server->token);
+    return wiped_base64((unsigned char *)clear, strlen(clear));
+}
+
+static int refused(struct imap_session *s, const char *words, const char *code_words, struct err *e)
+{
+    if (imap_is_temporary(s, code_words))
         return err_set(e, ERR_RETRY, "log-in is refused for now: %.300s", words);
+    s->fault = IMAP_FAULT_LOGIN;
     return err_set(e, ERR_PERMANENT, "log-in as %s is refused: %.300s (options user, password)",
                    s->mailbox->server.user, words);
 }
@@ -127,16 +153,31 @@ static int judge_answer(struct imap_session *s, const char *words, struct err *e
     return err_set(e, ERR_RETRY, "the server says %.300s", words);
 }
 
-/* By hand: libetpan's own goes through Cyrus SASL. */
-static int authenticate_plain(struct imap_session *s, struct err *e)
+static int send_words(struct imap_session *s, bool is_token, struct err *e)
 {
-    char tag[16], text[64], *words;
-    size_t n;
+    const struct conf_server *server = &s->mailbox->server;
+    char *words = is_token ? token_words(server) : plain_words(server);
     int r;
+
+    if (!words)
+        return err_set(e, ERR_RETRY, "no memory for logging in");
+    r = imap_send(s, words, e);
+    OPENSSL_cleanse(words, strlen(words));
+    free(words);
+    return r;
+}
+
+/* By hand: libetpan's own goes through Cyrus SASL.  XOAUTH2 tells of a failure in a second
+ * challenge, which wants an empty answer before the NO comes. */
+static int authenticate(struct imap_session *s, bool is_token, struct err *e)
+{
+    char tag[16], text[64];
+    unsigned asked = 0;
+    size_t n;
 
     imap_next_tag(s, tag, sizeof tag);
     n = strlen(tag);
-    snprintf(text, sizeof text, "%s AUTHENTICATE PLAIN\r\n", tag);
+    snprintf(text, sizeof text, "%s AUTHENTICATE %s\r\n", tag, is_token ? "XOAUTH2" : "PLAIN");
     if (imap_send(s, text, e) < 0)
         return -1;
     for (;;) {
@@ -146,13 +187,9 @@ static int authenticate_plain(struct imap_session *s, struct err *e)
             return judge_answer(s, s->line->str + n + 1, e);
         if (s->line->str[0] != '+')
             continue;
-        words = plain_words(&s->mailbox->server);
-        if (!words)
-            return err_set(e, ERR_RETRY, "no memory for logging in");
-        r = imap_send(s, words, e);
-        OPENSSL_cleanse(words, strlen(words));
-        free(words);
-        if (r < 0)
+        if (++asked > 2)
+            return err_set(e, ERR_RETRY, "the server asks too much before it logs in");
+        if ((asked == 1 ? send_words(s, is_token, e) : imap_send(s, "\r\n", e)) < 0)
             return -1;
     }
 }
@@ -166,8 +203,13 @@ static int log_in(struct imap_session *s, struct err *e)
         return err_set(e, ERR_PERMANENT,
                        "the server wants a log-in and no user is configured "
                        "(options user, password)");
+    if (server->token && server->token[0]) {
+        if (imap_has(s, "AUTH=XOAUTH2"))
+            return authenticate(s, true, e);
+        return err_set(e, ERR_PERMANENT, "the server takes no token (XOAUTH2), only a password");
+    }
     if (imap_has(s, "AUTH=PLAIN"))
-        return authenticate_plain(s, e);
+        return authenticate(s, false, e);
     if (imap_has(s, "LOGINDISABLED"))
         return err_set(e, ERR_PERMANENT,
                        "the server allows no log-in with a password%s (option tls)",
@@ -196,6 +238,7 @@ int imap_start(struct imap_session *s, struct err *e)
         return -1;
     if (code == MAILIMAP_NO_ERROR_AUTHENTICATED) {
         /* STARTTLS is not allowed after PREAUTH: somebody in between may have made it up. */
+        s->fault = IMAP_FAULT_TLS;
         if (must_start_tls)
             return err_set(e, ERR_PERMANENT,
                            "the server logs in by itself and so prevents STARTTLS (option tls)");
@@ -203,6 +246,7 @@ int imap_start(struct imap_session *s, struct err *e)
     }
     if (must_start_tls && start_tls(s, e) < 0)
         return -1;
+    s->fault = IMAP_FAULT_SERVER;
     if (learn_capabilities(s, e) < 0)
         return -1;
     if (log_in(s, e) != 0)
@@ -211,18 +255,14 @@ int imap_start(struct imap_session *s, struct err *e)
     return 0;
 }
 
-int imap_select(struct imap_session *s, struct err *e)
+static int select_folder(struct imap_session *s, struct err *e)
 {
     const struct mailimap_selection_info *info;
     const char *words;
     struct buf name;
     int r;
 
-    /* Servers tell more after log-in than before it; some do so in the answer itself. */
-    if (!imap_has(s, "IDLE") || !imap_has(s, "UIDPLUS"))
-        forget_capabilities(s);
-    if (learn_capabilities(s, e) < 0)
-        return -1;
+    s->fault = IMAP_FAULT_FOLDER;
     buf_init(&name, IMAP_LINE_MAX);
     r = imap_folder_name(s->mailbox->folder, &name, e);
     if (r == 0) {
@@ -234,7 +274,7 @@ int imap_select(struct imap_session *s, struct err *e)
         return -1;
     if (r > 0) {
         words = s->imap->imap_response ? s->imap->imap_response : "";
-        return err_set(e, is_temporary(s, NULL) ? ERR_RETRY : ERR_PERMANENT,
+        return err_set(e, imap_is_temporary(s, NULL) ? ERR_RETRY : ERR_PERMANENT,
                        "folder %.200s cannot be opened: %.200s (option folder)", s->mailbox->folder,
                        words);
     }
@@ -249,4 +289,30 @@ int imap_select(struct imap_session *s, struct err *e)
     s->exists = info->sel_has_exists ? info->sel_exists : 0;
     s->is_read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
     return 0;
+}
+
+int imap_select(struct imap_session *s, struct err *e)
+{
+    /* Servers tell more after log-in than before it; some do so in the answer itself. */
+    if (!imap_has(s, "IDLE") || !imap_has(s, "UIDPLUS"))
+        forget_capabilities(s);
+    if (learn_capabilities(s, e) < 0)
+        return -1;
+    return select_folder(s, e);
+}
+
+int imap_reselect(struct imap_session *s, struct err *e)
+{
+    uint32_t uidvalidity = s->uidvalidity;
+
+    free(s->found);
+    s->found = NULL;
+    s->found_count = s->found_at = 0;
+    s->must_look = true;
+    if (select_folder(s, e) == 0 && s->uidvalidity == uidvalidity)
+        return 0;
+    if (s->uidvalidity != uidvalidity)
+        err_set(e, ERR_RETRY, "the folder was made anew");
+    s->is_broken = true;
+    return -1;
 }

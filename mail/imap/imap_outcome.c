@@ -11,8 +11,9 @@
 #include "mail/imap/imap_watch_inside.h"
 
 enum {
-    POLLS_MAX = 60,   /* after so many polls IDLE is tried again */
-    STEADY_MS = 60000 /* a connection that lived so long was no failure */
+    POLLS_MAX = 60,    /* after so many polls IDLE is tried again */
+    STEADY_MS = 60000, /* a connection that lived so long was no failure */
+    REFUSALS_MAX = 3   /* of user and password; then they are tried rarely */
 };
 
 static const char *name_of(const struct imap_watch *w)
@@ -44,6 +45,43 @@ static void set_ready(struct imap_watch *w, bool ready, const char *reason)
         w->handler.state(ready, reason, w->arg);
 }
 
+static void tell(struct imap_watch *w)
+{
+    if (w->handler.detail && !w->is_stopping)
+        w->handler.detail(&w->state, w->arg);
+}
+
+void imap_outcome_connecting(struct imap_watch *w)
+{
+    if (w->state.at == IMAP_CONNECTING && w->has_detail)
+        return;
+    w->has_detail = true;
+    w->state.at = IMAP_CONNECTING;
+    tell(w);
+}
+
+static void note_watching(struct imap_watch *w)
+{
+    bool is_polling = !imap_watch_may_idle(w);
+
+    if (w->state.at == IMAP_WATCHING && w->state.is_polling == is_polling)
+        return;
+    w->refusals = 0;
+    w->state = (struct imap_state){.at = IMAP_WATCHING, .is_polling = is_polling};
+    tell(w);
+}
+
+static void note_failed(struct imap_watch *w, const struct imap_turn *t, int64_t delay)
+{
+    w->state = (struct imap_state){.at = IMAP_FAILED,
+                                   .fault = t->fault,
+                                   .e = t->e,
+                                   .refusals = w->refusals,
+                                   .is_resting = w->refusals >= REFUSALS_MAX,
+                                   .retry_ms = delay};
+    tell(w);
+}
+
 static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_t uidvalidity)
 {
     w->opened_ms = clock_mono_ms(w->clock);
@@ -51,15 +89,16 @@ static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_
     if (w->cursor.uidvalidity == uidvalidity)
         return;
     if (t->is_changed) {
-        log_warning("imap", "mailbox=%s uidvalidity=%u event=changed, all its mails are read again",
-                    name_of(w), uidvalidity);
+        log_warning("imap", "mailbox=%s uidvalidity=%u event=changed, %s", name_of(w), uidvalidity,
+                    t->is_personal ? "it begins with what arrives from now on"
+                                   : "all its mails are read again");
         imap_ledger_empty(&w->ledger);
         w->is_blocked = false; /* by mails whose answers are not waited for any more */
         w->flagging_count = 0;
     }
     w->cursor.uidvalidity = uidvalidity;
-    w->cursor.uid_next = 1;
-    w->uid_next = 1;
+    w->cursor.uid_next = t->first_uid;
+    w->uid_next = t->first_uid;
     w->stuck_points = 0;
     w->handler.cursor(&w->cursor, w->arg);
 }
@@ -130,27 +169,39 @@ static void take_batch(struct imap_watch *w, struct imap_turn *t)
     note_stuck(w, b);
 }
 
-static void fail(struct imap_watch *w, const struct imap_turn *t)
+/* How long to wait before the next try. */
+static int64_t delay_after(struct imap_watch *w, const struct imap_turn *t)
 {
     const struct imap_pace *pace = &w->settings.pace;
     int64_t delay = pace->retry_first_ms;
-    bool was_steady = t->at != IMAP_AT_OPEN &&
-                      (w->has_progress || clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS);
     unsigned i;
 
-    if (was_steady)
-        w->failures = 0;
     for (i = 0; i < w->failures && delay < pace->retry_max_ms; i++)
         delay *= 2;
     if (delay > pace->retry_max_ms)
         delay = pace->retry_max_ms;
     w->failures++;
-    if (t->at == IMAP_AT_OPEN && t->e.class == ERR_PERMANENT)
-        delay = pace->refused_ms;
-    delay = imap_watch_jitter(delay);
+    if (t->at != IMAP_AT_OPEN || t->e.class != ERR_PERMANENT)
+        return delay;
+    if (t->fault != IMAP_FAULT_LOGIN || !t->is_personal)
+        return pace->refused_ms;
+    return ++w->refusals < REFUSALS_MAX ? pace->login_ms : pace->rest_ms;
+}
+
+static void fail(struct imap_watch *w, const struct imap_turn *t)
+{
+    bool was_steady = t->at != IMAP_AT_OPEN &&
+                      (w->has_progress || clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS);
+    int64_t delay;
+
+    if (was_steady)
+        w->failures = 0;
+    delay = imap_watch_jitter(delay_after(w, t));
     log_warning("imap", "mailbox=%s error=\"%s\" retry_s=%lld", name_of(w), t->e.text,
                 (long long)((delay + 999) / 1000));
     set_ready(w, false, t->e.text);
+    note_failed(w, t, delay);
+    imap_watch_refuse_errands(w, &t->e);
     w->has_more = true;
     w->look_due = false;
     loop_timer_start(w->retry, delay);
@@ -205,6 +256,7 @@ void imap_outcome_take(struct imap_watch *w, struct imap_turn *t)
         /* What was not looked at is still there. */
         w->has_more = t->has_more || (!t->was_fetched && (w->has_more || t->do_look));
         set_ready(w, true, "");
+        note_watching(w);
         if (!w->has_more && clock_mono_ms(w->clock) - w->opened_ms >= STEADY_MS)
             w->failures = 0;
     }

@@ -9,13 +9,14 @@
 
 int imap_probe(const struct conf_mailbox *mailbox, char *text_out, size_t text_size, struct err *e)
 {
-    struct imap_stream_times times = {.connect_ms = 10000, .read_ms = 20000};
+    struct imap_stream_terms terms = {.connect_ms = 10000, .read_ms = 20000};
+    enum imap_fault fault;
     struct imap_cancel cancel;
     struct imap_session *s;
 
     if (imap_cancel_init(&cancel, e) < 0)
         return -1;
-    s = imap_session_open(mailbox, &cancel, &times, e);
+    s = imap_session_open(mailbox, &cancel, &terms, &fault, e);
     if (s)
         snprintf(text_out, text_size, "%u messages in %s, %s%s", imap_session_exists(s),
                  mailbox->folder, imap_session_has_idle(s) ? "IDLE" : "no IDLE: polling",

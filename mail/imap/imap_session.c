@@ -8,7 +8,7 @@
  * ours.
  */
 #include "mail/imap/imap_inside.h"
-#include "mail/imap/imap_watch.h"
+#include "mail/imap/imap_errand.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,11 +62,16 @@ int imap_outcome(struct imap_session *s, int code, struct err *e)
     }
 }
 
-static int put(struct imap_session *s, const char *text, struct err *e)
+int imap_put(struct imap_session *s, const char *data, size_t len, struct err *e)
 {
-    if (mailstream_write(imap_stream_mailstream(s->stream), text, strlen(text)) < 0)
+    if (mailstream_write(imap_stream_mailstream(s->stream), data, len) < 0)
         return imap_broken(s, e);
     return 0;
+}
+
+static int put(struct imap_session *s, const char *text, struct err *e)
+{
+    return imap_put(s, text, strlen(text), e);
 }
 
 int imap_send(struct imap_session *s, const char *text, struct err *e)
@@ -93,6 +98,11 @@ static int read_answer(struct imap_session *s)
     return kind == MAILIMAP_RESP_COND_STATE_OK ? MAILIMAP_NO_ERROR : MAILIMAP_ERROR_CUSTOM_COMMAND;
 }
 
+int imap_answer(struct imap_session *s, struct err *e)
+{
+    return imap_outcome(s, read_answer(s), e);
+}
+
 int imap_command(struct imap_session *s, const char *text, struct err *e)
 {
     char tag[16];
@@ -101,7 +111,7 @@ int imap_command(struct imap_session *s, const char *text, struct err *e)
     if (put(s, tag, e) < 0 || put(s, " ", e) < 0 || put(s, text, e) < 0 ||
         imap_send(s, "\r\n", e) < 0)
         return -1;
-    return imap_outcome(s, read_answer(s), e);
+    return imap_answer(s, e);
 }
 
 bool imap_has(const struct imap_session *s, const char *extension)
@@ -153,7 +163,7 @@ void imap_write_set(struct buf *out, const uint32_t *uids, size_t count)
 
 /* ---- beginning and end ---- */
 
-static int prepare(struct imap_session *s, const struct imap_stream_times *times, struct err *e)
+static int prepare(struct imap_session *s, const struct imap_stream_terms *terms, struct err *e)
 {
     buf_init(&s->body, 0);
     s->line = mmap_string_new("");
@@ -164,16 +174,18 @@ static int prepare(struct imap_session *s, const struct imap_stream_times *times
     mailimap_set_progress_callback(s->imap, imap_collect_progress, NULL, s);
     mailimap_set_msg_att_handler(s->imap, imap_collect_mail, s);
     mailimap_set_msg_body_handler(s->imap, imap_collect_body, s);
-    s->stream = imap_stream_open(&s->mailbox->server, s->cancel, times, e);
+    s->stream = imap_stream_open(&s->mailbox->server, s->cancel, terms, &s->fault, e);
     return s->stream ? 0 : -1;
 }
 
 struct imap_session *imap_session_open(const struct conf_mailbox *mailbox,
                                        struct imap_cancel *cancel,
-                                       const struct imap_stream_times *times, struct err *e)
+                                       const struct imap_stream_terms *terms,
+                                       enum imap_fault *fault_out, struct err *e)
 {
     struct imap_session *s = calloc(1, sizeof *s);
 
+    *fault_out = IMAP_FAULT_AWAY;
     if (!s) {
         err_memory(e);
         return NULL;
@@ -181,7 +193,10 @@ struct imap_session *imap_session_open(const struct conf_mailbox *mailbox,
     s->mailbox = mailbox;
     s->cancel = cancel;
     s->must_look = true;
-    if (prepare(s, times, e) < 0 || imap_start(s, e) < 0 || imap_select(s, e) < 0) {
+    s->fault = IMAP_FAULT_AWAY;
+    if (prepare(s, terms, e) < 0 || imap_start(s, e) < 0 || imap_select(s, e) < 0) {
+        if (e->class == ERR_PERMANENT)
+            *fault_out = s->fault;
         imap_session_close(s, false);
         return NULL;
     }
@@ -212,6 +227,7 @@ void imap_session_close(struct imap_session *s, bool log_out)
     imap_stream_free(s->stream);
     buf_clear(&s->body);
     free(s->found);
+    free(s->sent);
     free(s);
 }
 
@@ -223,6 +239,11 @@ bool imap_session_is_broken(const struct imap_session *s)
 uint32_t imap_session_uidvalidity(const struct imap_session *s)
 {
     return s->uidvalidity;
+}
+
+uint32_t imap_session_uid_next(const struct imap_session *s)
+{
+    return s->uid_next;
 }
 
 uint32_t imap_session_exists(const struct imap_session *s)
@@ -283,29 +304,35 @@ static int expunge(struct imap_session *s, const char *set, struct err *e)
     return imap_command(s, "EXPUNGE", e) == 0 ? 0 : -1;
 }
 
+void imap_quote(struct buf *out, const char *text)
+{
+    buf_addc(out, '"');
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
+            continue;
+        if (*text == '"' || *text == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, *text);
+    }
+    buf_addc(out, '"');
+}
+
 /* The folder as a quoted string, after modified UTF-7: ASCII without controls. */
 static int quote_folder(const char *name, struct buf *out, struct err *e)
 {
     struct buf wire;
-    const char *p;
 
     buf_init(&wire, IMAP_LINE_MAX);
     if (imap_folder_name(name, &wire, e) < 0) {
         buf_clear(&wire);
         return -1;
     }
-    buf_addc(out, '"');
-    for (p = wire.data; *p; p++) {
-        if (*p == '"' || *p == '\\')
-            buf_addc(out, '\\');
-        buf_addc(out, *p);
-    }
-    buf_addc(out, '"');
+    imap_quote(out, wire.data);
     buf_clear(&wire);
     return buf_failed(out) ? err_memory(e) : 0;
 }
 
-static bool must_create(const struct imap_session *s)
+bool imap_must_create(const struct imap_session *s)
 {
     return !s->is_broken && s->imap->imap_response_info &&
            s->imap->imap_response_info->rsp_trycreate;
@@ -322,7 +349,7 @@ static int move(struct imap_session *s, const char *set, struct err *e)
     r = quote_folder(s->mailbox->done, &folder, e);
     if (r == 0)
         r = on_set(s, verb, set, folder.data, e);
-    if (r < 0 && must_create(s)) {
+    if (r < 0 && imap_must_create(s)) {
         r = on_set(s, "CREATE", folder.data, "", e);
         if (r == 0)
             r = on_set(s, verb, set, folder.data, e);
@@ -354,7 +381,7 @@ int imap_session_mark(struct imap_session *s, const uint32_t *uids, size_t count
     return r;
 }
 
-int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags, struct err *e)
+void imap_flag_names(struct buf *out, unsigned flags)
 {
     static const struct {
         unsigned flag;
@@ -362,35 +389,46 @@ int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags, stru
     } names[] = {{IMAP_FLAG_SEEN, "\\Seen"},
                  {IMAP_FLAG_ANSWERED, "\\Answered"},
                  {IMAP_FLAG_MDN_SENT, "$MDNSent"}};
-    char set[16], text[80] = "+FLAGS.SILENT (";
     const char *before = "";
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
         if (flags & names[i].flag) {
-            strcat(strcat(text, before), names[i].name);
+            buf_adds(out, before);
+            buf_adds(out, names[i].name);
             before = " ";
         }
+}
+
+int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags, struct err *e)
+{
+    struct buf names;
+    char set[16];
+    int r;
+
+    buf_init(&names, 128);
+    buf_adds(&names, "+FLAGS.SILENT (");
+    imap_flag_names(&names, flags);
+    buf_addc(&names, ')');
     snprintf(set, sizeof set, "%u", uid);
-    return on_set(s, "UID STORE", set, strcat(text, ")"), e);
+    r = buf_failed(&names) ? err_memory(e) : on_set(s, "UID STORE", set, names.data, e);
+    buf_clear(&names);
+    return r;
 }
 
 /* ---- IDLE (RFC 2177) ---- */
 
-/* Reads lines up to the one that begins with word; 1 when the tagged answer comes instead. */
-static int read_until(struct imap_session *s, const char *word, struct err *e)
+int imap_read_until(struct imap_session *s, const char *word, const char *tag, struct err *e)
 {
-    size_t n = strlen(word), t = strlen(s->idle_tag);
+    size_t n = strlen(word), t = strlen(tag);
 
     for (;;) {
         if (imap_read_line(s, e) < 0)
             return -1;
         if (strncmp(s->line->str, word, n) == 0)
             return 0;
-        if (strncmp(s->line->str, s->idle_tag, t) == 0 && s->line->str[t] == ' ') {
-            err_set(e, ERR_PERMANENT, "the server refuses IDLE: %.200s", s->line->str + t + 1);
+        if (strncmp(s->line->str, tag, t) == 0 && s->line->str[t] == ' ')
             return 1;
-        }
     }
 }
 
@@ -404,7 +442,7 @@ int imap_session_idle(struct imap_session *s, struct err *e)
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
     if (imap_send(s, text, e) < 0)
         return -1;
-    r = read_until(s, "+", e);
+    r = imap_read_until(s, "+", s->idle_tag, e);
     if (r != 0)
         return r;
     imap_stream_scan(s->stream)->has_tagged = false;
@@ -456,7 +494,7 @@ int imap_session_idle_end(struct imap_session *s, struct err *e)
     if (s->is_mid_line && imap_read_line(s, e) < 0)
         return -1; /* the rest of a line that idle_peek dropped the head of */
     snprintf(word, sizeof word, "%s ", s->idle_tag);
-    r = read_until(s, word, e);
+    r = imap_read_until(s, word, s->idle_tag, e);
     imap_stream_set_small(s->stream, false);
     return r < 0 ? -1 : 0;
 }

@@ -21,10 +21,11 @@ enum { IMAP_RANGE_MAX = 100 }; /* mails asked for in one command */
 struct imap_session;
 
 /* Connects, logs in, selects.  The mailbox and cancel are borrowed for the session's life.
- * ERR_PERMANENT names the option to look at. */
+ * ERR_PERMANENT names the option to look at.  NULL: *fault_out and *e are filled. */
 struct imap_session *imap_session_open(const struct conf_mailbox *mailbox,
                                        struct imap_cancel *cancel,
-                                       const struct imap_stream_times *times, struct err *e);
+                                       const struct imap_stream_terms *terms,
+                                       enum imap_fault *fault_out, struct err *e);
 /* Logs out when asked and possible, within logout_ms; takes NULL. */
 void imap_session_close(struct imap_session *s, bool log_out);
 
@@ -32,6 +33,8 @@ bool imap_session_is_broken(const struct imap_session *s);
 uint32_t imap_session_uidvalidity(const struct imap_session *s);
 uint32_t
 imap_session_exists(const struct imap_session *s); /* mails in the folder when it was selected */
+/* The UID that the next mail will get, as far as the server tells it; 0: it does not. */
+uint32_t imap_session_uid_next(const struct imap_session *s);
 bool imap_session_has_idle(const struct imap_session *s);
 bool imap_session_is_read_only(const struct imap_session *s);
 /* The server told of mail since the last imap_session_look. */
@@ -76,6 +79,8 @@ struct imap_want {
     enum imap_care care;
 };
 
+/* The first UID behind all mails that are there: asked for where UIDNEXT was not told. */
+int imap_session_find_end(struct imap_session *s, uint32_t *uid_out, struct err *e) MUST_CHECK;
 /* Asks for new mail at the next fetch, though the server told of none. */
 void imap_session_look(struct imap_session *s);
 /* Fills batch, also when it fails: what came before the failure is in it. */
@@ -90,6 +95,10 @@ int imap_session_mark(struct imap_session *s, const uint32_t *uids, size_t count
  * §6.4.8). */
 int imap_session_flag(struct imap_session *s, uint32_t uid, unsigned flags,
                       struct err *e) MUST_CHECK;
+
+/* Does an errand; its outcome and, unless it is done, its words are filled in. */
+struct imap_errand;
+void imap_errand_run(struct imap_session *s, struct imap_errand *errand);
 
 /* Keeps the server from logging us out; it tells of new mail in answer. */
 int imap_session_noop(struct imap_session *s, struct err *e) MUST_CHECK;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "mail/imap/imap_tls.h"
 
 enum { BUFFER_LARGE = 16 * 1024, BUFFER_SMALL = 512, STEP_MS = 500 };
@@ -28,7 +29,7 @@ enum { BUFFER_LARGE = 16 * 1024, BUFFER_SMALL = 512, STEP_MS = 500 };
 struct imap_stream {
     const struct conf_server *server;
     struct imap_cancel *cancel;
-    struct imap_stream_times times;
+    struct imap_stream_terms terms;
     int fd;
     struct imap_tls *tls;         /* NULL: in the clear */
     mailstream_low_driver driver; /* libetpan wants a table that is not const */
@@ -183,7 +184,7 @@ static ssize_t driver_read(mailstream_low *low, void *out, size_t size)
             break;
         if (st->no_wait)
             return -1; /* not a failure: imap_stream_peek knows */
-        if (wait_for(st, n == IMAP_TLS_WANT_WRITE ? POLLOUT : POLLIN, st->times.read_ms) < 0)
+        if (wait_for(st, n == IMAP_TLS_WANT_WRITE ? POLLOUT : POLLIN, st->terms.read_ms) < 0)
             return -1;
     }
     if (imap_scan_feed(&st->scan, out, (size_t)n) < 0)
@@ -220,7 +221,7 @@ static ssize_t driver_write(mailstream_low *low, const void *data, size_t len)
         n = write_some(st, data, len);
         if (n == -1 || n >= 0)
             return n;
-        if (wait_for(st, n == IMAP_TLS_WANT_READ ? POLLIN : POLLOUT, st->times.read_ms) < 0)
+        if (wait_for(st, n == IMAP_TLS_WANT_READ ? POLLIN : POLLOUT, st->terms.read_ms) < 0)
             return -1;
     }
 }
@@ -290,19 +291,35 @@ static int connect_one(struct imap_stream *st, const struct addrinfo *ai, int64_
     return error == 0 ? 0 : -1;
 }
 
-static int connect_any(struct imap_stream *st, const struct addrinfo *list, struct err *e)
+static bool is_fit(const struct imap_stream *st, const struct sockaddr *address)
+{
+    if (st->server->tls == CONF_TLS_NONE && st->terms.is_clear_local && !network_is_local(address))
+        return false;
+    return !st->terms.may_connect || st->terms.may_connect(address);
+}
+
+static int connect_any(struct imap_stream *st, const struct addrinfo *list, enum imap_fault *fault,
+                       struct err *e)
 {
     const struct addrinfo *ai;
     int64_t left_count = 0, left_ms;
     int why = ECONNREFUSED;
 
     for (ai = list; ai; ai = ai->ai_next)
-        left_count++;
-    for (ai = list; ai; ai = ai->ai_next, left_count--) {
+        left_count += is_fit(st, ai->ai_addr);
+    if (left_count == 0) {
+        *fault = IMAP_FAULT_NAME;
+        return err_set(e, ERR_PERMANENT, "%s has no address that may be connected to%s",
+                       st->server->host,
+                       st->server->tls == CONF_TLS_NONE ? " without TLS (option tls)" : "");
+    }
+    for (ai = list; ai; ai = ai->ai_next) {
+        if (!is_fit(st, ai->ai_addr))
+            continue;
         if (imap_cancel_is_set(st->cancel))
             return err_set(e, ERR_RETRY, "stopped");
         left_ms = st->deadline_ms - now_ms();
-        if (connect_one(st, ai, left_ms / left_count) == 0)
+        if (connect_one(st, ai, left_ms / left_count--) == 0)
             return 0;
         why = errno;
     }
@@ -310,7 +327,7 @@ static int connect_any(struct imap_stream *st, const struct addrinfo *list, stru
                    st->server->port, strerror(why));
 }
 
-static int resolve_and_connect(struct imap_stream *st, struct err *e)
+static int resolve_and_connect(struct imap_stream *st, enum imap_fault *fault, struct err *e)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
     char port[16];
@@ -318,10 +335,12 @@ static int resolve_and_connect(struct imap_stream *st, struct err *e)
 
     snprintf(port, sizeof port, "%u", st->server->port);
     r = getaddrinfo(st->server->host, port, &hints, &list);
-    if (r != 0)
+    if (r != 0) {
+        *fault = r == EAI_NONAME ? IMAP_FAULT_NAME : IMAP_FAULT_AWAY;
         return err_set(e, r == EAI_NONAME ? ERR_PERMANENT : ERR_RETRY,
                        "no address for %s (option host): %s", st->server->host, gai_strerror(r));
-    r = connect_any(st, list, e);
+    }
+    r = connect_any(st, list, fault, e);
     freeaddrinfo(list);
     return r;
 }
@@ -330,7 +349,7 @@ static int handshake(struct imap_stream *st, struct err *e)
 {
     int r;
 
-    st->tls = imap_tls_new(st->fd, st->server, e);
+    st->tls = imap_tls_new(st->fd, st->server, st->terms.trust, e);
     if (!st->tls)
         return -1;
     for (;;) {
@@ -339,7 +358,7 @@ static int handshake(struct imap_stream *st, struct err *e)
             return 0;
         if (r != IMAP_TLS_WANT_READ && r != IMAP_TLS_WANT_WRITE)
             return -1;
-        if (wait_for(st, r == IMAP_TLS_WANT_READ ? POLLIN : POLLOUT, st->times.connect_ms) < 0)
+        if (wait_for(st, r == IMAP_TLS_WANT_READ ? POLLIN : POLLOUT, st->terms.connect_ms) < 0)
             return imap_stream_error(st, e);
     }
 }
@@ -368,24 +387,29 @@ static int make_mailstream(struct imap_stream *st, struct err *e)
 }
 
 struct imap_stream *imap_stream_open(const struct conf_server *server, struct imap_cancel *cancel,
-                                     const struct imap_stream_times *times, struct err *e)
+                                     const struct imap_stream_terms *terms,
+                                     enum imap_fault *fault_out, struct err *e)
 {
     struct imap_stream *st = calloc(1, sizeof *st);
 
+    *fault_out = IMAP_FAULT_AWAY;
     if (!st) {
         err_memory(e);
         return NULL;
     }
     st->server = server;
     st->cancel = cancel;
-    st->times = *times;
+    st->terms = *terms;
     st->fd = -1;
-    st->deadline_ms = now_ms() + times->connect_ms;
+    st->deadline_ms = now_ms() + terms->connect_ms;
     imap_scan_init(&st->scan);
-    if (resolve_and_connect(st, e) < 0)
+    if (resolve_and_connect(st, fault_out, e) < 0)
         goto failed;
-    if (server->tls == CONF_TLS_IMPLICIT && handshake(st, e) < 0)
+    if (server->tls == CONF_TLS_IMPLICIT && handshake(st, e) < 0) {
+        if (e->class == ERR_PERMANENT)
+            *fault_out = IMAP_FAULT_TLS;
         goto failed;
+    }
     if (make_mailstream(st, e) < 0)
         goto failed;
     return st;
@@ -420,7 +444,7 @@ int imap_stream_start_tls(struct imap_stream *st, struct err *e)
     if (st->ms->read_buffer_len > 0 || !imap_scan_is_at_rest(&st->scan) ||
         recv(st->fd, &byte, 1, MSG_PEEK) > 0)
         return err_set(e, ERR_RETRY, "the server sent something in the clear after STARTTLS");
-    st->deadline_ms = now_ms() + st->times.connect_ms;
+    st->deadline_ms = now_ms() + st->terms.connect_ms;
     st->scan.has_exists = false;
     return handshake(st, e);
 }

@@ -14,11 +14,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <libetpan/mailstream.h>
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "mail/imap/imap_fault.h"
 #include "mail/imap/imap_scan.h"
 
 /* Shared between the one who works and the one who may stop it; outlives every stream made with it.
@@ -35,17 +37,24 @@ void imap_cancel_clear(struct imap_cancel *c);
 void imap_cancel(struct imap_cancel *c);
 bool imap_cancel_is_set(struct imap_cancel *c);
 
-struct imap_stream_times {
-    int64_t connect_ms; /* for connecting and the TLS handshake together */
-    int64_t read_ms;    /* for the next byte */
+struct imap_trust;
+
+struct imap_stream_terms {
+    int64_t connect_ms;       /* for connecting and the TLS handshake together */
+    int64_t read_ms;          /* for the next byte */
+    struct imap_trust *trust; /* shared; NULL: read for this connection */
+    bool (*may_connect)(const struct sockaddr *address); /* NULL: to every one */
+    bool is_clear_local; /* without TLS only to loopback, private and link-local addresses */
 };
 
 struct imap_stream;
 
 /* Connects, and does the handshake when server->tls is implicit.  server is borrowed for the life
- * of the stream.  ERR_PERMANENT: a certificate that does not fit, or an option that is wrong. */
+ * of the stream.  ERR_PERMANENT: a certificate that does not fit, or an option that is wrong. NULL:
+ * *fault_out and *e are filled. */
 struct imap_stream *imap_stream_open(const struct conf_server *server, struct imap_cancel *cancel,
-                                     const struct imap_stream_times *times, struct err *e);
+                                     const struct imap_stream_terms *terms,
+                                     enum imap_fault *fault_out, struct err *e);
 /* Closes; takes NULL.  libetpan must have let go of the mailstream, or never had it. */
 void imap_stream_free(struct imap_stream *st);
 

@@ -1,11 +1,12 @@
 /*
  * imap_tls: OpenSSL behind six calls.
  *
- * Each connection has a context of its own, so that a changed ca_file counts at the next
- * connection; what it loaded for the handshake (the trust, over a megabyte on some systems) is let
- * go after it. Owns the context and the TLS state; the thread is that of the job that works.
+ * A connection has a context of its own, so that a changed ca_file counts at the next connection,
+ * or one that many share (imap_trust); the trust, over a megabyte on some systems, is let go after
+ * the handshake. Owns the context and the TLS state; the thread is that of the job that works.
  */
 #include "mail/imap/imap_tls.h"
+#include "mail/imap/imap_trust.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 struct imap_tls {
     SSL_CTX *ctx;
     SSL *ssl;
+    bool is_shared; /* the context is others', too */
 };
 
 /* The oldest error that OpenSSL keeps for this thread, as words. */
@@ -31,41 +33,29 @@ static const char *reason(void)
     return text ? text : "unknown reason";
 }
 
-static int load_trust(SSL_CTX *ctx, const struct conf_server *server, struct err *e)
+static void let_partial_chains(X509_VERIFY_PARAM *param, const char *ca_file)
 {
-    if (!server->ca_file || !server->ca_file[0]) {
-        if (SSL_CTX_set_default_verify_paths(ctx) != 1)
-            return err_set(e, ERR_RETRY, "cannot read the system's certificates: %s", reason());
-        return 0;
-    }
-    if (SSL_CTX_load_verify_locations(ctx, server->ca_file, NULL) != 1)
-        return err_set(e, ERR_PERMANENT, "cannot read certificates from %s (option ca_file): %s",
-                       server->ca_file, reason());
     /* The administrator chose the file: a server's own certificate in it is trusted as it stands.
      */
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+    if (ca_file && ca_file[0])
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+}
+
+static int load_trust(SSL_CTX *ctx, const struct conf_server *server, struct err *e)
+{
+    X509_STORE *store = imap_trust_read(server->ca_file, e);
+
+    if (!store)
+        return -1;
+    SSL_CTX_set_cert_store(ctx, store);
     return 0;
 }
 
 static SSL_CTX *new_context(const struct conf_server *server, struct err *e)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *ctx = imap_trust_context(e);
 
-    if (!ctx) {
-        err_memory(e);
-        return NULL;
-    }
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
-        err_set(e, ERR_RETRY, "TLS 1.2 cannot be asked for: %s", reason());
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
-    if (load_trust(ctx, server, e) < 0) {
+    if (ctx && load_trust(ctx, server, e) < 0) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -91,7 +81,31 @@ static int expect_name(SSL *ssl, const char *host, struct err *e)
     return 0;
 }
 
-struct imap_tls *imap_tls_new(int fd, const struct conf_server *server, struct err *e)
+/* A context of its own, or the shared one with the trust as it is now. */
+static int make(struct imap_tls *t, const struct conf_server *server, struct imap_trust *trust,
+                struct err *e)
+{
+    X509_STORE *store = NULL;
+    int r = 0;
+
+    if (!trust || !imap_trust_is_of(trust, server->ca_file))
+        t->ctx = new_context(server, e);
+    else if (imap_trust_hold(trust, &t->ctx, &store, e) < 0)
+        return -1;
+    if (!t->ctx)
+        return -1;
+    t->ssl = SSL_new(t->ctx);
+    if (!t->ssl || (store && SSL_set1_verify_cert_store(t->ssl, store) != 1))
+        r = err_memory(e);
+    else
+        let_partial_chains(SSL_get0_param(t->ssl), server->ca_file);
+    t->is_shared = store != NULL;
+    X509_STORE_free(store);
+    return r;
+}
+
+struct imap_tls *imap_tls_new(int fd, const struct conf_server *server, struct imap_trust *trust,
+                              struct err *e)
 {
     struct imap_tls *t = calloc(1, sizeof *t);
 
@@ -100,11 +114,9 @@ struct imap_tls *imap_tls_new(int fd, const struct conf_server *server, struct e
         return NULL;
     }
     ERR_clear_error();
-    t->ctx = new_context(server, e);
-    if (!t->ctx)
+    if (make(t, server, trust, e) < 0)
         goto failed;
-    t->ssl = SSL_new(t->ctx);
-    if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1) {
+    if (SSL_set_fd(t->ssl, fd) != 1) {
         err_memory(e);
         goto failed;
     }
@@ -139,18 +151,25 @@ static int outcome(struct imap_tls *t, int r)
     }
 }
 
+static void let_go_of_trust(struct imap_tls *t)
+{
+    X509_STORE *none = t->is_shared ? NULL : X509_STORE_new();
+
+    if (t->is_shared)
+        (void)SSL_set0_verify_cert_store(t->ssl, NULL);
+    else if (none)
+        SSL_CTX_set_cert_store(t->ctx, none); /* takes it and frees the trust */
+}
+
 int imap_tls_handshake(struct imap_tls *t, struct err *e)
 {
-    X509_STORE *none;
     long verdict;
     int r;
 
     ERR_clear_error();
     r = SSL_connect(t->ssl);
     if (r == 1) {
-        none = X509_STORE_new();
-        if (none)
-            SSL_CTX_set_cert_store(t->ctx, none); /* takes it and frees the trust */
+        let_go_of_trust(t);
         return 0;
     }
     r = outcome(t, r);

@@ -19,8 +19,11 @@
 enum { IMAP_TLS_FAILED = -1, IMAP_TLS_WANT_READ = -2, IMAP_TLS_WANT_WRITE = -3, IMAP_TLS_END = -4 };
 
 struct imap_tls;
+struct imap_trust;
 
-struct imap_tls *imap_tls_new(int fd, const struct conf_server *server, struct err *e);
+/* trust: NULL, or for another ca_file than the server's: a context of its own. */
+struct imap_tls *imap_tls_new(int fd, const struct conf_server *server, struct imap_trust *trust,
+                              struct err *e);
 void imap_tls_free(struct imap_tls *t); /* takes NULL; the socket stays open */
 
 /* 0 when done, or one of the values above; e is filled for IMAP_TLS_FAILED and IMAP_TLS_END. */

@@ -21,30 +21,45 @@ static int leave_idle(struct imap_turn *t)
     t->at = IMAP_AT_IDLE;
     if (imap_session_idle_peek(s, &t->e) < 0)
         return -1;
-    if (t->mark_count == 0 && t->flagging_count == 0 && t->fetch != IMAP_FETCH_NOW && !t->do_look &&
-        !t->do_close && !(may_fetch && imap_session_has_news(s)))
+    if (t->mark_count == 0 && t->flagging_count == 0 && !t->errands && t->fetch != IMAP_FETCH_NOW &&
+        !t->do_look && !t->do_close && !(may_fetch && imap_session_has_news(s)))
         return 0;
     return imap_session_idle_end(s, &t->e);
 }
 
+/* A folder that was not known: its mails are new, but of a user's own mailbox only those to come.
+ */
+static int begin_anew(struct imap_turn *t)
+{
+    t->first_uid = 1;
+    if (t->is_personal && imap_session_find_end(t->session, &t->first_uid, &t->e) < 0)
+        return -1;
+    t->want.from = t->first_uid;
+    t->want.uid_count = 0;
+    t->want.care = IMAP_CARE_NONE;
+    return 0;
+}
+
 static int open_session(struct imap_turn *t)
 {
+    uint32_t uidvalidity;
+
     if (t->session)
         return 0;
     t->at = IMAP_AT_OPEN;
-    t->session = imap_session_open(t->mailbox, t->cancel, &t->times, &t->e);
+    t->session = imap_session_open(t->mailbox, t->cancel, &t->terms, &t->fault, &t->e);
     if (!t->session)
         return -1;
-    t->was_opened = true;
-    t->opened_uidvalidity = imap_session_uidvalidity(t->session);
-    if (t->uidvalidity && t->uidvalidity != imap_session_uidvalidity(t->session)) {
+    uidvalidity = imap_session_uidvalidity(t->session);
+    if (t->uidvalidity && t->uidvalidity != uidvalidity) {
         t->is_changed = true;
         t->mark_count = 0;
         t->flagging_count = 0;
-        t->want.from = 1;
-        t->want.uid_count = 0;
-        t->want.care = IMAP_CARE_NONE;
     }
+    if (t->uidvalidity != uidvalidity && begin_anew(t) < 0)
+        return -1;
+    t->was_opened = true;
+    t->opened_uidvalidity = uidvalidity;
     return 0;
 }
 
@@ -93,6 +108,22 @@ static int flag(struct imap_turn *t)
         }
         step("imap.flagged");
         t->flagging_count--;
+    }
+    return 0;
+}
+
+/* One after the other; when the connection is lost the rest is for another time, too. */
+static int errands(struct imap_turn *t)
+{
+    struct imap_errand *errand;
+
+    for (errand = t->errands; errand; errand = errand->next) {
+        imap_errand_run(t->session, errand);
+        step("imap.errand");
+        if (imap_session_is_broken(t->session)) {
+            t->e = errand->e;
+            return -1;
+        }
     }
     return 0;
 }
@@ -148,7 +179,7 @@ static int run(struct imap_turn *t)
     if (imap_session_is_idle(t->session))
         return idle(t);
     t->at = IMAP_AT_WORK;
-    if (mark(t) < 0 || flag(t) < 0 || t->do_close)
+    if (mark(t) < 0 || flag(t) < 0 || errands(t) < 0 || t->do_close)
         return t->do_close ? 0 : -1;
     if (look(t) < 0 || fetch(t) < 0)
         return -1;
@@ -161,8 +192,11 @@ void imap_turn_run(struct work_job *job)
     struct imap_turn *t = (struct imap_turn *)(void *)job;
 
     imap_batch_init(&t->batch);
-    if (run(t) < 0)
+    if (run(t) < 0) {
         t->failed = true;
+        if (t->fault == IMAP_FAULT_NONE)
+            t->fault = IMAP_FAULT_AWAY;
+    }
     if (t->session && (t->failed || t->do_close)) {
         imap_session_close(t->session, t->do_close && !t->failed);
         t->session = NULL;

@@ -7,6 +7,7 @@
 #define MAIL_IMAP_IMAP_TURN_H
 
 #include "base/work.h"
+#include "mail/imap/imap_errand.h"
 #include "mail/imap/imap_session.h"
 
 enum { IMAP_MARKS_MAX = 256, IMAP_FLAGGINGS_MAX = 64 };
@@ -23,13 +24,15 @@ struct imap_turn {
     /* wanted */
     const struct conf_mailbox *mailbox;
     struct imap_cancel *cancel;
-    struct imap_stream_times times;
+    struct imap_stream_terms terms;
     struct imap_session *session; /* NULL: connect first; after the turn NULL when it was closed */
+    bool is_personal;             /* begins with what arrives from now on, and nothing is marked */
     uint32_t uidvalidity;         /* the UIDs below are of this one; 0: none is known yet */
     uint32_t marks[IMAP_MARKS_MAX];
     size_t mark_count;
     struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX];
-    size_t flagging_count; /* afterwards: those left to do */
+    size_t flagging_count;       /* afterwards: those left to do */
+    struct imap_errand *errands; /* in order; afterwards each has its outcome */
     enum imap_fetch { IMAP_FETCH_NOT, IMAP_FETCH_NEWS, IMAP_FETCH_NOW } fetch;
     struct imap_want want;
     uint32_t again[IMAP_RANGE_MAX]; /* want.uids may point here */
@@ -40,7 +43,8 @@ struct imap_turn {
     /* outcome */
     bool was_opened;
     uint32_t opened_uidvalidity;
-    bool is_changed;     /* another uidvalidity: nothing was marked; fetched from UID 1 */
+    bool is_changed;     /* another uidvalidity: nothing was marked; fetched from first_uid */
+    uint32_t first_uid;  /* the first to be looked at, where is_changed or none was known */
     bool marks_settled;  /* no need to try again... */
     struct err mark_err; /* ...though the server refused, when the class is set */
     bool was_fetched;    /* batch says how it went */
@@ -50,6 +54,7 @@ struct imap_turn {
     bool is_idle, idle_refused;
     bool failed;                                          /* the session is closed; e says why */
     enum { IMAP_AT_OPEN, IMAP_AT_WORK, IMAP_AT_IDLE } at; /* where it failed */
+    enum imap_fault fault;
     struct err e;
 };
 

@@ -29,7 +29,7 @@ static void advance(struct imap_watch *w);
 /* ---- waiting ---- */
 
 /* Something changed: think about it when the present call has returned. */
-static void kick(struct imap_watch *w)
+void imap_watch_kick(struct imap_watch *w)
 {
     if (w->is_kicked)
         return;
@@ -147,7 +147,7 @@ void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, b
     w->is_blocked = false;
     if (safe)
         w->again_ms = 0;
-    kick(w);
+    imap_watch_kick(w);
 }
 
 void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags)
@@ -171,7 +171,7 @@ void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, u
     if (uid == 0 || flags == 0 || uidvalidity != w->cursor.uidvalidity || w->is_stopping)
         return;
     imap_watch_add_flags(w, uid, flags);
-    kick(w);
+    imap_watch_kick(w);
 }
 
 /* ---- starting a turn ---- */
@@ -207,9 +207,13 @@ static struct imap_turn *new_turn(struct imap_watch *w)
     t->owner = w;
     t->mailbox = w->settings.mailbox;
     t->cancel = &w->cancel;
-    t->times.connect_ms = w->settings.pace.connect_ms;
-    t->times.read_ms = w->settings.pace.read_ms;
+    t->terms.connect_ms = w->settings.pace.connect_ms;
+    t->terms.read_ms = w->settings.pace.read_ms;
     t->uidvalidity = w->cursor.uidvalidity;
+    t->terms.trust = w->settings.trust;
+    t->terms.may_connect = w->settings.may_connect;
+    t->terms.is_clear_local = w->settings.is_personal;
+    t->is_personal = w->settings.is_personal;
     return t;
 }
 
@@ -252,6 +256,37 @@ static void want_mail(struct imap_watch *w, struct imap_turn *t, enum imap_fetch
 
 static void turn_done(struct work_job *job);
 
+/* ---- the gate ---- */
+
+static bool enter_gate(struct imap_watch *w)
+{
+    return !w->settings.gate || imap_gate_enter(w->settings.gate, &w->pass, !w->session);
+}
+
+static void leave_gate(struct imap_watch *w, bool was_reached)
+{
+    if (w->settings.gate)
+        imap_gate_leave(w->settings.gate, &w->pass, was_reached);
+}
+
+static void gate_opens(void *arg)
+{
+    struct imap_watch *w = arg;
+
+    if (w->is_stopping) { /* which a kick sees to, and may free w */
+        leave_gate(w, true);
+        return;
+    }
+    advance(w);
+    if (!w->turn) /* there is nothing to do any more */
+        leave_gate(w, true);
+}
+
+static bool was_reached(const struct imap_turn *t)
+{
+    return t->fault != IMAP_FAULT_AWAY && t->fault != IMAP_FAULT_NAME;
+}
+
 static void submit(struct imap_watch *w, struct imap_turn *t)
 {
     t->job.run = imap_turn_run;
@@ -262,9 +297,15 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
     w->readable = NULL;
     memcpy(t->flaggings, w->flaggings, w->flagging_count * sizeof *w->flaggings);
     t->flagging_count = w->flagging_count;
+    t->errands = imap_watch_take_errands(w);
+    if (!w->session)
+        imap_outcome_connecting(w);
     if (work_submit(w->pool, &t->job) < 0) {
         imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
         imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
+        leave_gate(w, true);
+        err_set(&t->e, ERR_RETRY, "too much is to be done at once");
+        imap_watch_answer(t->errands, &t->e);
         imap_turn_free(t);
         loop_timer_start(w->retry, imap_watch_jitter(1000)); /* the pool is full: it never sleeps */
         return;
@@ -284,9 +325,13 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
 /* Works, and afterwards waits in IDLE when `idle` and nothing is left. */
 static void start_turn(struct imap_watch *w, enum imap_fetch fetch, bool idle)
 {
-    struct imap_turn *t = new_turn(w);
+    struct imap_turn *t;
 
+    if (!enter_gate(w))
+        return;
+    t = new_turn(w);
     if (!t) {
+        leave_gate(w, true);
         loop_timer_start(w->retry, imap_watch_jitter(w->settings.pace.retry_first_ms));
         return;
     }
@@ -302,6 +347,7 @@ static void start_turn(struct imap_watch *w, enum imap_fetch fetch, bool idle)
 
 static void finish(struct imap_watch *w)
 {
+    static const struct err over = {ERR_RETRY, "the mailbox is not watched any more"};
     struct imap_turn *t;
 
     if (w->session && !imap_cancel_is_set(&w->cancel)) {
@@ -321,7 +367,10 @@ static void finish(struct imap_watch *w)
     loop_timer_stop(w->quiet);
     loop_timer_stop(w->soon);
     loop_timer_stop(w->hold);
+    if (w->settings.gate)
+        imap_gate_part(w->settings.gate, &w->pass);
     w->is_stopped = true;
+    imap_watch_refuse_errands(w, &over);
     w->stopped(w->stopped_arg); /* may free w */
 }
 
@@ -334,7 +383,29 @@ void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg
     w->stopped_arg = arg;
     loop_timer_stop(w->retry);
     loop_timer_start(w->quiet, w->settings.pace.stop_ms); /* then what still runs is cancelled */
-    kick(w);
+    imap_watch_kick(w);
+}
+
+static bool take_no_mail(const struct imap_mail *mail, void *arg)
+{
+    (void)mail;
+    (void)arg;
+    return false;
+}
+
+static void take_no_cursor(const struct imap_cursor *cursor, void *arg)
+{
+    (void)cursor;
+    (void)arg;
+}
+
+void imap_watch_abandon(struct imap_watch *w, void (*stopped)(void *arg), void *arg)
+{
+    if (w->is_stopping)
+        return;
+    w->handler = (struct imap_handler){.mail = take_no_mail, .cursor = take_no_cursor};
+    imap_cancel(&w->cancel);
+    imap_watch_stop(w, stopped, arg);
 }
 
 /* ---- what next ---- */
@@ -348,7 +419,7 @@ static void arm(struct imap_watch *w)
         w->readable = loop_watch_new(w->loop, imap_session_fd(w->session), became_readable, w);
         if (!w->readable || imap_session_has_unread(w->session)) {
             w->is_readable = true;
-            kick(w);
+            imap_watch_kick(w);
         }
     }
     if (!loop_timer_is_pending(w->quiet))
@@ -384,7 +455,7 @@ static void advance_session(struct imap_watch *w)
         start_turn(w, IMAP_FETCH_NOW, false);
     else if (w->is_readable || (may_fetch && w->has_more))
         start_turn(w, w->is_idle && !w->has_more ? IMAP_FETCH_NEWS : IMAP_FETCH_NOW, is_quiet);
-    else if (w->look_due)
+    else if (w->look_due || imap_watch_has_errands(w))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
     else if (marks > 0 && (is_quiet || marks >= MARKS_AT || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
@@ -392,6 +463,12 @@ static void advance_session(struct imap_watch *w)
         start_turn(w, IMAP_FETCH_NEWS, true);
     else
         arm(w);
+}
+
+/* Nobody can tell when the mailbox is back, and what is asked of it is better kept elsewhere. */
+static bool is_away(const struct imap_watch *w)
+{
+    return !w->session && w->state.at == IMAP_FAILED;
 }
 
 static void advance(struct imap_watch *w)
@@ -404,10 +481,14 @@ static void advance(struct imap_watch *w)
     }
     if (!w->is_started)
         return;
+    if (imap_watch_has_errands(w) && is_away(w))
+        imap_watch_refuse_errands(w, &w->state.e);
     offer(w);
+    if (w->settings.is_personal) /* nothing in it is changed: what is safe is done */
+        imap_ledger_move(&w->ledger, IMAP_SAFE, IMAP_STATES);
     pass_cursor(w);
     if (w->is_stopping || w->turn) {
-        kick(w);
+        imap_watch_kick(w);
         return;
     }
     if (!loop_timer_is_pending(w->retry)) {
@@ -426,6 +507,8 @@ static void turn_done(struct work_job *job)
 
     w->turn = NULL;
     w->session = t->session;
+    leave_gate(w, was_reached(t));
+    imap_watch_answer(t->errands, &t->e);
     imap_outcome_marks(w, t);
     if (t->do_close || w->is_stopping) {
         pass_cursor(w);
@@ -463,6 +546,8 @@ static void fill_settings(struct imap_settings *s)
     fill(&s->pace.mark_ms, 100);
     fill(&s->pace.hold_ms, 500);
     fill(&s->pace.stop_ms, 2000);
+    fill(&s->pace.login_ms, 60000);
+    fill(&s->pace.rest_ms, 3600000);
 }
 
 struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
@@ -490,6 +575,7 @@ struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
     w->has_more = true;
     w->kick.run = kicked;
     w->kick.arg = w;
+    w->pass = (struct imap_pass){.go = gate_opens, .arg = w};
     if (imap_cancel_init(&w->cancel, e) < 0) {
         free(w);
         return NULL;
@@ -508,13 +594,19 @@ struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
         err_memory(e);
         return NULL;
     }
+    if (w->settings.gate &&
+        imap_gate_join(w->settings.gate, &w->pass, settings->mailbox->server.host,
+                       settings->mailbox->server.port, e) < 0) {
+        imap_watch_free(w);
+        return NULL;
+    }
     return w;
 }
 
 void imap_watch_start(struct imap_watch *w)
 {
     w->is_started = true;
-    kick(w);
+    imap_watch_kick(w);
 }
 
 void imap_watch_free(struct imap_watch *w)
@@ -522,6 +614,8 @@ void imap_watch_free(struct imap_watch *w)
     if (!w)
         return;
     loop_cancel(w->loop, &w->kick);
+    if (w->settings.gate)
+        imap_gate_part(w->settings.gate, &w->pass);
     loop_watch_free(w->readable);
     imap_session_close(w->session, false);
     loop_timer_free(w->retry);

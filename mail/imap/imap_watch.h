@@ -20,12 +20,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/work.h"
+#include "mail/imap/imap_errand.h"
+#include "mail/imap/imap_fault.h"
 
 struct imap_cursor {
     uint32_t uidvalidity; /* 0: never looked */
@@ -42,6 +45,18 @@ struct imap_mail {
     int64_t internal_date_s;
 };
 
+/* Where a mailbox stands. */
+struct imap_state {
+    enum { IMAP_CONNECTING, IMAP_WATCHING, IMAP_FAILED } at;
+    bool is_polling; /* watching without IDLE */
+    /* Failed: */
+    enum imap_fault fault;
+    struct err e;
+    unsigned refusals; /* of user and password, in a row */
+    bool is_resting;   /* refused so often that they are tried rarely from now on */
+    int64_t retry_ms;  /* tried again after so long */
+};
+
 struct imap_handler {
     /* A new mail, valid during the call.  Return false to have it offered again later (no room
      * now). */
@@ -51,6 +66,8 @@ struct imap_handler {
     void (*cursor)(const struct imap_cursor *cursor, void *arg);
     /* The state changed: ready true, or false with the reason (already logged). */
     void (*state)(bool ready, const char *reason, void *arg);
+    /* The same in more detail, each time; may be NULL. */
+    void (*detail)(const struct imap_state *state, void *arg);
 };
 
 /* How long to wait for what, in milliseconds; 0: the usual. */
@@ -65,19 +82,24 @@ struct imap_pace {
     int64_t mark_ms;        /* marks are collected for so long; 100 ms */
     int64_t hold_ms;        /* a mail there was no room for is offered again; 500 ms */
     int64_t stop_ms;        /* what runs may end by itself when the watch stops; 2 s */
+    /* For personal mailboxes, so that no account is locked: */
+    int64_t login_ms; /* after the first refusals of user and password; 1 min */
+    int64_t rest_ms;  /* after the third; 1 h */
 };
+
+struct imap_gate;
+struct imap_trust;
 
 struct imap_settings {
     const struct conf_mailbox *mailbox; /* borrowed */
+    bool is_personal; /* a user's own (mail/imap/imap_boxes.h): begins with what arrives from now
+                         on, and fetching changes nothing in it */
+    struct imap_gate *gate;   /* whose turn it is; NULL: always */
+    struct imap_trust *trust; /* shared; NULL: read anew for each connection */
+    bool (*may_connect)(const struct sockaddr *address); /* any thread; NULL: to every one */
     int64_t mail_size_max;
     unsigned unanswered_max; /* mails offered and not yet done; default 64 */
     struct imap_pace pace;
-};
-
-enum imap_flag {
-    IMAP_FLAG_SEEN = 1,
-    IMAP_FLAG_ANSWERED = 2,
-    IMAP_FLAG_MDN_SENT = 4 /* $MDNSent (RFC 3503) */
 };
 
 struct imap_watch;
@@ -94,9 +116,15 @@ void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, b
  * uidvalidity, soon.  Best effort: what waits when the program ends, and what the server refuses,
  * is forgotten. */
 void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, unsigned flags);
+/* Takes what is to be done once.  -1: too many wait.  While the mailbox is away errands are
+ * answered at once as IMAP_ERRAND_RETRY. */
+int imap_watch_errand(struct imap_watch *w, struct imap_errand *errand) MUST_CHECK;
 /* Logs out; stopped is called when no job of it runs any more (cursor may still be called before).
  */
 void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg);
+/* As imap_watch_stop, but without a word to the server and to the receiver: the connection is
+ * broken off at once, and no callback but those of errands and stopped comes any more. */
+void imap_watch_abandon(struct imap_watch *w, void (*stopped)(void *arg), void *arg);
 void imap_watch_free(struct imap_watch *w); /* after stopped, or never started; takes NULL */
 
 /* Blocking, for `postern check`: connect, log in, select, log out.  text_out: messages in the

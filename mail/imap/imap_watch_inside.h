@@ -5,6 +5,7 @@
 #ifndef MAIL_IMAP_IMAP_WATCH_INSIDE_H
 #define MAIL_IMAP_IMAP_WATCH_INSIDE_H
 
+#include "mail/imap/imap_gate.h"
 #include "mail/imap/imap_ledger.h"
 #include "mail/imap/imap_turn.h"
 #include "mail/imap/imap_watch.h"
@@ -21,7 +22,9 @@ struct imap_watch {
     struct imap_handler handler;
     void *arg;
 
-    bool is_started, is_stopping, is_stopped, has_state, is_ready;
+    bool is_started, is_stopping, is_stopped, has_state, is_ready, has_detail;
+    struct imap_state state;
+    struct imap_pass pass; /* with a gate */
     void (*stopped)(void *arg);
     void *stopped_arg;
 
@@ -43,9 +46,12 @@ struct imap_watch {
     bool is_readable;                                   /* something came in IDLE */
     struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX]; /* for the next turn */
     size_t flagging_count;
-    int64_t again_ms; /* grows while mails cannot be kept */
+    int64_t again_ms;                          /* grows while mails cannot be kept */
+    struct imap_errand *errands, *last_errand; /* for the next turns */
+    unsigned errand_count;
 
     unsigned failures;
+    unsigned refusals;    /* of user and password, in a row */
     unsigned idle_deaths; /* in a row */
     unsigned polls_left;  /* without IDLE */
     bool told_marks;      /* that marking is refused */
@@ -61,9 +67,25 @@ struct imap_watch {
 int64_t imap_watch_jitter(int64_t ms);
 bool imap_watch_may_idle(const struct imap_watch *w);
 
+/* Something changed: think about it when the present call has returned. */
+void imap_watch_kick(struct imap_watch *w);
+
 /* Flags for one mail are put together. */
 void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags);
 
+/* ---- imap_watch_errand ---- */
+
+bool imap_watch_has_errands(const struct imap_watch *w);
+/* Those for the next turn. */
+struct imap_errand *imap_watch_take_errands(struct imap_watch *w);
+/* What became of them; those that nothing was done for get the reason.  A list that may be empty.
+ */
+void imap_watch_answer(struct imap_errand *list, const struct err *why);
+/* All that wait get the reason. */
+void imap_watch_refuse_errands(struct imap_watch *w, const struct err *why);
+
+/* It is connecting: told where it had not been. */
+void imap_outcome_connecting(struct imap_watch *w);
 /* What was marked need not be marked again. */
 void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t);
 /* Everything else: the session's state, the mails, and after a failure when to try again. */

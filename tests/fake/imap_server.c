@@ -79,6 +79,16 @@ unsigned fake_imap_connections(struct fake_imap *f)
     return n;
 }
 
+bool fake_imap_is_connected(struct fake_imap *f)
+{
+    bool is_connected;
+
+    pthread_mutex_lock(&f->lock);
+    is_connected = f->is_connected;
+    pthread_mutex_unlock(&f->lock);
+    return is_connected;
+}
+
 size_t fake_imap_flagged(struct fake_imap *f, const char *flag)
 {
     size_t i, n = 0;
@@ -538,6 +548,7 @@ static void *run(void *arg)
         setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         pthread_mutex_lock(&f->lock);
         f->connections++;
+        f->is_connected = true;
         f->is_dropped = false;
         pthread_mutex_unlock(&f->lock);
         f->is_in = f->is_idling = false;
@@ -547,6 +558,9 @@ static void *run(void *arg)
         SSL_free(f->ssl);
         f->ssl = NULL;
         close(f->fd);
+        pthread_mutex_lock(&f->lock);
+        f->is_connected = false;
+        pthread_mutex_unlock(&f->lock);
     }
 }
 

@@ -67,6 +67,7 @@ struct fake_imap {
     char clear[4096]; /* what came without TLS, when there is TLS */
     size_t clear_len;
     unsigned connections;
+    bool is_connected;
     char moved_to[64];
     size_t moved;
 
@@ -87,6 +88,7 @@ uint32_t fake_imap_add(struct fake_imap *f, const char *data);
 void fake_imap_rule(struct fake_imap *f, struct fake_rule rule);
 unsigned fake_imap_commands(struct fake_imap *f, const char *prefix); /* how many began so */
 unsigned fake_imap_connections(struct fake_imap *f);
+bool fake_imap_is_connected(struct fake_imap *f);
 /* Mails in the folder with the flag; "" for all. */
 size_t fake_imap_flagged(struct fake_imap *f, const char *flag);
 

@@ -125,7 +125,7 @@ static void work(struct imap_session *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct imap_stream_times times = {.connect_ms = 500, .read_ms = 20};
+    const struct imap_stream_terms terms = {.connect_ms = 500, .read_ms = 20};
     struct server server = {.text = (const char *)data, .len = size};
     struct conf_mailbox mailbox = {
         .name = "fuzz",
@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .folder = "INBOX",
         .address = "",
         .done = size % 2 ? "seen" : "Done"};
+    enum imap_fault fault;
     struct imap_cancel cancel;
     struct imap_session *s;
     pthread_t thread;
@@ -145,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mailbox.server.port = server.port;
     if (pthread_create(&thread, NULL, serve, &server) != 0)
         abort();
-    s = imap_session_open(&mailbox, &cancel, &times, &e);
+    s = imap_session_open(&mailbox, &cancel, &terms, &fault, &e);
     HOLDS(s || e.text[0]);
     if (s)
         work(s);

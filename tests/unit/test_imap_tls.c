@@ -172,7 +172,8 @@ static void run(struct pair *p)
 
 static void open_box(struct pair *p, struct box *b, const char *ca)
 {
-    static const struct imap_handler handler = {take, note_cursor, note_state};
+    static const struct imap_handler handler = {
+        .mail = take, .cursor = note_cursor, .state = note_state};
     static const struct imap_cursor none;
     struct err e;
     int i;

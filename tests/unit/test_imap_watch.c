@@ -224,7 +224,8 @@ static int setup(void **state)
 
 static void start(struct fixture *x)
 {
-    static const struct imap_handler handler = {take, note_cursor, note_state};
+    static const struct imap_handler handler = {
+        .mail = take, .cursor = note_cursor, .state = note_state};
     struct err e;
 
     if (!x->server.port)
@@ -1056,7 +1057,7 @@ static void test_stop_any_time(void **state)
 static void test_stop_without_start(void **state)
 {
     struct fixture *x = *state;
-    struct imap_handler handler = {take, note_cursor, note_state};
+    struct imap_handler handler = {.mail = take, .cursor = note_cursor, .state = note_state};
     struct err e;
 
     x->watch =

@@ -1,0 +1,469 @@
+/*
+ * imap_boxes against servers in threads: mailboxes that come and go, what their users' mail looks
+ * like afterwards, what is told when something is wrong, and that none of it harms an account or a
+ * server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "mail/imap/imap_boxes.h"
+#include "tests/fake/imap_server.h"
+
+enum { SEEN_MAX = 64 };
+
+struct fixture {
+    struct fake_imap server;
+    struct loop *loop;
+    struct imap_boxes_settings settings;
+    struct conf_mailbox mailbox;
+    struct imap_boxes *boxes;
+    struct imap_box *box;
+
+    uint32_t uids[SEEN_MAX];
+    size_t count;
+    struct imap_cursor cursor;
+    struct imap_state state;
+    unsigned callbacks, failures;
+    bool remove_at_mail;
+
+    bool is_tried, is_stopped;
+    struct imap_trial_result trial;
+    struct imap_errand *errand; /* the last one answered */
+
+    bool (*until)(struct fixture *x);
+};
+
+/* ---- the receiver ---- */
+
+static bool take(struct imap_box *box, const struct imap_mail *mail, void *arg)
+{
+    struct fixture *x = arg;
+
+    x->callbacks++;
+    assert_ptr_equal(imap_box_owner(box), x);
+    assert_true(x->count < SEEN_MAX);
+    x->uids[x->count++] = mail->uid;
+    if (x->remove_at_mail) {
+        imap_box_remove(box);
+        x->box = NULL;
+        x->callbacks = 0;
+    } else {
+        imap_box_done(box, mail->uidvalidity, mail->uid, true);
+    }
+    return true;
+}
+
+static void note_cursor(struct imap_box *box, const struct imap_cursor *cursor, void *arg)
+{
+    struct fixture *x = arg;
+
+    (void)box;
+    x->callbacks++;
+    x->cursor = *cursor;
+}
+
+static void note_state(struct imap_box *box, const struct imap_state *state, void *arg)
+{
+    struct fixture *x = arg;
+
+    assert_ptr_equal(imap_box_state(box), state);
+    x->callbacks++;
+    x->failures += state->at == IMAP_FAILED;
+    x->state = *state;
+}
+
+static void note_trial(const struct imap_trial_result *result, void *arg)
+{
+    struct fixture *x = arg;
+
+    assert_false(x->is_tried);
+    x->is_tried = true;
+    x->trial = *result;
+}
+
+static void note_stopped(void *arg)
+{
+    struct fixture *x = arg;
+
+    x->is_stopped = true;
+}
+
+/* ---- running ---- */
+
+static bool is_over(void *arg)
+{
+    struct fixture *x = arg;
+
+    return x->until(x);
+}
+
+static bool run_until(struct fixture *x, bool (*until)(struct fixture *x), int64_t limit_ms)
+{
+    x->until = until;
+    loop_run_until(x->loop, is_over, x, limit_ms);
+    return until(x);
+}
+
+static bool never(struct fixture *x)
+{
+    (void)x;
+    return false;
+}
+
+static bool is_watching(struct fixture *x)
+{
+    return x->state.at == IMAP_WATCHING;
+}
+
+static bool is_idle(struct fixture *x)
+{
+    return is_watching(x) && fake_imap_commands(&x->server, "IDLE") > 0;
+}
+
+static bool is_tried(struct fixture *x)
+{
+    return x->is_tried;
+}
+
+static bool is_stopped(struct fixture *x)
+{
+    return x->is_stopped;
+}
+
+static int setup(void **state)
+{
+    struct fixture *x = calloc(1, sizeof *x);
+    struct err e;
+
+    log_set_level(getenv("TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+    fake_imap_init(&x->server);
+    x->server.user = "juliet";
+    x->loop = loop_new(&e);
+    x->mailbox = (struct conf_mailbox){
+        .name = "juliet",
+        .server = {.host = "127.0.0.1", .user = "juliet", .password = "secret"},
+        .folder = "INBOX"};
+    x->settings = (struct imap_boxes_settings){.threads = 4,
+                                               .pace = {.connect_ms = 3000,
+                                                        .read_ms = 2000,
+                                                        .retry_first_ms = 5,
+                                                        .retry_max_ms = 20,
+                                                        .login_ms = 10,
+                                                        .rest_ms = 60000}};
+    *state = x;
+    return 0;
+}
+
+static void open_boxes(struct fixture *x)
+{
+    static const struct imap_boxes_handler handler = {take, note_cursor, note_state};
+    struct err e;
+
+    if (!x->server.port)
+        fake_imap_start(&x->server);
+    x->mailbox.server.port = x->server.port;
+    x->boxes = imap_boxes_new(x->loop, &clock_system, &x->settings, &handler, x, &e);
+    assert_non_null(x->boxes);
+}
+
+static void add(struct fixture *x, struct imap_cursor start)
+{
+    struct err e;
+
+    if (!x->boxes)
+        open_boxes(x);
+    x->box = imap_boxes_add(x->boxes, &x->mailbox, start, x, &e);
+    assert_non_null(x->box);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *x = *state;
+
+    if (x->boxes) {
+        imap_boxes_stop(x->boxes, note_stopped, x);
+        assert_false(x->is_stopped); /* never inside the call */
+        assert_true(run_until(x, is_stopped, 5000));
+        imap_boxes_free(x->boxes);
+    }
+    if (x->server.port)
+        fake_imap_stop(&x->server);
+    loop_free(x->loop);
+    free(x);
+    return 0;
+}
+
+static const struct imap_cursor never_looked;
+
+static void add_mails(struct fixture *x, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++)
+        fake_imap_add(&x->server, "Subject: mail\r\n\r\nbody\r\n");
+}
+
+/* ---- tests ---- */
+
+static bool has_two(struct fixture *x)
+{
+    return x->count == 2 && x->cursor.uid_next == 6;
+}
+
+/* What was there before is not the gateway's business, and what came is left as it is. */
+static void test_begins_now(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 3);
+    add(x, never_looked);
+    assert_true(run_until(x, is_idle, 3000));
+    assert_int_equal(x->count, 0);
+    assert_int_equal(x->cursor.uidvalidity, 7);
+    assert_int_equal(x->cursor.uid_next, 4);
+    add_mails(x, 2);
+    assert_true(run_until(x, has_two, 3000));
+    assert_int_equal(x->uids[0], 4);
+    assert_int_equal(x->uids[1], 5);
+    assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
+    assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 0);
+    assert_int_equal(fake_imap_commands(&x->server, "UID MOVE"), 0);
+    assert_int_equal(imap_boxes_watching(x->boxes), 1);
+}
+
+static void test_goes_on_at_the_cursor(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 5);
+    add(x, (struct imap_cursor){7, 4});
+    assert_true(run_until(x, has_two, 3000));
+    assert_int_equal(x->uids[0], 4);
+}
+
+/* A folder that was made anew: years of mail do not come as news. */
+static void test_other_uidvalidity(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 3);
+    add(x, (struct imap_cursor){6, 2});
+    assert_true(run_until(x, is_idle, 3000));
+    assert_int_equal(x->count, 0);
+    assert_int_equal(x->cursor.uidvalidity, 7);
+    assert_int_equal(x->cursor.uid_next, 4);
+}
+
+static bool has_one(struct fixture *x)
+{
+    return x->count == 1;
+}
+
+static void test_removed_in_its_callback(void **state)
+{
+    struct fixture *x = *state;
+
+    x->remove_at_mail = true;
+    add_mails(x, 3);
+    add(x, (struct imap_cursor){7, 1});
+    assert_true(run_until(x, has_one, 3000));
+    run_until(x, never, 100);
+    assert_int_equal(x->callbacks, 0);
+    assert_int_equal(imap_boxes_count(x->boxes), 0);
+}
+
+static bool no_connection(struct fixture *x)
+{
+    return !fake_imap_is_connected(&x->server);
+}
+
+static void test_removed_while_idle(void **state)
+{
+    struct fixture *x = *state;
+
+    add(x, never_looked);
+    assert_true(run_until(x, is_idle, 3000));
+    x->callbacks = 0;
+    imap_box_remove(x->box);
+    assert_true(run_until(x, no_connection, 3000));
+    add_mails(x, 1);
+    run_until(x, never, 50);
+    assert_int_equal(x->callbacks, 0);
+    assert_int_equal(imap_boxes_watching(x->boxes), 0);
+}
+
+static bool is_resting(struct fixture *x)
+{
+    return x->state.at == IMAP_FAILED && x->state.is_resting;
+}
+
+/* Three times, and then rarely: a server that counts does not lock the account. */
+static void test_wrong_password(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+
+    x->mailbox.server.password = "wrong";
+    add(x, never_looked);
+    assert_true(run_until(x, is_resting, 3000));
+    run_until(x, never, 100);
+    assert_int_equal(x->state.fault, IMAP_FAULT_LOGIN);
+    assert_int_equal(x->state.e.class, ERR_PERMANENT);
+    assert_int_equal(x->state.refusals, 3);
+    assert_true(x->state.retry_ms > 10000);
+    assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE"), 3);
+    assert_null(strstr(x->state.e.text, "wrong"));
+
+    x->mailbox.server.password = "secret"; /* the user has mended it */
+    assert_int_equal(imap_box_change(x->box, &x->mailbox, &e), 0);
+    assert_true(run_until(x, is_idle, 3000));
+}
+
+struct trial_row {
+    const char *name;
+    const char *host, *password, *folder;
+    struct fake_rule rule;
+    enum imap_fault fault;
+    const char *text; /* part of it */
+};
+
+static const struct trial_row trials[] = {
+    {"good", NULL, NULL, NULL, {.on = NULL}, IMAP_FAULT_NONE, ""},
+    {"wrong password", NULL, "no", NULL, {.on = NULL}, IMAP_FAULT_LOGIN, "is refused"},
+    {"no such host",
+     "no-such-host.invalid",
+     NULL,
+     NULL,
+     {.on = NULL},
+     IMAP_FAULT_NAME,
+     "no address"},
+    {"no such folder",
+     NULL,
+     NULL,
+     "Verona",
+     {.on = "SELECT", .reply = "%T NO [NONEXISTENT] no such folder\r\n", .times = 1},
+     IMAP_FAULT_FOLDER,
+     "folder Verona cannot be opened"},
+    {"out of order",
+     NULL,
+     NULL,
+     NULL,
+     {.on = "AUTHENTICATE", .reply = "%T NO [UNAVAILABLE] try later\r\n", .times = 1},
+     IMAP_FAULT_AWAY,
+     "for now"},
+    {"silence",
+     NULL,
+     NULL,
+     NULL,
+     {.on = "SELECT", .reply = "", .times = 1},
+     IMAP_FAULT_AWAY,
+     "in time"},
+};
+
+static void test_trials(void **state)
+{
+    struct fixture *x = *state;
+    struct conf_mailbox m;
+    struct err e;
+    size_t i;
+
+    open_boxes(x);
+    for (i = 0; i < sizeof trials / sizeof trials[0]; i++) {
+        m = x->mailbox;
+        m.server.host = trials[i].host ? trials[i].host : m.server.host;
+        m.server.password = trials[i].password ? trials[i].password : m.server.password;
+        m.folder = trials[i].folder ? trials[i].folder : m.folder;
+        if (trials[i].rule.on)
+            fake_imap_rule(&x->server, trials[i].rule);
+        x->is_tried = false;
+        assert_non_null(imap_trial_start(x->boxes, &m, 700, note_trial, x, &e));
+        assert_false(x->is_tried);
+        if (!run_until(x, is_tried, 10000) || x->trial.fault != trials[i].fault ||
+            !strstr(x->trial.e.text, trials[i].text) || strstr(x->trial.e.text, "option"))
+            fail_msg("%s: %s: %s", trials[i].name, imap_fault_name(x->trial.fault),
+                     x->trial.e.text);
+    }
+}
+
+static void test_trial_cancelled(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_trial *t;
+    struct err e;
+
+    open_boxes(x);
+    t = imap_trial_start(x->boxes, &x->mailbox, 0, note_trial, x, &e);
+    assert_non_null(t);
+    imap_trial_cancel(t);
+    run_until(x, never, 100);
+    assert_false(x->is_tried);
+}
+
+/* What a user types may be anything. */
+static void test_descriptions(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+    struct {
+        const char *host, *user, *password;
+        unsigned port;
+        const char *text;
+    } rows[] = {{"", "u", "p", 143, "name"},     {"a b", "u", "p", 143, "name"},
+                {"h", "", "p", 143, "user"},     {"h", "u\r\nA1 LOGOUT", "p", 143, "user"},
+                {"h", "u", "", 143, "password"}, {"h", "u", "p\n", 143, "password"},
+                {"h", "u", "p", 0, "port"},      {"h", "u", "p", 70000, "port"}};
+    size_t i;
+
+    open_boxes(x);
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conf_mailbox m = {.name = "x",
+                                 .server = {.host = rows[i].host,
+                                            .user = rows[i].user,
+                                            .password = rows[i].password,
+                                            .port = rows[i].port}};
+
+        assert_null(imap_boxes_add(x->boxes, &m, never_looked, x, &e));
+        assert_int_equal(e.class, ERR_PERMANENT);
+        if (!strstr(e.text, rows[i].text))
+            fail_msg("%zu: %s", i, e.text);
+        assert_null(imap_trial_start(x->boxes, &m, 0, note_trial, x, &e));
+    }
+}
+
+static void test_too_many(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+
+    x->settings.boxes_max = 1;
+    add(x, never_looked);
+    assert_null(imap_boxes_add(x->boxes, &x->mailbox, never_looked, x, &e));
+    assert_int_equal(e.class, ERR_RETRY);
+    assert_non_null(strstr(e.text, "no more than 1 mailboxes"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_begins_now, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_goes_on_at_the_cursor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_uidvalidity, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_in_its_callback, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_while_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_password, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trials, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trial_cancelled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
