@@ -55,6 +55,29 @@ int choices_put(struct store_txn *txn, const char *bare_jid, enum choice_what wh
     return txn_step(txn, s, e);
 }
 
+int choices_each_held(struct store_txn *txn,
+                      void (*fn)(const char *bare_jid, unsigned char shown, void *arg), void *arg,
+                      struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn,
+                                    "SELECT bare_jid, max(iif(what = ?3, value, 0)) FROM chosen"
+                                    " WHERE what BETWEEN ?1 AND ?2 OR what = ?3 GROUP BY bare_jid"
+                                    " HAVING max(iif(what = ?3, 0, value)) > ?4",
+                                    e);
+    int r;
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int(s, 1, CHOICE_WHEN_CHAT);
+    sqlite3_bind_int(s, 2, CHOICE_WHEN_OFFLINE);
+    sqlite3_bind_int(s, 3, CHOICE_SHOWN);
+    sqlite3_bind_int(s, 4, CHOICE_DELIVER);
+    while ((r = txn_row(txn, s, e)) > 0)
+        fn((const char *)sqlite3_column_text(s, 0), (unsigned char)sqlite3_column_int(s, 1), arg);
+    sqlite3_reset(s);
+    return r < 0 ? -1 : 0;
+}
+
 int choices_forget(struct store_txn *txn, const char *bare_jid, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "DELETE FROM chosen WHERE bare_jid = ?", e);

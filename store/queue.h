@@ -24,7 +24,9 @@ enum queue_kind {
     QUEUE_MAIL_OUT = 1, /* content: an RFC 5322 message for SMTP; sender: reverse-path */
     QUEUE_MAIL_IN =
         2, /* content: a mail as it arrived, to be made a stanza; sender: its reverse-path */
-    QUEUE_STANZA_OUT = 3 /* content: a whole stanza, ready; sender: its from */
+    QUEUE_STANZA_OUT = 3, /* content: a whole stanza, ready; sender: its from */
+    QUEUE_HELD = 4        /* of an item alone, of a QUEUE_MAIL_IN: its user does not want it now
+                             (store/held.h) */
 };
 
 struct queue_item {
@@ -33,6 +35,8 @@ struct queue_item {
     unsigned attempts;     /* made so far */
     int64_t next_at_s;
     bool is_set_aside;
+    bool is_held;           /* next_at_s means nothing */
+    int64_t released_s;     /* it was held until then, and is not held again; 0: it was not */
     const char *last_error; /* "" when none */
     unsigned crashes;       /* so often the work on it has ended in a crash since it last passed */
     bool is_told;           /* that it is set aside, or while it waits that it does */
@@ -149,8 +153,8 @@ int queue_old(struct store_txn *txn, enum queue_kind kind, int64_t after_id, int
 /* Somebody has been told of an item that waits. */
 int queue_tell(struct store_txn *txn, int64_t id, unsigned n, struct err *e) MUST_CHECK;
 
-/* For the command line. id 0: all.  *count_out: items touched.  What was set aside starts again
- * with no attempts. */
+/* For the command line. id 0: all but what is held.  *count_out: items touched.  What was set aside
+ * starts again with no attempts, and what was held is let go. */
 int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *count_out,
                 struct err *e) MUST_CHECK;
 int queue_drop(struct store_txn *txn, int64_t id, unsigned *count_out, struct err *e) MUST_CHECK;

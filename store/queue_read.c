@@ -35,6 +35,8 @@ static int read_item(struct store_txn *txn, struct arena *a, sqlite3_stmt *s,
     item->attempts = (unsigned)sqlite3_column_int64(s, 2);
     item->next_at_s = sqlite3_column_int64(s, 3);
     item->is_set_aside = item->next_at_s < 0;
+    item->is_held = sqlite3_column_int(s, 10) == QUEUE_HELD;
+    item->released_s = sqlite3_column_int64(s, 11);
     item->notify = (unsigned)sqlite3_column_int64(s, 5);
     item->crashes = (unsigned)sqlite3_column_int64(s, 8);
     item->is_told = sqlite3_column_int(s, 9) != 0;
@@ -53,7 +55,8 @@ int queue_read_items(struct store_txn *txn, struct arena *a, int64_t from_s, int
     sqlite3_stmt *s =
         txn_statement(txn,
                       "SELECT n, recipient, attempts, next, error, notify, original, lane, crashes,"
-                      " told FROM item WHERE message = ?1 AND +next BETWEEN ?2 AND ?3 ORDER BY n",
+                      " told, kind, released FROM item WHERE message = ?1"
+                      " AND +next BETWEEN ?2 AND ?3 ORDER BY n",
                       e);
     size_t cap = 0;
     int r;

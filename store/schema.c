@@ -182,6 +182,25 @@ static const char *const steps[] = {
     "  PRIMARY KEY(bare_jid, who)) WITHOUT ROWID;",
 
     "CREATE INDEX subscription_gone ON subscription(bare_jid, contact) WHERE gone = 1;",
+
+    /* Mails that their users do not want now.  Such an item has a kind of its own, so that nothing
+     * finds it that looks for what is to be sent; what its user is shown of it stands here, and
+     * goes when the item goes or is let go, however that comes.  due: 0 when it is to be let go;
+     * list: when a list with it is sent, 0: when the user comes.  released: when an item was let
+     * go. */
+    "ALTER TABLE item ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE held("
+    "  message INTEGER NOT NULL, n INTEGER NOT NULL, bare_jid TEXT NOT NULL, how INTEGER NOT NULL,"
+    "  arrived INTEGER NOT NULL, due INTEGER NOT NULL, list INTEGER NOT NULL,"
+    "  told INTEGER NOT NULL, size INTEGER NOT NULL, mail TEXT NOT NULL, name TEXT NOT NULL,"
+    "  subject TEXT NOT NULL, words TEXT NOT NULL, PRIMARY KEY(message, n)) WITHOUT ROWID;"
+    "CREATE INDEX held_user ON held(bare_jid, message, n, size);"
+    "CREATE INDEX held_due ON held(due, bare_jid);"
+    "CREATE INDEX held_list ON held(list, bare_jid) WHERE list > 0;"
+    "CREATE TRIGGER held_gone AFTER DELETE ON item WHEN old.kind = 4 BEGIN"
+    "  DELETE FROM held WHERE message = old.message AND n = old.n; END;"
+    "CREATE TRIGGER held_go AFTER UPDATE OF kind ON item WHEN old.kind = 4 AND new.kind <> 4 BEGIN"
+    "  DELETE FROM held WHERE message = old.message AND n = old.n; END;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

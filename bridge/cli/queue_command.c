@@ -38,6 +38,8 @@ static const char *kind_name(enum queue_kind kind)
         return "to-jabber";
     case QUEUE_STANZA_OUT:
         return "stanza";
+    case QUEUE_HELD:
+        return "held";
     }
     return "unknown";
 }
@@ -53,7 +55,15 @@ static void time_text(int64_t at_s, char out[32])
 
 static const char *state_name(const struct queue_item *item)
 {
-    return item->is_set_aside ? "set-aside" : item->attempts > 0 ? "deferred" : "waiting";
+    return item->is_set_aside   ? "set-aside"
+           : item->is_held      ? "held"
+           : item->attempts > 0 ? "deferred"
+                                : "waiting";
+}
+
+static bool has_next(const struct queue_item *item)
+{
+    return !item->is_set_aside && !item->is_held;
 }
 
 static void list_text(const struct queue_message *m)
@@ -68,7 +78,7 @@ static void list_text(const struct queue_message *m)
         time_text(item->next_at_s, next);
         printf("%s %-9s %s %8zu  <%s> -> <%s>  %s attempts=%u next=%s%s%s\n", id_format(m->id, id),
                kind_name(m->kind), created, m->content_len, m->sender, item->recipient,
-               state_name(item), item->attempts, item->is_set_aside ? "never" : next,
+               state_name(item), item->attempts, has_next(item) ? next : "never",
                item->last_error[0] ? "  " : "", item->last_error);
     }
 }
@@ -104,7 +114,7 @@ static void json_message(struct buf *b, const struct queue_message *m)
         json_field(b, "recipient", item->recipient);
         json_field(b, "state", state_name(item));
         time_text(item->next_at_s, text);
-        json_field(b, "next", item->is_set_aside ? NULL : text);
+        json_field(b, "next", has_next(item) ? text : NULL);
         json_field(b, "last_error", item->last_error);
         buf_printf(b, "\"attempts\": %u}", item->attempts);
     }
@@ -175,7 +185,8 @@ static void count_json(enum queue_kind kind, const struct queue_counts *c)
 /* Recipients, by state and age: cheap however long the queue is. */
 static int count(struct store_txn *txn, void *arg, struct err *e)
 {
-    static const enum queue_kind kinds[] = {QUEUE_MAIL_OUT, QUEUE_MAIL_IN, QUEUE_STANZA_OUT};
+    static const enum queue_kind kinds[] = {QUEUE_MAIL_OUT, QUEUE_MAIL_IN, QUEUE_STANZA_OUT,
+                                            QUEUE_HELD};
     struct request *r = arg;
     struct queue_counts counts;
     size_t i;
