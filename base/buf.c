@@ -18,13 +18,21 @@ void buf_init(struct buf *b, size_t max)
     b->max = max;
     b->failed = false;
     b->is_starved = false;
+    b->is_secret = false;
 }
 
 void buf_clear(struct buf *b)
 {
+    if (b->is_secret)
+        explicit_bzero(b->data, b->cap);
     if (b->cap > 0)
         free(b->data);
     buf_init(b, b->max);
+}
+
+void buf_set_secret(struct buf *b)
+{
+    b->is_secret = true;
 }
 
 void buf_reset(struct buf *b)
@@ -37,6 +45,19 @@ static int fail(struct buf *b)
 {
     b->failed = true;
     return -1;
+}
+
+/* realloc would leave a copy behind. */
+static char *grow_secret(const struct buf *b, size_t cap)
+{
+    char *data = malloc(cap);
+
+    if (!data || b->cap == 0)
+        return data;
+    memcpy(data, b->data, b->len);
+    explicit_bzero(b->data, b->cap);
+    free(b->data);
+    return data;
 }
 
 /* Makes room for n more bytes and the NUL. */
@@ -55,7 +76,7 @@ static int reserve(struct buf *b, size_t n)
     cap = b->cap > 0 ? b->cap : 64;
     while (cap < need)
         cap += cap / 2 + 64;
-    data = realloc(b->cap > 0 ? b->data : NULL, cap);
+    data = b->is_secret ? grow_secret(b, cap) : realloc(b->cap > 0 ? b->data : NULL, cap);
     if (!data) {
         b->is_starved = true;
         return fail(b);

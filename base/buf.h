@@ -21,10 +21,13 @@ struct buf {
     size_t max; /* bytes that len may reach */
     bool failed;
     bool is_starved; /* memory was out, once since buf_init: something is missing */
+    bool is_secret;  /* what it held is wiped wherever it leaves memory: a password */
 };
 
 void buf_init(struct buf *b, size_t max);
 void buf_clear(struct buf *b); /* frees; the buffer can be used again */
+/* From here to buf_clear no copy of what it holds is left in memory that it gives back. */
+void buf_set_secret(struct buf *b);
 void buf_reset(struct buf *b); /* empties and forgets a failure, keeps the memory */
 
 int buf_add(struct buf *b, const void *data, size_t len);

@@ -122,7 +122,7 @@ void conn_idle_restart(struct conn *c)
 
 static void drained(struct conn *c)
 {
-    if (c->out.cap > KEEP_SIZE)
+    if (c->out.cap > KEEP_SIZE || c->out.is_secret)
         buf_clear(&c->out);
     else
         buf_reset(&c->out);
@@ -228,6 +228,12 @@ int conn_write(struct conn *c, const void *data, size_t len)
         event_active(c->soon, EV_WRITE, 1);
     c->writing = true;
     return 0;
+}
+
+int conn_write_secret(struct conn *c, const void *data, size_t len)
+{
+    buf_set_secret(&c->out);
+    return conn_write(c, data, len);
 }
 
 size_t conn_waiting(const struct conn *c)

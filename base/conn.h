@@ -56,6 +56,8 @@ void conn_free(struct conn *c); /* closes at once; takes NULL; no callback after
 /* Queues bytes, before CONN_CONNECTED too. -1 when more than write_max would be waiting, or the
  * connection has failed: nothing was taken. */
 int conn_write(struct conn *c, const void *data, size_t len) MUST_CHECK;
+/* A password: no copy of it is left in the connection's memory once it has gone to the kernel. */
+int conn_write_secret(struct conn *c, const void *data, size_t len) MUST_CHECK;
 size_t conn_waiting(const struct conn *c);           /* bytes not yet given to the kernel */
 void conn_set_write_max(struct conn *c, size_t max); /* default 1 MiB */
 /* CONN_TIMEOUT after this long without anything read, once for each silence; 0: never.  The time

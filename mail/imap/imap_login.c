@@ -162,6 +162,7 @@ static int send_words(struct imap_session *s, bool is_token, struct err *e)
     if (!words)
         return err_set(e, ERR_RETRY, "no memory for logging in");
     r = imap_send(s, words, e);
+    imap_stream_wipe(s->stream);
     OPENSSL_cleanse(words, strlen(words));
     free(words);
     return r;
@@ -216,7 +217,9 @@ static int log_in(struct imap_session *s, struct err *e)
                        imap_stream_is_tls(s->stream) ? "" : " on a connection in the clear");
     if (strpbrk(server->user, "\r\n") || strpbrk(server->password, "\r\n"))
         return err_set(e, ERR_PERMANENT, "a line end in options user or password");
-    r = imap_outcome(s, mailimap_login(s->imap, server->user, server->password), e);
+    r = mailimap_login(s->imap, server->user, server->password);
+    imap_stream_wipe(s->stream);
+    r = imap_outcome(s, r, e);
     if (r > 0)
         return refused(s, s->imap->imap_response ? s->imap->imap_response : "", NULL, e);
     return r;

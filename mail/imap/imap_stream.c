@@ -496,6 +496,12 @@ static void resize(char **buffer, size_t size)
         *buffer = p;
 }
 
+void imap_stream_wipe(struct imap_stream *st)
+{
+    if (st->ms->write_buffer_len == 0)
+        explicit_bzero(st->ms->write_buffer, st->ms->buffer_max_size);
+}
+
 void imap_stream_set_small(struct imap_stream *st, bool small)
 {
     size_t size = small ? BUFFER_SMALL : BUFFER_LARGE;

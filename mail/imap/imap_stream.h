@@ -78,6 +78,8 @@ int imap_stream_peek(struct imap_stream *st);
 /* Bytes have been read that nobody has looked at yet: do not trust the descriptor. */
 bool imap_stream_has_unread(const struct imap_stream *st);
 int imap_stream_fd(const struct imap_stream *st);
+/* A password was sent: no copy of it stays in the buffer. */
+void imap_stream_wipe(struct imap_stream *st);
 /* Small buffers for waiting, large ones for work; nothing happens while something is in them. */
 void imap_stream_set_small(struct imap_stream *st, bool small);
 

@@ -91,13 +91,14 @@ void smtp_opening_secured(struct smtp_session *s)
 static void say_auth(struct smtp_session *s, struct buf *out, int r, const struct err *e)
 {
     if (r < 0) {
+        buf_clear(out);
         smtp_session_write(s, "*\r\n", 3, 1); /* RFC 4954 §4; harmless where none is under way */
         smtp_session_fail(s, e->class == ERR_PERMANENT ? SEND_LOGIN : SEND_CONNECT, e->class, "%s",
                           e->text);
         return;
     }
-    smtp_session_write(s, out->data, out->len, 1);
-    explicit_bzero(out->data, out->len);
+    smtp_session_write_secret(s, out->data, out->len, 1);
+    buf_clear(out);
     enter(s, SMTP_AUTH);
 }
 
@@ -107,6 +108,7 @@ static void log_in(struct smtp_session *s)
     struct buf *out = smtp_client_scratch(s->client);
     struct err e = {0};
 
+    buf_set_secret(out);
     s->auth = smtp_auth_new(server, s->offer.mechanisms, &e);
     if (s->auth)
         say_auth(s, out, smtp_auth_begin(s->auth, out, &e), &e);
@@ -133,6 +135,7 @@ static void on_auth(struct smtp_session *s)
     struct err e = {0};
 
     if (s->lines.code == 334) {
+        buf_set_secret(out);
         say_auth(s, out, smtp_auth_answer(s->auth, s->lines.text, out, &e), &e);
     } else if (s->lines.code / 100 >= 4) {
         is_not_logged_in(s);

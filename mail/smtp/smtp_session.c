@@ -250,17 +250,30 @@ void smtp_session_quit(struct smtp_session *s)
     smtp_session_set_deadline(s, reply_ms(s) < QUIT_MS ? reply_ms(s) : QUIT_MS);
 }
 
-void smtp_session_write(struct smtp_session *s, const char *data, size_t len, unsigned replies)
+static void write_by(struct smtp_session *s,
+                     int (*write)(struct conn *c, const void *data, size_t len), const char *data,
+                     size_t len, unsigned replies)
 {
     s->outstanding += replies;
     if (s->is_mute)
         return;
     /* It may be broken or memory out.  What the peer said last is still read, or the time runs out;
      * but nothing may follow, or a mail would lack its middle. */
-    if (!s->conn || conn_write(s->conn, data, len) < 0)
+    if (!s->conn || write(s->conn, data, len) < 0)
         s->is_mute = true;
     else
         s->waiting = conn_waiting(s->conn);
+}
+
+void smtp_session_write(struct smtp_session *s, const char *data, size_t len, unsigned replies)
+{
+    write_by(s, conn_write, data, len, replies);
+}
+
+void smtp_session_write_secret(struct smtp_session *s, const char *data, size_t len,
+                               unsigned replies)
+{
+    write_by(s, conn_write_secret, data, len, replies);
 }
 
 /* ---- mails ---- */

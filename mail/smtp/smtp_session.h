@@ -119,6 +119,9 @@ void smtp_session_not_understood(struct smtp_session *s);
 void smtp_session_quit(struct smtp_session *s); /* says goodbye and waits a little for the answer */
 /* Bytes for the server, `replies` of them will come back. */
 void smtp_session_write(struct smtp_session *s, const char *data, size_t len, unsigned replies);
+/* Likewise, a password: see conn_write_secret. */
+void smtp_session_write_secret(struct smtp_session *s, const char *data, size_t len,
+                               unsigned replies);
 /* The client stops: what is under way may end, the rest is given back. */
 void smtp_session_stop(struct smtp_session *s);
 const char *smtp_session_awaited(const struct smtp_session *s);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/conn.h"
+#include "tests/unit/fixture_secret.h"
 
 struct world {
     struct loop *loop;
@@ -316,6 +317,36 @@ static void test_silence(void **state)
     world_close(&w);
 }
 
+/* A password is gone from memory when it has left, however it leaves. */
+static void test_a_secret_leaves_no_copy(void **state)
+{
+    static const char password[] = "the nightingale, and not the lark";
+    char more[2000], got[sizeof password];
+    struct world w;
+    int i;
+
+    (void)state;
+    memset(more, 'x', sizeof more);
+    for (i = 0; i < 3; i++) { /* sent, sent with much behind it, not sent */
+        world_established(&w);
+        secret = password;
+        secrets_left = 0;
+        assert_int_equal(conn_write_secret(w.conn, password, sizeof password), 0);
+        if (i == 1)
+            assert_int_equal(conn_write(w.conn, more, sizeof more), 0);
+        if (i < 2) {
+            world_run(&w, 'D', 5000);
+            assert_int_equal(recv(w.peer, got, sizeof got, MSG_WAITALL), (ssize_t)sizeof got);
+            assert_string_equal(got, password);
+        }
+        conn_free(w.conn);
+        w.conn = NULL;
+        assert_int_equal(secrets_left, 0);
+        secret = NULL;
+        world_close(&w);
+    }
+}
+
 static void test_write_limit(void **state)
 {
     enum { SIZE = 1000000 };
@@ -485,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_connecting_times_out),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_a_secret_leaves_no_copy),
         cmocka_unit_test(test_write_limit),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_written_to_the_gone),
