@@ -3,8 +3,9 @@
  *
  * Owns the threads, the jobs that wait for one, and the jobs that are finished and wait for the
  * loop; one mutex guards both lists.  run() is called on a worker without the mutex held, done() on
- * the loop. A crash leaves nothing behind: a job that matters is recorded elsewhere until its
- * done().
+ * the loop. A thread is started when a job waits that no other is free for, so that a pool nobody
+ * needs costs nothing.  A crash leaves nothing behind: a job that matters is recorded elsewhere
+ * until its done().
  */
 #include "base/work.h"
 
@@ -26,10 +27,10 @@ struct work_pool {
     pthread_cond_t wanted; /* a job waits, or the pool stops */
     struct chain waiting, finished;
     unsigned waiting_count, waiting_max;
-    unsigned idle; /* threads without a job */
+    unsigned idle; /* threads without a job, those not yet started among them */
     bool stopping;
 
-    unsigned thread_count;
+    unsigned thread_count, threads_max; /* started; of the pool */
     pthread_t threads[];
 };
 
@@ -74,14 +75,18 @@ static void finish_jobs(void *arg)
         job->done(job);
 }
 
-static int start_threads(struct work_pool *pool, unsigned threads, struct err *e)
+/* Starts a thread where no free one would take the job that was put last.  With the
+ * lock.  -1: there is none to run the job. */
+static int start_thread(struct work_pool *pool)
 {
-    while (pool->thread_count < threads) {
-        if (thread_start(&pool->threads[pool->thread_count], worker, pool, e) < 0)
-            return -1;
+    unsigned busy = pool->threads_max - pool->idle;
+    struct err told;
+
+    if (pool->waiting_count <= pool->thread_count - busy || pool->thread_count == pool->threads_max)
+        return 0;
+    if (thread_start(&pool->threads[pool->thread_count], worker, pool, &told) == 0)
         pool->thread_count++;
-    }
-    return 0;
+    return pool->thread_count > 0 ? 0 : -1;
 }
 
 struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned threads,
@@ -97,14 +102,10 @@ struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned th
     pool->finish.run = finish_jobs;
     pool->finish.arg = pool;
     pool->waiting_max = waiting_max;
-    pool->idle = threads;
+    pool->threads_max = pool->idle = threads;
     snprintf(pool->name, sizeof pool->name, "%s", name);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wanted, NULL);
-    if (start_threads(pool, threads, e) < 0) {
-        work_pool_free(pool);
-        return NULL;
-    }
     return pool;
 }
 
@@ -117,8 +118,13 @@ int work_submit(struct work_pool *pool, struct work_job *job)
     if (!pool->stopping && pool->waiting_count < pool->waiting_max + pool->idle) {
         chain_push(&pool->waiting, &job->link);
         pool->waiting_count++;
-        pthread_cond_signal(&pool->wanted);
-        r = 0;
+        r = start_thread(pool);
+        if (r == 0) {
+            pthread_cond_signal(&pool->wanted);
+        } else { /* it is the only one: there is no thread to have taken another */
+            chain_pop(&pool->waiting);
+            pool->waiting_count--;
+        }
     }
     pthread_mutex_unlock(&pool->lock);
     return r;

@@ -19,10 +19,12 @@ struct work_job {
 
 struct work_pool;
 
-/* waiting_max: jobs that may wait for a thread.  The workers have every signal blocked. */
+/* waiting_max: jobs that may wait for a thread.  Threads, at most so many, are started as jobs need
+ * them; they have every signal blocked. */
 struct work_pool *work_pool_new(struct loop *loop, const char *name, unsigned threads,
                                 unsigned waiting_max, struct err *e);
-/* -1 when the pool is full or stopping: the caller keeps the job and tries later.  Any thread. */
+/* -1 when the pool is full or stopping, or has no thread and can start none: the caller keeps the
+ * job and tries later.  Any thread. */
 int work_submit(struct work_pool *pool, struct work_job *job) MUST_CHECK;
 /* Waits for running and waiting jobs (their done() runs before this returns), joins, frees. Takes
  * NULL. Loop thread, and not from a done(). */

@@ -9,6 +9,7 @@
 #include "bridge/gateway.h"
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "base/step.h"
 #include "bridge/people/ad_hoc.h"
 #include "bridge/cli/command.h"
@@ -54,6 +55,8 @@ enum {
     TICK_MS = 1000,
     CLEAN_EVERY_TICKS = 60,
     DELAY_EVERY_TICKS = 5,
+    REST_AFTER_TICKS = 15, /* without a message */
+    REST_AFTER_START_TICKS = 3,
     SWEEP_EVERY_TICKS = 5,
     CLEAN_COUNT = 1000,
     SET_BACK_S = 5,
@@ -80,8 +83,9 @@ struct life {
     struct router_settings router_settings;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct loop_timer *tick, *drain;
-    unsigned ticks;
-    int64_t ahead_s; /* by so much the wall clock was ahead of the monotonic one */
+    unsigned ticks, quiet_ticks;
+    uint64_t counted; /* messages, at the last tick */
+    int64_t ahead_s;  /* by so much the wall clock was ahead of the monotonic one */
     int64_t drain_until_ms;
     bool is_inbound_stopped, is_stream_closed, is_closing;
     const char *conf_path;
@@ -179,6 +183,17 @@ static bool is_set_back(struct life *life)
     return is_back;
 }
 
+/* What starting or a load took, and nothing needs any more, is given back: once in each pause. */
+static void rest(struct life *life)
+{
+    uint64_t counted = stats_all(&life->g.stats);
+
+    life->quiet_ticks = counted == life->counted ? life->quiet_ticks + 1 : 0;
+    life->counted = counted;
+    if (life->quiet_ticks == REST_AFTER_TICKS)
+        resident_give_back();
+}
+
 static void ticked(void *arg)
 {
     struct life *life = arg;
@@ -196,6 +211,7 @@ static void ticked(void *arg)
         clean(g);
     if (life->ticks % DELAY_EVERY_TICKS == 1)
         delay_look(g);
+    rest(life);
     loop_timer_start(life->tick, TICK_MS);
 }
 
@@ -601,6 +617,7 @@ static int serve(const char *conf_path)
         return EX_TEMPFAIL;
     }
     life->conf_path = conf_path;
+    life->quiet_ticks = REST_AFTER_TICKS - REST_AFTER_START_TICKS;
     if (open_all(life, &conf, &e) < 0 || loop_run(life->g.loop, &e) < 0)
         status = command_fail(&e, EX_CONFIG);
     close_all(life);

@@ -36,7 +36,7 @@ struct http {
     struct loop_task finish;
     CURLM *multi;
     pthread_t thread;
-    bool has_thread;
+    bool is_global, has_thread; /* is_global: the library is initialised */
 
     pthread_mutex_t lock;
     struct job_list waiting, finished;
@@ -453,6 +453,25 @@ static void tell(void *arg)
     }
 }
 
+/* The library, its thread and what they take are there from the first transfer on.  With the lock.
+ */
+static int start_thread(struct http *h)
+{
+    struct err told;
+
+    if (h->has_thread)
+        return 0;
+    if (!h->is_global && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -1;
+    h->is_global = true;
+    if (!h->multi)
+        h->multi = curl_multi_init();
+    if (!h->multi)
+        return -1;
+    h->has_thread = thread_start(&h->thread, serve, h, &told) == 0;
+    return h->has_thread ? 0 : -1;
+}
+
 struct http *http_new(struct loop *loop, const struct clock *clock, struct err *e)
 {
     struct http *h = calloc(1, sizeof *h);
@@ -469,16 +488,6 @@ struct http *http_new(struct loop *loop, const struct clock *clock, struct err *
     list_init(&h->finished);
     list_init(&h->active);
     pthread_mutex_init(&h->lock, NULL);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        h->multi = curl_multi_init();
-    if (!h->multi)
-        err_memory(e);
-    else
-        h->has_thread = thread_start(&h->thread, serve, h, e) == 0;
-    if (!h->has_thread) {
-        http_free(h);
-        return NULL;
-    }
     return h;
 }
 
@@ -489,7 +498,7 @@ int http_submit(struct http *h, struct http_job *job)
     err_clear(&job->err);
     buf_init(&job->content, job->size_max);
     pthread_mutex_lock(&h->lock);
-    if (!h->is_stopping && h->waiting_count < HTTP_WAITING_MAX) {
+    if (!h->is_stopping && h->waiting_count < HTTP_WAITING_MAX && start_thread(h) == 0) {
         list_push(&h->waiting, job);
         h->waiting_count++;
         r = 0;
@@ -531,7 +540,8 @@ void http_free(struct http *h)
     end_waiting(h);
     loop_cancel(h->loop, &h->finish);
     curl_multi_cleanup(h->multi);
-    curl_global_cleanup();
+    if (h->is_global)
+        curl_global_cleanup();
     pthread_mutex_destroy(&h->lock);
     free(h);
 }

@@ -60,7 +60,7 @@ struct http_job {
 struct http;
 
 struct http *http_new(struct loop *loop, const struct clock *clock, struct err *e);
-/* -1: too many wait; the job stays the caller's. */
+/* -1: too many wait, or there is no memory or thread for it; the job stays the caller's. */
 int http_submit(struct http *h, struct http_job *job) MUST_CHECK;
 void http_clear(struct http_job *job); /* frees what came */
 /* Ends every transfer with ERR_RETRY; their done()s have run.  Takes NULL; not from a done(). */

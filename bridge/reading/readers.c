@@ -37,7 +37,7 @@ struct readers {
     pthread_cond_t wanted;  /* a job waits, or the pool stops */
     pthread_cond_t stopped; /* the pool stops */
     struct chain waiting, finished;
-    unsigned waiting_count, idle;
+    unsigned waiting_count, idle; /* idle: threads without jobs, started or not */
     int64_t start_at_ms; /* when the next process were due, one after the other without a pause */
     atomic_bool stopping;
 
@@ -57,7 +57,7 @@ static bool wait_until(struct readers *r, pthread_cond_t *cond, int64_t mono_ms)
 /* A fair part of what waits, so that no thread sits idle beside another's batch.  With the lock. */
 static struct reader_job *take_batch(struct readers *r)
 {
-    unsigned n = (r->waiting_count + r->thread_count - 1) / r->thread_count;
+    unsigned n = (r->waiting_count + r->settings.processes - 1) / r->settings.processes;
     struct chain batch = {NULL, NULL};
 
     for (n = n < BATCH_MAX ? n : BATCH_MAX; n > 0; n--) {
@@ -159,6 +159,27 @@ static void finish_jobs(void *arg)
         job->done(job);
 }
 
+/* Starts a thread where no free one would take the job that was put last.  With the
+ * lock.  -1: there is none for the job. */
+static int start_thread(struct readers *r)
+{
+    struct reader_thread *t = &r->threads[r->thread_count];
+    unsigned busy = r->settings.processes - r->idle;
+    struct err told;
+
+    if (r->waiting_count <= r->thread_count - busy || r->thread_count == r->settings.processes)
+        return 0;
+    t->readers = r;
+    t->link.stop = &r->stopping;
+    t->link.limits = r->settings.limits;
+    t->link.may_start = may_start;
+    t->link.settled = settled;
+    t->link.arg = t;
+    if (thread_start(&t->thread, run_thread, t, &told) == 0)
+        r->thread_count++;
+    return r->thread_count > 0 ? 0 : -1;
+}
+
 int readers_submit(struct readers *r, struct reader_job *job)
 {
     int rc = -1;
@@ -168,33 +189,15 @@ int readers_submit(struct readers *r, struct reader_job *job)
     if (!atomic_load(&r->stopping) && r->waiting_count < r->settings.waiting_max + r->idle) {
         chain_push(&r->waiting, &job->link);
         r->waiting_count++;
-        pthread_cond_signal(&r->wanted);
-        rc = 0;
+        rc = start_thread(r);
+        if (rc == 0) {
+            pthread_cond_signal(&r->wanted);
+        } else { /* it is the only one: there is no thread to have taken another */
+            chain_pop(&r->waiting);
+            r->waiting_count--;
+        }
     }
     pthread_mutex_unlock(&r->lock);
-    return rc;
-}
-
-static int start_threads(struct readers *r, struct err *e)
-{
-    int rc = 0;
-
-    while (r->thread_count < r->settings.processes && rc == 0) {
-        struct reader_thread *t = &r->threads[r->thread_count];
-
-        t->readers = r;
-        t->link.stop = &r->stopping;
-        t->link.limits = r->settings.limits;
-        t->link.may_start = may_start;
-        t->link.settled = settled;
-        t->link.arg = t;
-        /* The count is read with the lock, by threads that run already. */
-        pthread_mutex_lock(&r->lock);
-        rc = thread_start(&t->thread, run_thread, t, e);
-        if (rc == 0)
-            r->thread_count++;
-        pthread_mutex_unlock(&r->lock);
-    }
     return rc;
 }
 
@@ -226,10 +229,6 @@ struct readers *readers_new(struct loop *loop, const struct readers_settings *se
     r->idle = settings->processes;
     atomic_init(&r->stopping, false);
     init_sync(r);
-    if (start_threads(r, e) < 0) {
-        readers_free(r);
-        return NULL;
-    }
     return r;
 }
 

@@ -36,6 +36,16 @@ void stats_add(struct stats *s, enum stat what, unsigned count, int64_t now_s)
     s->minute[s->minute_now % STATS_MINUTES][what] += count;
 }
 
+uint64_t stats_all(const struct stats *s)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < STAT_COUNT; i++)
+        sum += s->total[i];
+    return sum;
+}
+
 uint64_t stats_last(struct stats *s, enum stat what, unsigned minutes, int64_t now_s)
 {
     uint64_t sum = 0;

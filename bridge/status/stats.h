@@ -52,5 +52,6 @@ void stats_stream(struct stats *s, const char *reason /* NULL: up */, int64_t no
 void stats_relay(struct stats *s, const char *trouble /* NULL: none */, int64_t now_s);
 /* How many in the last so many whole minutes and the one that runs, at most STATS_MINUTES. */
 uint64_t stats_last(struct stats *s, enum stat what, unsigned minutes, int64_t now_s);
+uint64_t stats_all(const struct stats *s); /* a sum of all: it grows with whatever happens */
 
 #endif

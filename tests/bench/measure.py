@@ -200,7 +200,7 @@ def latency_to_jabber(bed, host, rate, time_s):
 def idle_memory(bed, host):
     gateway = bed.gateway(host, free_port())
     try:
-        time.sleep(2)
+        time.sleep(5)  # it gives back what starting took
         return gateway.status("VmRSS")
     finally:
         gateway.stop()

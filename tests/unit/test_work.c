@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -198,13 +199,53 @@ static void test_signals_are_the_loops(void **state)
     assert_false(sigismember(&set, SIGTERM)); /* and still ours */
 }
 
+static unsigned count_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned n = 0;
+
+    assert_non_null(tasks);
+    while (readdir(tasks))
+        n++;
+    closedir(tasks);
+    return n - 2; /* "." and ".." */
+}
+
+/* A pool that nobody needs has no thread, and jobs one after the other need one. */
+static void test_threads_as_needed(void **state)
+{
+    unsigned before = count_threads();
+    struct world w;
+    struct err e;
+    int i;
+
+    (void)state;
+    world_open(&w, 4, JOBS);
+    assert_int_equal(count_threads(), before);
+    w.expected = 1;
+    w.jobs[0].again = 5;
+    assert_int_equal(work_submit(w.pool, &w.jobs[0].job), 0);
+    assert_int_equal(loop_run(w.loop, &e), 0);
+    assert_int_equal(w.jobs[0].runs, 6);
+    assert_true(count_threads() <= before + 2); /* the one may not yet be back when it is asked */
+    for (i = 1; i <= 4; i++) {
+        w.jobs[i].job.run = run_blocked;
+        assert_int_equal(work_submit(w.pool, &w.jobs[i].job), 0);
+    }
+    for (i = 1; i <= 4; i++)
+        sem_wait(&w.started); /* all at once */
+    assert_int_equal(count_threads(), before + 4);
+    for (i = 1; i <= 4; i++)
+        sem_post(&w.go);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_once),
-        cmocka_unit_test(test_full_pool_refuses),
-        cmocka_unit_test(test_stopping_refuses),
-        cmocka_unit_test(test_signals_are_the_loops),
+        cmocka_unit_test(test_each_once),         cmocka_unit_test(test_full_pool_refuses),
+        cmocka_unit_test(test_stopping_refuses),  cmocka_unit_test(test_signals_are_the_loops),
+        cmocka_unit_test(test_threads_as_needed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
