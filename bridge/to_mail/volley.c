@@ -14,7 +14,7 @@
 enum {
     PLACES = 2048,
     AT_ONCE_MS = 2000, /* no person reads and writes in that time, again and again */
-    FREE = 3           /* answers at once before the mail says that they are automatic */
+    FREE = 3           /* answers at once in a row that a person may have written */
 };
 
 struct exchange {
@@ -91,7 +91,7 @@ enum volley_verdict volley_answered(struct volley *v, const char *user, const ch
         return VOLLEY_PERSON;
     }
     x->is_answered = true;
-    if (x->is_automatic)
-        return VOLLEY_ENDLESS;
-    return ++x->at_once > FREE ? VOLLEY_AUTOMATIC : VOLLEY_PERSON;
+    if (++x->at_once <= FREE)
+        return VOLLEY_PERSON;
+    return x->is_automatic ? VOLLEY_ENDLESS : VOLLEY_AUTOMATIC;
 }

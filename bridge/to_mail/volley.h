@@ -4,9 +4,10 @@
  * A program that answers each message it gets (an "I am away" of a Jabber client) does not say that
  * it is one, and two of them facing each other by way of mail would never end.  But they answer at
  * once: after a few answers that no person could have typed the mail says that it is automatic (RFC
- * 3834 §5), whereupon decent programs keep still; and an answer at once to what was automatic
- * itself is not sent.  Bounded memory, loop thread only; what a restart forgets costs a few
- * messages more.
+ * 3834 §5), whereupon decent programs keep still; and one more to what was automatic itself is not
+ * sent.  The first few go whatever they follow: somebody's second line is often under way when the
+ * answer of a program to the first one comes.  Bounded memory, loop thread only; what a restart
+ * forgets costs a few messages more.
  */
 #ifndef BRIDGE_TO_MAIL_VOLLEY_H
 #define BRIDGE_TO_MAIL_VOLLEY_H

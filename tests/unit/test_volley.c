@@ -57,6 +57,34 @@ static void a_person_takes_time(void **state)
     volley_free(v);
 }
 
+/* The second line is sent just after a program has answered the first one. */
+static void a_second_line_goes_through(void **state)
+{
+    struct volley *v = volley_new(NULL);
+    int64_t i;
+
+    (void)state;
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(volley_answered(v, user, contact, i * 60000), VOLLEY_PERSON);
+        assert_int_equal(exchange(v, true, i * 60000 + 900, 100), VOLLEY_PERSON);
+        assert_int_equal(exchange(v, true, i * 60000 + 1900, 100), VOLLEY_PERSON);
+        assert_int_equal(volley_answered(v, user, contact, i * 60000 + 9000), VOLLEY_PERSON);
+    }
+    volley_free(v);
+}
+
+/* A program that only ever hears programs. */
+static void a_program_that_answers_programs_comes_to_rest(void **state)
+{
+    struct volley *v = volley_new(NULL);
+    int64_t sent = 0;
+
+    (void)state;
+    while (exchange(v, true, sent * 100, 5) != VOLLEY_ENDLESS)
+        assert_true(++sent < 10);
+    volley_free(v);
+}
+
 static void many_pairs_take_no_more_memory(void **state)
 {
     struct volley *v = volley_new(NULL);
@@ -68,7 +96,11 @@ static void many_pairs_take_no_more_memory(void **state)
         snprintf(name, sizeof name, "user%d@capulet.example", i);
         volley_heard(v, name, contact, true, i);
     }
-    assert_int_equal(volley_answered(v, name, contact, i), VOLLEY_ENDLESS);
+    for (i = 0; i < 4; i++) { /* the last one is remembered */
+        volley_heard(v, name, contact, true, 100000 + i);
+        assert_int_equal(volley_answered(v, name, contact, 100000 + i),
+                         i < 3 ? VOLLEY_PERSON : VOLLEY_ENDLESS);
+    }
     volley_free(v);
 }
 
@@ -77,6 +109,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_programs_come_to_rest),
         cmocka_unit_test(a_person_takes_time),
+        cmocka_unit_test(a_second_line_goes_through),
+        cmocka_unit_test(a_program_that_answers_programs_comes_to_rest),
         cmocka_unit_test(many_pairs_take_no_more_memory),
     };
 
