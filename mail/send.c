@@ -48,7 +48,7 @@ static const struct send_engine *choose(const struct conf_server *server, struct
     return engine->check(server, e) == 0 ? engine : NULL;
 }
 
-static void fill_in(struct send_settings *s)
+void send_fill_in(struct send_settings *s)
 {
     if (s->connections == 0)
         s->connections = CONNECTIONS_DEFAULT;
@@ -82,7 +82,7 @@ struct sender *sender_new(struct loop *loop, const struct send_settings *setting
         err_memory(e);
         return NULL;
     }
-    fill_in(&filled);
+    send_fill_in(&filled);
     s->engine = engine;
     s->impl = engine->open(loop, &filled, e);
     if (!s->impl) {
@@ -95,6 +95,17 @@ struct sender *sender_new(struct loop *loop, const struct send_settings *setting
 int sender_submit(struct sender *s, struct send_job *job)
 {
     return s->engine->submit(s->impl, job);
+}
+
+void sender_retire(struct sender *s)
+{
+    if (!s)
+        return;
+    if (s->engine->retire)
+        s->engine->retire(s->impl);
+    else
+        s->engine->close(s->impl);
+    free(s);
 }
 
 void sender_free(struct sender *s)
@@ -113,6 +124,6 @@ int send_probe(const struct send_settings *settings, char *text_out, size_t text
 
     if (!engine)
         return -1;
-    fill_in(&filled);
+    send_fill_in(&filled);
     return engine->probe(&filled, text_out, text_size, e);
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/chain.h"
 #include "base/conf.h"
@@ -68,9 +69,12 @@ struct send_common;
 
 struct send_settings {
     struct conf_server server;
-    struct send_common *common; /* borrowed; NULL: it has names and trust of its own */
-    unsigned connections;       /* worker threads, each with one connection at a time */
-    const char *helo_name;      /* for EHLO: md */
+    struct send_common *common; /* borrowed; NULL: it has names and trust of its own.  With it the
+                                   settings' texts are copied, too, and wiped in the end. */
+    /* May a user have us connect to this address?  NULL: to every one.  Engine of our own only. */
+    bool (*may_connect)(const struct sockaddr *address);
+    unsigned connections;  /* worker threads, each with one connection at a time */
+    const char *helo_name; /* for EHLO: md */
     int64_t connect_timeout_s, reply_timeout_s; /* defaults 30 and 300 */
     unsigned waiting_max;                       /* jobs that may wait; default 1000 */
 };

@@ -20,8 +20,12 @@ struct send_engine {
     void *(*open)(struct loop *loop, const struct send_settings *settings, struct err *e);
     int (*submit)(void *impl, struct send_job *job);
     void (*close)(void *impl);
+    void (*retire)(void *impl); /* NULL: it has to be closed */
     int (*probe)(const struct send_settings *settings, char *text_out, size_t text_size,
                  struct err *e);
 };
+
+/* The defaults where the caller left 0. */
+void send_fill_in(struct send_settings *settings);
 
 #endif

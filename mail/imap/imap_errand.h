@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/err.h"
 #include "mail/imap/imap_fault.h"
 
@@ -35,6 +36,7 @@ enum imap_errand_outcome {
 };
 
 struct imap_errand {
+    struct chain_link link; /* first; the watch's */
     enum imap_errand_kind kind;
     unsigned flags; /* enum imap_flag, or-ed; of what is laid into Sent, too (usually SEEN) */
 
@@ -58,7 +60,6 @@ struct imap_errand {
 
     void (*done)(struct imap_errand *errand); /* may free it */
     void *arg;
-    struct imap_errand *next; /* the watch's */
 };
 
 #endif

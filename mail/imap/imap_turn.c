@@ -21,8 +21,9 @@ static int leave_idle(struct imap_turn *t)
     t->at = IMAP_AT_IDLE;
     if (imap_session_idle_peek(s, &t->e) < 0)
         return -1;
-    if (t->mark_count == 0 && t->flagging_count == 0 && !t->errands && t->fetch != IMAP_FETCH_NOW &&
-        !t->do_look && !t->do_close && !(may_fetch && imap_session_has_news(s)))
+    if (t->mark_count == 0 && t->flagging_count == 0 && !t->errands.head &&
+        t->fetch != IMAP_FETCH_NOW && !t->do_look && !t->do_close &&
+        !(may_fetch && imap_session_has_news(s)))
         return 0;
     return imap_session_idle_end(s, &t->e);
 }
@@ -115,9 +116,11 @@ static int flag(struct imap_turn *t)
 /* One after the other; when the connection is lost the rest is for another time, too. */
 static int errands(struct imap_turn *t)
 {
+    struct chain_link *link;
     struct imap_errand *errand;
 
-    for (errand = t->errands; errand; errand = errand->next) {
+    for (link = t->errands.head; link; link = link->next) {
+        errand = (struct imap_errand *)(void *)link;
         imap_errand_run(t->session, errand);
         step("imap.errand");
         if (imap_session_is_broken(t->session)) {

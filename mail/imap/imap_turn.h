@@ -31,8 +31,8 @@ struct imap_turn {
     uint32_t marks[IMAP_MARKS_MAX];
     size_t mark_count;
     struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX];
-    size_t flagging_count;       /* afterwards: those left to do */
-    struct imap_errand *errands; /* in order; afterwards each has its outcome */
+    size_t flagging_count; /* afterwards: those left to do */
+    struct chain errands;  /* in order; afterwards each has its outcome */
     enum imap_fetch { IMAP_FETCH_NOT, IMAP_FETCH_NEWS, IMAP_FETCH_NOW } fetch;
     struct imap_want want;
     uint32_t again[IMAP_RANGE_MAX]; /* want.uids may point here */

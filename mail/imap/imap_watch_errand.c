@@ -15,15 +15,10 @@ int imap_watch_errand(struct imap_watch *w, struct imap_errand *errand)
 {
     if (w->is_stopping || w->errand_count >= WAITING_MAX)
         return -1;
-    errand->next = NULL;
     errand->outcome = IMAP_ERRAND_RETRY;
     err_clear(&errand->e);
     errand->folder[0] = '\0';
-    if (w->errands)
-        w->last_errand->next = errand;
-    else
-        w->errands = errand;
-    w->last_errand = errand;
+    chain_push(&w->errands, &errand->link);
     w->errand_count++;
     imap_watch_kick(w);
     return 0;
@@ -31,33 +26,28 @@ int imap_watch_errand(struct imap_watch *w, struct imap_errand *errand)
 
 bool imap_watch_has_errands(const struct imap_watch *w)
 {
-    return w->errands != NULL;
+    return w->errands.head != NULL;
 }
 
-struct imap_errand *imap_watch_take_errands(struct imap_watch *w)
+struct chain imap_watch_take_errands(struct imap_watch *w)
 {
-    struct imap_errand *first = w->errands, *last = first;
-    unsigned n = 1;
+    struct chain taken = {NULL, NULL};
+    struct imap_errand *errand;
+    unsigned n = 0;
 
-    if (!first)
-        return NULL;
-    while (last->next && n < TURN_MAX && last->kind != IMAP_ERRAND_APPEND) {
-        last = last->next;
-        n++;
+    while (n < TURN_MAX && (errand = chain_pop(&w->errands))) {
+        chain_push(&taken, &errand->link);
+        w->errand_count--;
+        n = errand->kind == IMAP_ERRAND_APPEND ? TURN_MAX : n + 1;
     }
-    w->errands = last->next;
-    last->next = NULL;
-    w->errand_count -= n;
-    return first;
+    return taken;
 }
 
-void imap_watch_answer(struct imap_errand *list, const struct err *why)
+void imap_watch_answer(struct chain errands, const struct err *why)
 {
     struct imap_errand *errand;
 
-    while ((errand = list)) {
-        list = errand->next;
-        errand->next = NULL;
+    while ((errand = chain_pop(&errands))) {
         if (errand->outcome == IMAP_ERRAND_RETRY && errand->e.class == ERR_NONE)
             err_set(&errand->e, ERR_RETRY, "%s", why->text);
         errand->done(errand);
@@ -66,11 +56,11 @@ void imap_watch_answer(struct imap_errand *list, const struct err *why)
 
 void imap_watch_refuse_errands(struct imap_watch *w, const struct err *why)
 {
-    struct imap_errand *list = w->errands;
+    struct chain errands = w->errands;
 
-    w->errands = w->last_errand = NULL;
+    w->errands = (struct chain){NULL, NULL};
     w->errand_count = 0;
-    imap_watch_answer(list, why);
+    imap_watch_answer(errands, why);
 }
 
 const char *imap_fault_name(enum imap_fault fault)

@@ -46,8 +46,8 @@ struct imap_watch {
     bool is_readable;                                   /* something came in IDLE */
     struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX]; /* for the next turn */
     size_t flagging_count;
-    int64_t again_ms;                          /* grows while mails cannot be kept */
-    struct imap_errand *errands, *last_errand; /* for the next turns */
+    int64_t again_ms;     /* grows while mails cannot be kept */
+    struct chain errands; /* for the next turns */
     unsigned errand_count;
 
     unsigned failures;
@@ -77,10 +77,10 @@ void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags);
 
 bool imap_watch_has_errands(const struct imap_watch *w);
 /* Those for the next turn. */
-struct imap_errand *imap_watch_take_errands(struct imap_watch *w);
+struct chain imap_watch_take_errands(struct imap_watch *w);
 /* What became of them; those that nothing was done for get the reason.  A list that may be empty.
  */
-void imap_watch_answer(struct imap_errand *list, const struct err *why);
+void imap_watch_answer(struct chain errands, const struct err *why);
 /* All that wait get the reason. */
 void imap_watch_refuse_errands(struct imap_watch *w, const struct err *why);
 

@@ -61,20 +61,38 @@ const char *smtp_auth_name(const struct smtp_auth *a)
     return "";
 }
 
+static bool has_own_token(const struct conf_server *server)
+{
+    return server->token && server->token[0];
+}
+
 static bool has_token(const struct conf_server *server)
 {
-    return server->token_file && server->token_file[0];
+    return has_own_token(server) || (server->token_file && server->token_file[0]);
 }
 
 /* ---- beginning ---- */
 
+static int copy_token(struct smtp_auth *a, struct err *e)
+{
+    size_t n = strlen(a->server->token);
+
+    if (n > TOKEN_MAX)
+        return err_set(e, ERR_PERMANENT, "the token is too long");
+    memcpy(a->token, a->server->token, n + 1);
+    return 0;
+}
+
 static int read_token(struct smtp_auth *a, struct err *e)
 {
     const char *path = a->server->token_file;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd;
     struct stat st;
     ssize_t n = -1;
 
+    if (has_own_token(a->server))
+        return copy_token(a, e);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0) {
         err_set(e, ERR_RETRY, "cannot read %.200s (option token_file): %s", path, strerror(errno));
     } else if (st.st_mode & 077) {

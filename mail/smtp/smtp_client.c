@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "mail/send_common.h"
 #include "mail/send_guard.h"
 #include "mail/smtp/smtp_command.h"
 #include "mail/smtp/smtp_connect.h"
@@ -35,18 +36,12 @@ enum {
     PROBE_MS = 3600 * 1000 /* a bound on the bounds: a session has deadlines of its own */
 };
 
-struct probe {
-    bool is_over;
-    int status;
-    char *text;
-    size_t size;
-    struct err *e;
-};
-
 struct smtp_client {
     struct loop *loop;
     struct send_settings settings;
-    struct work_pool *names; /* NULL: the host is an address */
+    struct send_copy *copy; /* of the settings' texts; NULL: they are borrowed */
+    struct work_pool
+        *names; /* NULL: the host is an address; those of settings.common, or its own */
     struct chain waiting, finished;
     unsigned waiting_count;
     struct smtp_session *sessions, *ended; /* ended: to be freed */
@@ -58,9 +53,12 @@ struct smtp_client {
     bool is_stopping;
     struct loop_task settle;
     struct buf scratch;
-    struct tls_client *tls; /* NULL: not read yet */
-    int64_t tls_until_ms;   /* when it is read again */
-    struct probe *probe;    /* NULL: it sends */
+    struct tls_client *tls;   /* NULL: not read yet */
+    int64_t tls_until_ms;     /* when it is read again */
+    struct smtp_probe *probe; /* NULL: it sends */
+    bool is_retiring;
+    struct loop_timer *hurry; /* while it retires */
+    struct loop_task bury;
 };
 
 void smtp_client_move(struct smtp_client *c, struct smtp_session *s, enum smtp_place place)
@@ -142,13 +140,20 @@ struct conn *smtp_client_connect(struct smtp_client *c, conn_fn *fn, void *arg, 
         conn_set_fit(conn, smtp_is_private_address,
                      "it has no loopback or private address, and nothing is sent in the clear to "
                      "another");
+    else if (conn && s->may_connect)
+        conn_set_fit(conn, s->may_connect, "it has no address that may be connected to");
     return conn;
 }
 
 struct tls *smtp_client_tls(struct smtp_client *c, struct err *e)
 {
     const struct conf_server *server = &c->settings.server;
+    struct tls_client *shared;
 
+    if (c->settings.common) {
+        shared = send_common_trust(c->settings.common, server->ca_file, e);
+        return shared ? tls_new(shared, server->host, e) : NULL;
+    }
     if (c->tls && smtp_client_now_ms(c) >= c->tls_until_ms) {
         tls_client_free(c->tls);
         c->tls = NULL;
@@ -205,6 +210,13 @@ static void answer_waiting(struct smtp_client *c, const struct smtp_fault *fault
     c->waiting_count = 0;
 }
 
+static void probe_is_over(struct smtp_client *c)
+{
+    c->probe->is_over = true;
+    if (c->probe->task)
+        loop_post(c->loop, c->probe->task);
+}
+
 void smtp_client_not_opened(struct smtp_client *c, const struct smtp_fault *fault)
 {
     c->opening_count--;
@@ -214,7 +226,8 @@ void smtp_client_not_opened(struct smtp_client *c, const struct smtp_fault *faul
         c->probe->status =
             err_set(c->probe->e, fault->trouble == SEND_NO_NAME ? ERR_PERMANENT : fault->class,
                     "%s", fault->text);
-        c->probe->is_over = true;
+        c->probe->trouble = fault->trouble;
+        probe_is_over(c);
     }
     c->pause_until_ms = smtp_client_now_ms(c) + PAUSE_MS;
     if (fault->trouble == SEND_LOGIN) {
@@ -230,12 +243,14 @@ void smtp_client_opened(struct smtp_client *c, struct smtp_session *s)
     c->opening_count--;
     if (!c->probe)
         return;
-    snprintf(c->probe->text, c->probe->size, "%s%s%s%s%s", s->greeting.text,
-             conn_tls_version(s->conn) ? ", " : "",
-             conn_tls_version(s->conn) ? conn_tls_version(s->conn) : "",
-             s->is_logged_in ? ", logged in by " : "",
-             s->is_logged_in ? smtp_auth_name(s->auth) : "");
-    c->probe->is_over = true;
+    c->probe->size_max = s->offer.size_max;
+    if (c->probe->text)
+        snprintf(c->probe->text, c->probe->size, "%s%s%s%s%s", s->greeting.text,
+                 conn_tls_version(s->conn) ? ", " : "",
+                 conn_tls_version(s->conn) ? conn_tls_version(s->conn) : "",
+                 s->is_logged_in ? ", logged in by " : "",
+                 s->is_logged_in ? smtp_auth_name(s->auth) : "");
+    probe_is_over(c);
 }
 
 /* ---- giving out ---- */
@@ -300,6 +315,13 @@ static void dispatch(struct smtp_client *c)
     }
 }
 
+static bool is_empty(void *arg)
+{
+    const struct smtp_client *c = arg;
+
+    return !c->sessions && !c->finished.head;
+}
+
 void smtp_client_settle(struct smtp_client *c)
 {
     struct smtp_session *s;
@@ -312,6 +334,8 @@ void smtp_client_settle(struct smtp_client *c)
         c->ended = s->next;
         smtp_session_free(s);
     }
+    if (c->is_retiring && is_empty(c))
+        loop_post(c->loop, &c->bury);
 }
 
 static void settle(void *arg)
@@ -340,42 +364,85 @@ static int submit(void *impl, struct send_job *job)
 
 /* ---- beginning and end ---- */
 
-static bool is_empty(void *arg)
-{
-    const struct smtp_client *c = arg;
-
-    return !c->sessions && !c->finished.head;
-}
+static const struct smtp_fault stopping = {.trouble = SEND_CONNECT, .text = "stopping"};
 
 /* What is under way goes on to its end; the rest is given back and the idle say goodbye. */
-static void stop(struct smtp_client *c)
+static void begin_to_stop(struct smtp_client *c)
 {
-    const struct smtp_fault fault = {.trouble = SEND_CONNECT, .text = "stopping"};
     struct smtp_session *s, *next;
 
     c->is_stopping = true;
-    answer_waiting(c, &fault);
+    answer_waiting(c, &stopping);
     for (s = c->sessions; s; s = next) {
         next = s->next;
         smtp_session_stop(s);
     }
-    smtp_client_settle(c);
-    loop_run_until(c->loop, is_empty, c, STOP_MS);
+}
+
+static void break_off(struct smtp_client *c)
+{
     while (c->sessions)
-        smtp_session_end(c->sessions, &fault);
+        smtp_session_end(c->sessions, &stopping);
     smtp_client_settle(c);
+}
+
+static void client_free(struct smtp_client *c)
+{
+    loop_cancel(c->loop, &c->settle);
+    loop_cancel(c->loop, &c->bury);
+    loop_timer_free(c->hurry);
+    if (c->settings.common)
+        send_common_drop(c->settings.common);
+    else
+        work_pool_free(c->names);
+    tls_client_free(c->tls);
+    buf_clear(&c->scratch);
+    send_copy_wipe(c->copy);
+    free(c);
 }
 
 static void client_close(void *impl)
 {
     struct smtp_client *c = impl;
 
-    stop(c);
-    loop_cancel(c->loop, &c->settle);
-    work_pool_free(c->names);
-    tls_client_free(c->tls);
-    buf_clear(&c->scratch);
-    free(c);
+    begin_to_stop(c);
+    smtp_client_settle(c);
+    loop_run_until(c->loop, is_empty, c, STOP_MS);
+    break_off(c);
+    client_free(c);
+}
+
+/* Nothing is on the stack that knows it. */
+static void bury(void *arg)
+{
+    struct smtp_client *c = arg;
+
+    if (is_empty(c) && !c->ended)
+        client_free(c);
+}
+
+static void hurry(void *arg)
+{
+    break_off(arg);
+}
+
+void smtp_client_retire(struct smtp_client *c)
+{
+    c->probe = NULL;
+    c->is_retiring = true;
+    c->hurry = loop_timer_new(c->loop, hurry, c);
+    if (c->hurry)
+        loop_timer_start(c->hurry, STOP_MS);
+    begin_to_stop(c);
+    if (!c->hurry) /* no memory to wait with */
+        while (c->sessions)
+            smtp_session_end(c->sessions, &stopping);
+    loop_post(c->loop, &c->settle);
+}
+
+static void client_retire(void *impl)
+{
+    smtp_client_retire(impl);
 }
 
 static bool is_numeric(const char *host)
@@ -388,26 +455,53 @@ static bool is_numeric(const char *host)
     return true;
 }
 
+/* In the clear only this machine is connected to, if that may be at all. */
+static int check_loopback(const struct send_settings *s, struct err *e)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    if (!s->may_connect || s->server.tls != CONF_TLS_NONE ||
+        s->may_connect((const struct sockaddr *)&here))
+        return 0;
+    return err_set(e, ERR_PERMANENT, "without TLS nothing is sent to %.200s (option tls)",
+                   s->server.host);
+}
+
 static void *client_open(struct loop *loop, const struct send_settings *settings, struct err *e)
 {
-    struct smtp_client *c = calloc(1, sizeof *c);
+    struct smtp_client *c;
 
+    if (check_loopback(settings, e) < 0)
+        return NULL;
+    c = calloc(1, sizeof *c);
     if (!c) {
         err_memory(e);
         return NULL;
     }
     c->loop = loop;
     c->settings = *settings;
+    if (settings->common) {
+        send_common_hold(settings->common);
+        c->copy = send_copy_new(settings, e);
+        if (!c->copy) {
+            client_free(c);
+            return NULL;
+        }
+        c->settings = c->copy->settings;
+    }
     if (c->settings.connections > CONNECTIONS_MAX)
         c->settings.connections = CONNECTIONS_MAX;
     c->settle = (struct loop_task){.run = settle, .arg = c};
+    c->bury = (struct loop_task){.run = bury, .arg = c};
     buf_init(&c->scratch, COMMANDS_MAX);
     if (is_numeric(settings->server.host))
         return c;
-    c->names = work_pool_new(loop, "smtp", NAME_THREADS, c->settings.connections, e);
+    c->names = settings->common
+                   ? send_common_names(settings->common, e)
+                   : work_pool_new(loop, "smtp", NAME_THREADS, c->settings.connections, e);
     if (c->names)
         return c;
-    client_close(c);
+    client_free(c);
     return NULL;
 }
 
@@ -415,7 +509,8 @@ static void *client_open(struct loop *loop, const struct send_settings *settings
 static int check_user(const struct conf_server *server, struct err *e)
 {
     bool has_password = server->password && server->password[0];
-    bool has_token = server->token_file && server->token_file[0];
+    bool has_token =
+        (server->token_file && server->token_file[0]) || (server->token && server->token[0]);
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *list;
     bool is_near = strcmp(server->host, "localhost") == 0;
 
@@ -456,17 +551,29 @@ static int client_check(const struct conf_server *server, struct err *e)
 
 static bool is_probed(void *arg)
 {
-    const struct probe *p = arg;
+    const struct smtp_probe *p = arg;
 
     return p->is_over;
+}
+
+struct smtp_client *smtp_client_probe(struct loop *loop, const struct send_settings *settings,
+                                      struct smtp_probe *probe, struct err *e)
+{
+    struct smtp_client *c = client_open(loop, settings, e);
+
+    if (!c)
+        return NULL;
+    c->probe = probe;
+    (void)open_session(c); /* a failure is told to the probe */
+    return c;
 }
 
 static int probe(const struct send_settings *settings, char *text_out, size_t text_size,
                  struct err *e)
 {
-    struct probe p = {.text = text_out, .size = text_size, .e = e};
+    struct smtp_probe p = {.text = text_out, .size = text_size, .e = e};
     struct loop *loop = loop_new(e);
-    struct smtp_client *c = loop ? client_open(loop, settings, e) : NULL;
+    struct smtp_client *c = loop ? smtp_client_probe(loop, settings, &p, e) : NULL;
 
     if (text_size > 0)
         text_out[0] = '\0';
@@ -474,9 +581,7 @@ static int probe(const struct send_settings *settings, char *text_out, size_t te
         loop_free(loop);
         return -1;
     }
-    c->probe = &p;
-    if (open_session(c) == 0)
-        loop_run_until(loop, is_probed, &p, PROBE_MS);
+    loop_run_until(loop, is_probed, &p, PROBE_MS);
     c->probe = NULL;
     client_close(c);
     loop_free(loop);
@@ -489,5 +594,6 @@ const struct send_engine smtp_client_engine = {
     .open = client_open,
     .submit = submit,
     .close = client_close,
+    .retire = client_retire,
     .probe = probe,
 };

@@ -365,7 +365,7 @@ static const struct trial_row trials[] = {
      NULL,
      {.on = "SELECT", .reply = "", .times = 1},
      IMAP_FAULT_AWAY,
-     "in time"},
+     "the server"},
 };
 
 static void test_trials(void **state)
