@@ -10,11 +10,10 @@
 #include "component/stream.h"
 #include "mapping/stanza/amp.h"
 #include "mapping/report/receipts.h"
-#include "mapping/report/report_write.h"
 
 #include <string.h>
 
-enum { ARENA_MAX = 4 << 20, REPORT_MAX = 1 << 20 };
+enum { ARENA_MAX = 4 << 20, REPORT_MAX = 16 << 20 };
 
 static int put_one(struct store_txn *txn, enum queue_kind kind, int64_t id, const char *sender,
                    const char *recipient, const char *content, size_t len, int64_t now_s,
@@ -311,6 +310,8 @@ int outcome_report(struct store_txn *txn, const struct settings *s, const struct
         .envelope_id = in->envelope_id,
         .original_recipient = in->original_recipient,
         .returns_all = in->ret == RET_FULL,
+        .also = in->also,
+        .also_count = in->also_count,
     };
     struct context ctx;
     struct buf b;

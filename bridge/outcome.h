@@ -10,6 +10,7 @@
 
 #include "bridge/settings.h"
 #include "mapping/letter.h"
+#include "mapping/report/report_write.h"
 #include "mapping/report/status.h"
 #include "store/links.h"
 #include "store/queue.h"
@@ -65,6 +66,9 @@ struct outcome_report {
     /* What the envelope asked, as in store/queue.h. */
     const char *envelope_id, *original_recipient;
     unsigned ret, notify;
+    /* What the same became of at the same time, where a report of this kind was asked for. */
+    const struct report_also *also;
+    size_t also_count;
 };
 /* Does NOTIFY, or the lack of it, ask for a report of this kind? */
 bool outcome_is_asked(unsigned notify, enum report_action action);

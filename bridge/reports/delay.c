@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    /* A look begins with a whole message and has to get past it. */
+    /* A look begins with a whole message, and sees where it ends. */
     LOOK_MAX = PEOPLE_RECIPIENTS_MAX + 1,
     TELL_MAX = 50,
     ARENA_EXTRA = 1 << 20
@@ -32,57 +32,118 @@ struct look {
     bool is_all;
 };
 
-static int tell_one(struct store_txn *txn, struct look *l, const struct queue_old *old,
-                    struct err *e)
+/* Those of one message that wait and whose sender has not been told. */
+struct waiters {
+    const struct queue_old *old;
+    size_t count;
+};
+
+static bool is_waiter(const struct waiters *w, const struct queue_item *item)
+{
+    size_t i;
+
+    for (i = 0; i < w->count; i++)
+        if (w->old[i].n == item->n)
+            return w->old[i].is_waiting && !w->old[i].is_told;
+    return false;
+}
+
+static const struct smtp_status waits = {
+    .code = 451,
+    .enhanced = "4.4.7",
+    .text = "the Jabber server could not take it so far; it is tried further"};
+
+/* All in one report. */
+static int put_report(struct store_txn *txn, struct look *l, const struct queue_message *m,
+                      const struct waiters *w, struct report_also *also, struct err *e)
+{
+    struct outcome_report report = {.action = REPORT_DELAYED,
+                                    .status = waits,
+                                    .reverse_path = m->sender,
+                                    .arrived_s = m->created_s,
+                                    .original = m->content,
+                                    .original_len = m->content_len,
+                                    .envelope_id = m->envelope_id,
+                                    .also = also};
+    size_t i;
+
+    for (i = 0; i < m->item_count; i++) {
+        const struct queue_item *item = &m->items[i];
+
+        if (!is_waiter(w, item) || !outcome_is_asked(item->notify, REPORT_DELAYED))
+            continue;
+        if (!report.recipient) {
+            report.recipient = item->recipient;
+            report.original_recipient = item->original;
+            report.notify = item->notify;
+        } else if (report.also_count < REPORT_ALSO_MAX) {
+            also[report.also_count++] = (struct report_also){.recipient = item->recipient,
+                                                             .original_recipient = item->original,
+                                                             .status = waits};
+        }
+    }
+    if (!report.recipient)
+        return 0;
+    return outcome_report(txn, l->settings, &report, l->report_ids[l->told++], l->now_s, e);
+}
+
+static int tell_of(struct store_txn *txn, struct look *l, const struct waiters *w, struct err *e)
 {
     struct arena *a = arena_new((size_t)l->settings->conf->limit.mail_size_max + ARENA_EXTRA);
-    struct outcome_report report = {
-        .action = REPORT_DELAYED,
-        .status = {.code = 451,
-                   .enhanced = "4.4.7",
-                   .text = "the Jabber server could not take it so far; it is tried further"},
-    };
+    struct report_also *also = calloc(w->count, sizeof *also);
     struct queue_message *m = NULL;
     size_t i;
-    int r = a ? queue_get(txn, a, old->id, &m, e) : err_memory(e);
+    int r = a && also ? queue_get(txn, a, w->old[0].id, &m, e) : err_memory(e);
 
-    for (i = 0; r == 0 && m && i < m->item_count; i++) {
-        if (m->items[i].n != old->n || !outcome_is_asked(m->items[i].notify, REPORT_DELAYED))
-            continue;
-        report.reverse_path = m->sender;
-        report.recipient = m->items[i].recipient;
-        report.arrived_s = m->created_s;
-        report.original = m->content;
-        report.original_len = m->content_len;
-        report.envelope_id = m->envelope_id;
-        report.original_recipient = m->items[i].original;
-        report.notify = m->items[i].notify;
-        r = outcome_report(txn, l->settings, &report, l->report_ids[l->told], l->now_s, e);
-        l->told++;
-    }
+    if (r == 0 && m)
+        r = put_report(txn, l, m, w, also, e);
+    for (i = 0; r == 0 && i < w->count; i++)
+        if (w->old[i].is_waiting && !w->old[i].is_told)
+            r = queue_tell(txn, w->old[i].id, w->old[i].n, e);
+    free(also);
     arena_free(a);
-    return r < 0 ? -1 : queue_tell(txn, old->id, old->n, e);
+    return r;
+}
+
+/* How many of them, from the first on, are of one message. */
+static size_t message_len(const struct queue_old *old, size_t count)
+{
+    size_t n = 1;
+
+    while (n < count && old[n].id == old[0].id)
+        n++;
+    return n;
+}
+
+static bool has_waiter(const struct queue_old *old, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (old[i].is_waiting && !old[i].is_told)
+            return true;
+    return false;
 }
 
 static int look_run(struct store_txn *txn, struct persist_work *w, struct err *e)
 {
     struct look *l = (struct look *)w;
     struct queue_old *old = calloc(LOOK_MAX, sizeof *old);
-    size_t count = 0, i;
+    size_t count = 0, i, n;
     int r = old ? queue_old(txn, QUEUE_MAIL_IN, l->after_id, l->before_id, LOOK_MAX, old, &count, e)
                 : err_memory(e);
 
     l->told = 0; /* of an earlier run */
     l->reached_id = l->after_id;
-    for (i = 0; r == 0 && i < count && l->told < TELL_MAX; i++) {
-        if (old[i].is_waiting && !old[i].is_told)
-            r = tell_one(txn, l, &old[i], e);
+    for (i = 0; r == 0 && i < count && l->told < TELL_MAX; i += n) {
+        n = message_len(old + i, count - i);
+        if (i > 0 && i + n == LOOK_MAX)
+            break; /* there may be more of it: the next look begins with it */
+        if (has_waiter(old + i, n))
+            r = tell_of(txn, l, &(struct waiters){old + i, n}, e);
         l->reached_id = old[i].id;
     }
-    /* Other recipients of the last message may not have been looked at. */
     l->is_all = i == count && count < LOOK_MAX;
-    if (!l->is_all && l->reached_id > l->after_id)
-        l->reached_id--;
     free(old);
     return r;
 }

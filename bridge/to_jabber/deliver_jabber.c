@@ -13,6 +13,7 @@
 #include "bridge/gateway.h"
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/to_jabber/introduction.h"
+#include "bridge/to_jabber/leg_report.h"
 #include "bridge/outcome.h"
 #include "bridge/reports/poison.h"
 #include "bridge/policy.h"
@@ -25,33 +26,12 @@
 
 /* Mails: the outcome, on the writer. */
 
+/* Its sender has been told (leg_report_put). */
 static int write_failure(struct store_txn *txn, const struct leg *leg, struct err *e)
 {
-    const struct shipment *s = leg->shipment;
-    const struct queue_message *m = &s->parcel->message;
-    struct outcome_report report = {
-        .reverse_path = m->sender,
-        .recipient = leg->item->recipient,
-        .recipient_jid = leg->jid,
-        .jabber_condition = leg->condition,
-        .status = leg->status,
-        .arrived_s = m->created_s,
-        .original = m->content,
-        .original_len = m->content_len,
-        .envelope_id = m->envelope_id,
-        .original_recipient = leg->item->original,
-        .ret = m->ret,
-        .notify = leg->item->notify,
-    };
-
+    const struct queue_message *m = &leg->shipment->parcel->message;
     struct link link = leg->link;
-    bool is_reported;
 
-    if (outcome_is_reported(txn, m, leg->item->n, &is_reported, e) < 0)
-        return -1;
-    if (!leg->is_answer && !is_reported &&
-        outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
-        return -1;
     if (success_forget(txn, m->id, leg->item->n, e) < 0)
         return -1;
     link.mail = ""; /* told once: what comes later is not told again */
@@ -60,45 +40,14 @@ static int write_failure(struct store_txn *txn, const struct leg *leg, struct er
     return queue_remove(txn, m->id, leg->item->n, e);
 }
 
-/* BY=n;N: the sender hears once that the time is over; the mail goes on waiting. */
-static bool is_late(const struct leg *leg)
+static int write_later(struct store_txn *txn, const struct leg *leg, struct err *e)
 {
     const struct queue_message *m = &leg->shipment->parcel->message;
 
-    return (m->expiry & INBOUND_BY_NOTIFY) && m->deadline_s != 0 &&
-           m->deadline_s <= leg->shipment->now_s;
-}
-
-static bool late_is_due(const struct leg *leg)
-{
-    return leg->fate == LEG_LATER && is_late(leg);
-}
-
-static int late_put(struct store_txn *txn, const struct leg *leg, struct err *e)
-{
-    const struct shipment *s = leg->shipment;
-    const struct queue_message *m = &s->parcel->message;
-    struct outcome_report report = {
-        .action = REPORT_DELAYED,
-        .reverse_path = m->sender,
-        .recipient = leg->item->recipient,
-        .recipient_jid = leg->jid,
-        .status = {.code = 451,
-                   .enhanced = "4.4.7",
-                   .text = "the time that was given for it (BY) is over"},
-        .arrived_s = m->created_s,
-        .original = m->content,
-        .original_len = m->content_len,
-        .envelope_id = m->envelope_id,
-        .original_recipient = leg->item->original,
-        .notify = leg->item->notify,
-    };
-
-    if (!late_is_due(leg))
-        return 0;
-    if (outcome_report(txn, s->settings, &report, leg->report_id, s->now_s, e) < 0)
+    if (leg_report_late_is_due(leg) && queue_forget_deadline(txn, m->id, e) < 0)
         return -1;
-    return queue_forget_deadline(txn, m->id, e);
+    return queue_defer(txn, m->id, leg->item->n, leg->next_at_s,
+                       leg->status.text ? leg->status.text : "", e);
 }
 
 static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
@@ -117,10 +66,7 @@ static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_LATER:
-        if (late_put(txn, leg, e) < 0)
-            return -1;
-        return queue_defer(txn, m->id, leg->item->n, leg->next_at_s,
-                           leg->status.text ? leg->status.text : "", e);
+        return write_later(txn, leg, e);
     case LEG_FAILED:
         return write_failure(txn, leg, e);
     case LEG_ANSWERED:
@@ -153,6 +99,8 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     struct shipment *s = of_outcome(w);
     size_t i;
 
+    if (leg_report_put(txn, s, e) < 0)
+        return -1;
     for (i = 0; i < s->parcel->message.item_count; i++)
         if (write_leg(txn, &s->legs[i], e) < 0)
             return -1;
@@ -288,12 +236,12 @@ static void write_outcome(struct shipment *s)
 
         if (policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
             give_up(leg);
-        else if (leg->fate == LEG_LOST && is_late(leg))
+        else if (leg->fate == LEG_LOST && leg_report_is_late(leg))
             leg->fate = LEG_LATER; /* which is told, once */
         if (leg->fate == LEG_LATER)
             leg->next_at_s =
                 policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
-        if (leg->fate == LEG_FAILED || late_is_due(leg))
+        if (leg->fate == LEG_FAILED || leg_report_late_is_due(leg))
             leg->report_id = id_next(&s->gateway->ids);
         if (introduction_is_due(leg))
             leg->contacts_id = id_next(&s->gateway->ids);

@@ -24,7 +24,7 @@
 
 enum {
     PARCEL_ARENA = 1 << 20,
-    REPORT_MAX = 1 << 20,
+    REPORT_MAX = 16 << 20,
     UNANSWERED_MAX = 500 /* some fetches ahead of the store; the watch bounds their bytes */
 };
 
@@ -172,7 +172,7 @@ static int name_recipients(struct arrival *a, const struct letter *letter, struc
 {
     struct arena *arena = parcel_arena(a->parcel);
     const struct party *r;
-    const char **also;
+    struct report_also *also;
     size_t n = 0;
 
     if (!letter->recipients)
@@ -184,9 +184,12 @@ static int name_recipients(struct arrival *a, const struct letter *letter, struc
     if (!in->recipient || !also)
         return -1;
     in->also = also;
-    for (r = letter->recipients->next; in->also_count < n; r = r->next, in->also_count++)
-        if (!(also[in->also_count] = addr_text(arena, &r->mail)))
+    for (r = letter->recipients->next; in->also_count < n; r = r->next, in->also_count++) {
+        also[in->also_count] =
+            (struct report_also){.recipient = addr_text(arena, &r->mail), .status = in->status};
+        if (!also[in->also_count].recipient)
             return -1;
+    }
     return 0;
 }
 

@@ -22,7 +22,7 @@ enum {
     RETURNED_MAX = 262144, /* of all of it */
     LINE_MAX_LEN = 999,    /* with its CR */
     WORDS_MAX = 500,       /* of a reason */
-    TEXT_MAX = 262144      /* of one part, with REPORT_ALSO_MAX addresses in it */
+    TEXT_MAX = 4 << 20     /* of one part, with REPORT_ALSO_MAX recipients in it */
 };
 
 struct action {
@@ -124,27 +124,62 @@ static void add_line(struct buf *out, const char *text, size_t max)
         buf_addc(out, (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i]);
 }
 
+static struct report_also first_of(const struct report_input *in)
+{
+    return (struct report_also){.recipient = in->recipient,
+                                .recipient_jid = in->recipient_jid,
+                                .original_recipient = in->original_recipient,
+                                .jabber_condition = in->jabber_condition,
+                                .status = in->status};
+}
+
+static const char *reason_of(const struct report_also *r)
+{
+    return r->status.text ? r->status.text : "";
+}
+
+/* All have the same: it is said once. */
+static bool has_one_reason(const struct report_input *in)
+{
+    struct report_also first = first_of(in);
+    size_t i;
+
+    for (i = 0; i < in->also_count; i++)
+        if (strcmp(reason_of(&in->also[i]), reason_of(&first)) != 0)
+            return false;
+    return true;
+}
+
+static void name_person(struct buf *text, const struct report_also *r, bool has_reason)
+{
+    buf_adds(text, "    ");
+    add_line(text, r->recipient, WORDS_MAX);
+    if (r->recipient_jid) {
+        buf_adds(text, "\n    (the Jabber user ");
+        add_line(text, r->recipient_jid, WORDS_MAX);
+        buf_adds(text, ")");
+    }
+    buf_adds(text, "\n");
+    if (has_reason && *reason_of(r) != '\0') {
+        buf_adds(text, "    The reason given: ");
+        add_line(text, reason_of(r), WORDS_MAX);
+        buf_adds(text, "\n");
+    }
+}
+
 static void write_words(struct buf *out, const struct report_input *in)
 {
-    const struct action *action = action_of(in->action);
+    struct report_also first = first_of(in);
+    bool is_one = has_one_reason(in);
     struct buf text;
     size_t i;
 
     buf_init(&text, TEXT_MAX);
-    buf_printf(&text, "%s\n\n    ", action->words);
-    add_line(&text, in->recipient, WORDS_MAX);
-    if (in->recipient_jid) {
-        buf_adds(&text, "\n    (the Jabber user ");
-        add_line(&text, in->recipient_jid, WORDS_MAX);
-        buf_adds(&text, ")");
-    }
-    buf_adds(&text, "\n");
-    for (i = 0; i < in->also_count; i++) {
-        buf_adds(&text, "    ");
-        add_line(&text, in->also[i], WORDS_MAX);
-        buf_adds(&text, "\n");
-    }
-    if (in->status.text && *in->status.text != '\0') {
+    buf_printf(&text, "%s\n\n", action_of(in->action)->words);
+    name_person(&text, &first, !is_one);
+    for (i = 0; i < in->also_count; i++)
+        name_person(&text, &in->also[i], !is_one);
+    if (is_one && *reason_of(&first) != '\0') {
         buf_adds(&text, "\nThe reason given:\n\n    ");
         add_line(&text, in->status.text, WORDS_MAX);
         buf_adds(&text, "\n");
@@ -199,13 +234,13 @@ static void write_original(struct buf *out, const char *original)
 }
 
 /* §2.3.6.  What Jabber said is its condition; what SMTP said is its reply. */
-static void write_diagnostic(struct buf *out, const struct report_input *in)
+static void write_diagnostic(struct buf *out, const struct report_also *r)
 {
-    const struct smtp_status *s = &in->status;
+    const struct smtp_status *s = &r->status;
 
-    if (in->jabber_condition) {
+    if (r->jabber_condition) {
         buf_adds(out, "Diagnostic-Code: x-xmpp; ");
-        add_line(out, in->jabber_condition, 100);
+        add_line(out, r->jabber_condition, 100);
     } else if (s->code > 0) {
         buf_printf(out, "Diagnostic-Code: smtp; %d", s->code);
         if (s->enhanced)
@@ -214,9 +249,9 @@ static void write_diagnostic(struct buf *out, const struct report_input *in)
         return;
     }
     if (s->text && *s->text != '\0' && utf8_is_ascii(s->text, strlen(s->text))) {
-        buf_adds(out, in->jabber_condition ? " (" : " ");
+        buf_adds(out, r->jabber_condition ? " (" : " ");
         add_line(out, s->text, WORDS_MAX);
-        buf_adds(out, in->jabber_condition ? ")" : "");
+        buf_adds(out, r->jabber_condition ? ")" : "");
     }
     buf_adds(out, "\n");
 }
@@ -229,25 +264,36 @@ static bool is_enhanced(const char *s)
 }
 
 /* §2.3: the fields of one recipient. */
-static void write_group(struct buf *out, const struct report_input *in, const char *recipient)
+static void write_group(struct buf *out, enum report_action about, const struct report_also *r)
 {
-    const struct action *action = action_of(in->action);
-    bool is_temporary = in->action == REPORT_FAILED && in->status.code / 100 == 4;
+    const struct action *action = action_of(about);
+    bool is_temporary = about == REPORT_FAILED && r->status.code / 100 == 4;
 
     buf_adds(out, "\n");
-    if (recipient == in->recipient)
-        write_original(out, in->original_recipient);
-    write_recipient(out, recipient);
+    write_original(out, r->original_recipient);
+    write_recipient(out, r->recipient);
     buf_printf(out, "Action: %s\nStatus: %s\n", action->name,
-               is_enhanced(in->status.enhanced) ? in->status.enhanced
-               : is_temporary                   ? "4.0.0"
-                                                : action->status);
-    write_diagnostic(out, in);
+               is_enhanced(r->status.enhanced) ? r->status.enhanced
+               : is_temporary                  ? "4.0.0"
+                                               : action->status);
+    write_diagnostic(out, r);
+}
+
+/* Has a report of Jabber's been turned into this one, for any of them? */
+static bool is_foreign(const struct report_input *in)
+{
+    size_t i;
+
+    for (i = 0; i < in->also_count; i++)
+        if (in->also[i].jabber_condition)
+            return true;
+    return in->jabber_condition != NULL;
 }
 
 static void write_status(struct buf *out, const struct context *ctx, const struct report_input *in)
 {
     const char *md = address_map_mail_domain(ctx->map);
+    struct report_also first = first_of(in);
     struct buf text;
     size_t i;
 
@@ -258,14 +304,14 @@ static void write_status(struct buf *out, const struct context *ctx, const struc
         buf_adds(&text, "\n");
     }
     buf_printf(&text, "Reporting-MTA: dns; %s\n", md);
-    if (in->jabber_condition) /* §2.2.3: exactly where a gateway turned a foreign report into this
+    if (is_foreign(in)) /* §2.2.3: exactly where a gateway turned a foreign report into this
                                  one */
         buf_printf(&text, "DSN-Gateway: smtp; %s\n", md);
     if (in->arrived_s > 0)
         header_date(&text, "Arrival-Date", in->arrived_s);
-    write_group(&text, in, in->recipient);
+    write_group(&text, in->action, &first);
     for (i = 0; i < in->also_count; i++)
-        write_group(&text, in, in->also[i]);
+        write_group(&text, in->action, &in->also[i]);
     buf_adds(out, "Content-Type: message/delivery-status\r\n\r\n");
     transfer_write_text(out, TRANSFER_7BIT, text.data, text.len);
     out->failed = out->failed || buf_failed(&text);

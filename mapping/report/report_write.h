@@ -9,16 +9,22 @@
 #include "mapping/context.h"
 #include "mapping/letter.h"
 
-enum { REPORT_ALSO_MAX = 100 };
+enum { REPORT_ALSO_MAX = 1000 };
+
+/* What became of a further recipient of the same mail, in the terms of struct report_input. */
+struct report_also {
+    const char *recipient, *recipient_jid, *original_recipient, *jabber_condition;
+    struct smtp_status status;
+};
 
 struct report_input {
     int64_t id;                /* of the report itself: its Message-ID */
     const char *to;            /* reverse-path of the failed mail, never empty */
     const char *recipient;     /* mail address that was written to */
     const char *recipient_jid; /* NULL: none was found */
-    const char *const *also;   /* further addresses that the same became of */
+    const struct report_also *also;
     size_t also_count;         /* at most REPORT_ALSO_MAX */
-    enum report_action action;
+    enum report_action action; /* of all */
     struct smtp_status status;
     const char *jabber_condition; /* "item-not-found" for `Diagnostic-Code: x-xmpp; ...`; NULL: not
                                      from Jabber */

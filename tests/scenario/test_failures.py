@@ -272,6 +272,34 @@ def test_a_mail_behind_one_for_very_many_is_reported_as_delayed(make_world, rela
         world.jabber_side.start()
 
 
+def recipients_of(report):
+    """Of each recipient in a delivery report: the address and the action."""
+    return re.findall(rb"\r\nFinal-Recipient: rfc822; (\S+)\r\nAction: (\w+)", report.data)
+
+
+def test_one_report_tells_of_all_who_wait(make_world, relay):
+    world = make_world({"queue": {"delay_notice": 1}}, relay=relay).start()
+    world.jabber_side.stop()
+    try:
+        world.gateway.wait_log("stream .*state=lost")
+        token = new_id("many")
+        many = ",\r\n ".join(f"user{i}@{w.GATEWAY}" for i in range(200))
+        world.bridge.put(f"Return-Path: <romeo@montague.example>\r\nFrom: romeo@montague.example\r\n"
+                         f"Bcc: {many}\r\nSubject: {token}\r\n\r\nall\r\n".encode())
+        report = relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=30)
+        told = recipients_of(report)
+        assert len(set(told)) == 200 and {action for _, action in told} == {b"delayed"}
+        time.sleep(2)
+        assert len(relay.mails) == 1, "and nobody hears twice"
+    finally:
+        world.jabber_side.start()
+    # Nobody lives there: they fail at the same time.
+    report = relay.wait_mail(lambda m: b"Action: failed" in m.data, timeout_s=40)
+    told = recipients_of(report)
+    assert len(set(told)) == 200 and {action for _, action in told} == {b"failed"}
+    assert len(relay.mails) == 2
+
+
 def test_what_goes_in_a_circle_is_stopped(make_world, relay):
     world = make_world(relay=relay).start()
     token, other = new_id("circle"), new_id("other")

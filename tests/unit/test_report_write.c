@@ -141,8 +141,15 @@ static void states_and_actions(void **state)
 
 static void several_recipients(void **state)
 {
-    static const char *const also[] = {"nurse@mail.example.org", "j\xc3\xbclia@mail.example.org"};
     struct report_input in = input();
+    struct report_also also[] = {
+        {.recipient = "nurse@mail.example.org",
+         .jabber_condition = "item-not-found",
+         .status = in.status},
+        {.recipient = "j\xc3\xbclia@mail.example.org",
+         .jabber_condition = "item-not-found",
+         .status = in.status},
+    };
 
     in.also = also;
     in.also_count = 2;
@@ -151,6 +158,55 @@ static void several_recipients(void **state)
         "\r\n\r\nFinal-Recipient: rfc822; nurse@mail.example.org\r\nAction: failed\r\n"
         "Status: 5.1.1\r\nDiagnostic-Code: x-xmpp; item-not-found (No such user here.)\r\n\r\n"
         "Final-Recipient: utf-8; j\\x{FC}lia@mail.example.org\r\nAction: failed\r\n");
+}
+
+/* Each with what became of them. */
+static void several_reasons(void **state)
+{
+    struct report_input in = input();
+    struct report_also also[] = {
+        {.recipient = "nurse@mail.example.org",
+         .recipient_jid = "nurse@capulet.example",
+         .original_recipient = "rfc822;angelica@capulet.example",
+         .status = {.code = 452, .enhanced = "4.2.2", .text = "too much waits there"}}};
+
+    in.also = also;
+    in.also_count = 1;
+    has(*state, &in,
+        "    The reason given: No such user here.\r\n    nurse@mail.example.org\r\n"
+        "    (the Jabber user nurse@capulet.example)\r\n"
+        "    The reason given: too much waits there\r\n\r\nThe header");
+    has(*state, &in,
+        "\r\n\r\nOriginal-Recipient: rfc822; angelica@capulet.example\r\n"
+        "Final-Recipient: rfc822; nurse@mail.example.org\r\nAction: failed\r\nStatus: 4.2.2\r\n"
+        "Diagnostic-Code: smtp; 452 4.2.2 too much waits there\r\n");
+}
+
+static void as_many_as_there_may_be(void **state)
+{
+    static struct report_also also[REPORT_ALSO_MAX];
+    static char address[600], wanted[600], reason[600];
+    struct fixture *f = *state;
+    struct report_input in = input();
+    struct buf out;
+    struct err e;
+    size_t i;
+
+    memset(address, 'a', sizeof address - 1);
+    memset(wanted, 'o', sizeof wanted - 1);
+    memcpy(wanted, "rfc822;", 7);
+    memset(reason, 'r', sizeof reason - 1);
+    for (i = 0; i < REPORT_ALSO_MAX; i++)
+        also[i] = (struct report_also){.recipient = address,
+                                       .recipient_jid = address,
+                                       .original_recipient = wanted,
+                                       .status = {.code = 550, .text = reason}};
+    in.also = also;
+    in.also_count = REPORT_ALSO_MAX;
+    buf_init(&out, 16 << 20);
+    assert_int_equal(report_write(&f->ctx, &in, &out, &e), 0);
+    assert_in_range(out.len, REPORT_ALSO_MAX * 2000, 4 << 20);
+    buf_clear(&out);
 }
 
 static void internationalized_recipients(void **state)
@@ -288,6 +344,8 @@ int main(void)
         TEST(only_jabber_errors_name_the_gateway),
         TEST(states_and_actions),
         TEST(several_recipients),
+        TEST(several_reasons),
+        TEST(as_many_as_there_may_be),
         TEST(internationalized_recipients),
         TEST(an_original_is_never_believed),
         TEST(long_headers_are_cut_at_a_line),
