@@ -19,7 +19,8 @@ enum link_asked {
     LINK_ASKED_OFFLINE = 2,
     LINK_ASKED_DISPLAYED = 4, /* LINK_TO_JABBER: a disposition notification to `mail` */
     LINK_ASKED_RECEIPT = 8,   /* XEP-0184 */
-    LINK_ASKED_MARKER = 16    /* XEP-0333 */
+    LINK_ASKED_MARKER = 16,   /* XEP-0333 */
+    LINK_IS_CHAT = 32         /* no wish: of type chat, and so are the answers to it */
 };
 
 struct link {

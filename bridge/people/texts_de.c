@@ -7,13 +7,13 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_HELP_UNKNOWN] = "Das ist keines der Wörter, die ich kenne.",
     [TEXT_HELP_INTRO] =
         "Ich bin das Mail-Gateway. Um eine Mail an name@example.org zu schreiben, schreibe "
-        "an den Kontakt name\\40example.org@%1. Mir kannst du sagen:",
+        "an diesen Kontakt:\nname\\40example.org@%1\n\nMir kannst du sagen:",
     [TEXT_HELP_HELP] = "zeigt diese Liste",
     [TEXT_HELP_SETTINGS] = "zeigt, was du gewählt hast",
     [TEXT_HELP_SENDERS] = "zeigt, wen du gesperrt und zugelassen hast",
     [TEXT_HELP_BLOCK] =
-        "will keine Mail von einer Adresse oder einer ganzen Domain (block example.net)",
-    [TEXT_HELP_ALLOW] = "will Mail von einer Adresse oder Domain auf jeden Fall",
+        "lässt keine Mail von einer Adresse oder einer ganzen Domain herein (block example.net)",
+    [TEXT_HELP_ALLOW] = "lässt Mail von einer Adresse oder Domain auf jeden Fall herein",
     [TEXT_HELP_FORGET] =
         "sperrt eine Adresse oder Domain nicht mehr und lässt sie nicht mehr eigens zu",
     [TEXT_CHOICES_NAME] = "Mail: Einstellungen",

@@ -6,13 +6,14 @@
 const char *const texts_en[TEXT_COUNT] = {
     [TEXT_HELP_UNKNOWN] = "That is none of the words I know.",
     [TEXT_HELP_INTRO] =
-        "I am the mail gateway. To write a mail to name@example.org, write to the contact "
-        "name\\40example.org@%1. To me you can say:",
+        "I am the mail gateway. To write a mail to name@example.org, write to this contact:\n"
+        "name\\40example.org@%1\n\nTo me you can say:",
     [TEXT_HELP_HELP] = "shows this list",
     [TEXT_HELP_SETTINGS] = "shows what you have chosen",
     [TEXT_HELP_SENDERS] = "lists whom you have blocked and allowed",
-    [TEXT_HELP_BLOCK] = "wants no mail from an address, or from a whole domain (block example.net)",
-    [TEXT_HELP_ALLOW] = "wants mail from an address or a domain in any case",
+    [TEXT_HELP_BLOCK] =
+        "lets in no mail from an address, or from a whole domain (block example.net)",
+    [TEXT_HELP_ALLOW] = "lets in mail from an address or a domain in any case",
     [TEXT_HELP_FORGET] = "neither blocks nor allows an address or a domain any longer",
     [TEXT_CHOICES_NAME] = "Mail: settings",
     [TEXT_CHOICES_INTRO] =

@@ -5,9 +5,8 @@
 
 const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_HELP_UNKNOWN] = "我不认识这个词。",
-    [TEXT_HELP_INTRO] =
-        "我是邮件网关。要给 name@example.org 写邮件，请给联系人 name\\40example.org@%1 "
-        "发消息。您可以对我说：",
+    [TEXT_HELP_INTRO] = "我是邮件网关。要给 name@example.org 写邮件，请给这个联系人发消息：\n"
+                        "name\\40example.org@%1\n\n您可以对我说：",
     [TEXT_HELP_HELP] = "显示此列表",
     [TEXT_HELP_SETTINGS] = "显示您的设置",
     [TEXT_HELP_SENDERS] = "列出您屏蔽和允许的发件人",

@@ -191,7 +191,8 @@ static int fill_link(struct leg *leg, struct err *e)
         .references = references_text(l),
         .subject = mime_subject(l->arena, l),
         .created_s = s->now_s,
-        .asked = l->wishes.disposition_to && *m->sender ? LINK_ASKED_DISPLAYED : 0U,
+        .asked = (l->wishes.disposition_to && *m->sender ? LINK_ASKED_DISPLAYED : 0U) |
+                 (l->type == LETTER_CHAT ? LINK_IS_CHAT : 0U),
         .origin = m->origin,
         .uidvalidity = m->uidvalidity,
         .uid = m->uid,

@@ -88,7 +88,7 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a, const st
         .message_id = l->message_id,
         .subject = mime_subject(l->arena, l),
         .created_s = a->now_s,
-        .asked = outcome_asked(&l->wishes),
+        .asked = outcome_asked(&l->wishes) | (l->type == LETTER_CHAT ? LINK_IS_CHAT : 0U),
     };
     const struct party *r;
 

@@ -202,10 +202,13 @@ int threading_to_jabber(struct store_txn *txn, const struct context *ctx, struct
     letter->reply_to_id = NULL;
     letter->reply_to_jid = NULL;
     letter->thread = NULL;
+    letter->type = LETTER_NORMAL;
     if (find_parent(txn, letter, bare_jid, &parent, e) < 0)
         return -1;
     if (parent) {
         letter->thread = parent->thread;
+        if (parent->asked & LINK_IS_CHAT) /* an answer stands where the question does */
+            letter->type = LETTER_CHAT;
         letter->reply_to_id = parent->stanza_id;
         letter->reply_to_jid = parent->direction == LINK_TO_MAIL ? parent->jid : parent->contact;
     }

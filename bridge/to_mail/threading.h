@@ -29,7 +29,8 @@ int threading_correction(struct store_txn *txn, struct letter *letter, const cha
                          struct err *e) MUST_CHECK;
 
 /* A letter to a Jabber user: thread and reply from the newest mail it refers to that the user
- * knows, else a thread made from its root.  Sets the letter's fields for this one user. */
+ * knows, else a thread made from its root; and the type, which is that of what it answers.  Sets
+ * the letter's fields for this one user. */
 int threading_to_jabber(struct store_txn *txn, const struct context *ctx, struct letter *letter,
                         const char *bare_jid, struct err *e) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 
 Component "mail.example.org"
     component_secret = "change me"
+    name = "Mail gateway"  -- in the list of services
 
     -- A gateway on another machine that lost power leaves a dead connection behind, and Prosody
     -- would refuse the new one until it notices.  This lets the new connection win.

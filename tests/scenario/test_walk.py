@@ -171,7 +171,7 @@ def test_the_walk(make_world, host):
     message = viola.client.wait_message(has(answer))
     assert message.get("from").partition("/")[0] == contact
     assert text_of(message, "c:body") == f"This is Illyria, lady. {answer}"
-    assert text_of(message, "c:thread") == "shore"
+    assert text_of(message, "c:thread") == "shore" and message.get("type") == "chat"
 
     # Presence (§7.6): hers changes, and mail still comes; when the gateway is away, so are the contacts.
     viola.present(show="away")
