@@ -1,19 +1,17 @@
 """Mail leaves through real relays with TLS 1.2 and 1.3, by STARTTLS and at once, and logged in.
-
-OpenSMTPD is not among them: unpacked, the process that holds its key does not answer for it.  The
-hop in the clear goes through it in test_mail_servers.py.
 """
 
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from jabber import new_id
-from servers import exim, postfix
+from servers import exim, opensmtpd, postfix
 from servers.base import free_port, wait_until
 from servers.dovecot import Dovecot
 import world as w
@@ -119,12 +117,45 @@ class ByExim:
         return f"X={version.replace('v', '')}:" in log and f"A=plain:{USER}" in log
 
 
+class ByOpenSmtpd:
+    name = "opensmtpd"
+    mechanism = "PLAIN"
+    missing_right = staticmethod(opensmtpd.missing_tls)
+
+    def __init__(self, folder, certificates, version):
+        hashed = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True,
+                                capture_output=True, text=True).stdout.strip()
+        certificates.key.chmod(0o600)
+        self.implicit = free_port()
+        self.server = opensmtpd.OpenSmtpd(
+            folder, w.MAIL_DOMAIN, listen="tls-require pki localhost auth <who>",
+            main=f'table who {{ "{USER}" = "{hashed}" }}\n'
+            f'pki localhost cert "{certificates.cert}"\npki localhost key "{certificates.key}"\n'
+            f"listen on 127.0.0.1 port {self.implicit} smtps pki localhost auth <who>")
+        self.server.enable_tls(version)
+        self.starttls = self.server.port
+
+    def start(self):
+        self.server.start()
+        self.server.wait_for_ports([self.implicit])
+
+    def stop(self):
+        self.server.stop()
+
+    def mails(self):
+        return b"".join(self.server.mails("romeo"))
+
+    def says(self, version, mails):
+        log = self.server.log.read_text()
+        return f"({version}:" in mails and f"authentication user={USER} result=ok" in log
+
+
 @pytest.fixture(scope="module", params=["TLSv1.2", "TLSv1.3"])
 def version(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=[ByPostfix, ByExim], ids=lambda s: s.name)
+@pytest.fixture(scope="module", params=[ByPostfix, ByExim, ByOpenSmtpd], ids=lambda s: s.name)
 def guarded(request, folder, version):
     """A relay that takes mail only by TLS of that version and from who is logged in."""
     why = request.param.missing_right()

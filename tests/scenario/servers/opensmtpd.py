@@ -5,7 +5,9 @@ there is to do is said by the lines that a test gives.
 """
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 from . import room
 from .base import Server, free_port
@@ -32,6 +34,11 @@ def missing_right():
     return room.missing_right("opensmtpd", PROGRAM)
 
 
+def missing_tls():
+    """Why it could not do TLS; None when it can."""
+    return missing_right() or (None if shutil.which("cc") else "its TLS wants a C compiler")
+
+
 class OpenSmtpd(Server):
     name = "opensmtpd"
 
@@ -43,6 +50,7 @@ class OpenSmtpd(Server):
         self.name = name or self.name
         super().__init__(folder)
         self.port = free_port()
+        self.environment = {}
         self.config = self.folder / "smtpd.conf"
         more = {"main": main, "actions": actions, "matches": matches, "listen": listen}
         more = {key: text.replace("{folder}", str(self.folder)) for key, text in more.items()}
@@ -70,8 +78,19 @@ class OpenSmtpd(Server):
         """A program of the package, to be run in the room."""
         return self.room.argv(room.MTA / "opensmtpd" / program, *options)
 
+    def enable_tls(self, version):
+        """Makes TLS of this version ("TLSv1.2") and no other possible: see opensmtpd_key.c."""
+        library, conf = self.folder / "key.so", self.folder / "openssl.cnf"
+        subprocess.run(["cc", "-shared", "-fPIC", "-Wno-deprecated-declarations", "-o", library,
+                        Path(__file__).with_name("opensmtpd_key.c"), "-lssl", "-lcrypto"],
+                       check=True, capture_output=True)
+        conf.write_text("openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n"
+                        f"[tls]\nMinProtocol = {version}\nMaxProtocol = {version}\n")
+        self.environment = {"LD_PRELOAD": str(library), "OPENSSL_CONF": str(conf)}
+
     def start(self):
-        self.run(self.argv(PROGRAM, "-d", "-f", self.config))
+        before = [f"{name}={value}" for name, value in self.environment.items()]
+        self.run(["env", *before, *self.argv(PROGRAM, "-d", "-f", self.config)])
         self.wait_for_ports([self.port])
 
     def retry(self):
