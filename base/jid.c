@@ -374,3 +374,20 @@ const char *jid_unescape_node(struct arena *a, const char *node)
     }
     return start;
 }
+
+void jid_fold(const char *text, char *out, size_t size)
+{
+    size_t i, n = strlen(text);
+    bool is_ascii = utf8_is_ascii(text, n);
+
+    if (n >= size)
+        n = size - 1;
+    memcpy(out, text, n);
+    out[n] = '\0';
+    if (!is_ascii && utf8_is_valid(out, n) &&
+        stringprep(out, size, 0, stringprep_nameprep) == STRINGPREP_OK)
+        return;
+    for (i = 0; i < n; i++)
+        if (out[i] >= 'A' && out[i] <= 'Z')
+            out[i] = (char)(out[i] + ('a' - 'A'));
+}

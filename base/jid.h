@@ -6,6 +6,7 @@
 #define BASE_JID_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -42,5 +43,9 @@ int jid_escape_node(struct arena *a, const char *text, const char **node_out,
                     struct err *e) MUST_CHECK;
 /* The inverse; an escape that is none stays as it is.  NULL when the arena is exhausted. */
 const char *jid_unescape_node(struct arena *a, const char *node) MUST_CHECK;
+
+/* text as it compares without regard to case (nameprep: RFC 3491), for searching in names; what
+ * cannot be prepared is compared as it stands, but for A to Z.  Cut off where out is full. */
+void jid_fold(const char *text, char *out, size_t size);
 
 #endif

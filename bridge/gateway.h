@@ -100,7 +100,8 @@ struct gateway {
     unsigned uploading; /* mails whose files are being uploaded */
     unsigned sightings; /* key ids on their way into the store */
     unsigned registering;
-    unsigned cards; /* vCards of contacts being looked up */
+    unsigned cards;   /* vCards of contacts being looked up */
+    unsigned looking; /* lists of contacts, in directory.c */
     /* Reads the configuration anew; -1: the old one stays, *e says why. */
     int (*reload)(struct gateway *g, struct err *e);
     bool is_sweeping; /* reports that are due are being looked for, in success.c */

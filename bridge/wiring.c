@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "bridge/people/ad_hoc.h"
 #include "bridge/people/card.h"
+#include "bridge/people/directory.h"
 #include "bridge/to_jabber/deliver_jabber.h"
 #include "bridge/people/nickname.h"
 #include "bridge/notify.h"
@@ -93,6 +94,11 @@ static void card_wanted(struct xml_node *iq, const char *mail, struct arena *are
 static void registration_wanted(struct xml_node *iq, struct arena *arena, void *arg)
 {
     registration_asked(arg, iq, arena);
+}
+
+static void directory_asked_for(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    directory_asked(arg, iq, arena);
 }
 
 static void command_arrived(struct xml_node *iq, struct arena *arena, void *arg)
@@ -190,6 +196,7 @@ const struct router_handler wiring_router = {
     .unsubscribe = user_unsubscribes,
     .card = card_wanted,
     .registration = registration_wanted,
+    .directory = directory_asked_for,
     .command = command_arrived,
     .available = user_available,
     .send = send_answer,

@@ -11,7 +11,9 @@
 #include "base/keyed.h"
 #include "component/commands.h"
 #include "component/form.h"
+#include "component/paging.h"
 #include "component/reply.h"
+#include "component/searching.h"
 #include "component/vcard.h"
 
 #define NODE         "https://postern.invalid/caps" /* of the software; nothing is to be found there */
@@ -35,24 +37,34 @@ struct feature {
 static const struct feature features[] = {
     {DISCO_INFO_NS, DISCO_GATEWAY | DISCO_CONTACT},
     {DISCO_ITEMS_NS, DISCO_GATEWAY | DISCO_CONTACT},
-    {"urn:xmpp:ping", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0199 */
-    {DISCO_CAPS_NS, DISCO_GATEWAY | DISCO_CONTACT},   /* XEP-0115 */
-    {"jabber:iq:gateway", DISCO_GATEWAY},             /* XEP-0100 */
-    {"jabber:iq:register", DISCO_GATEWAY},            /* XEP-0077 */
-    {"jabber:iq:last", DISCO_GATEWAY},                /* XEP-0012 */
-    {"jabber:iq:version", DISCO_GATEWAY},             /* XEP-0092 */
-    {"urn:xmpp:time", DISCO_GATEWAY},                 /* XEP-0202 */
-    {"jid\\20escaping", DISCO_GATEWAY},               /* XEP-0106 */
-    {VCARD_NS, DISCO_GATEWAY | DISCO_CONTACT},        /* XEP-0054 */
-    {COMMANDS_NS, DISCO_GATEWAY},                     /* XEP-0050 */
+    {"urn:xmpp:ping", DISCO_GATEWAY | DISCO_CONTACT},  /* XEP-0199 */
+    {DISCO_CAPS_NS, DISCO_GATEWAY | DISCO_CONTACT},    /* XEP-0115 */
+    {"jabber:iq:gateway", DISCO_GATEWAY},              /* XEP-0100 */
+    {"jabber:iq:register", DISCO_GATEWAY},             /* XEP-0077 */
+    {"jabber:iq:last", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0012 */
+    {SEARCHING_NS, DISCO_GATEWAY},                     /* XEP-0055 */
+    {PAGING_NS, DISCO_GATEWAY},                        /* XEP-0059 */
+    {"jabber:iq:version", DISCO_GATEWAY},              /* XEP-0092 */
+    {"urn:xmpp:time", DISCO_GATEWAY},                  /* XEP-0202 */
+    {"jid\\20escaping", DISCO_GATEWAY},                /* XEP-0106 */
+    {VCARD_NS, DISCO_GATEWAY | DISCO_CONTACT},         /* XEP-0054 */
+    {COMMANDS_NS, DISCO_GATEWAY},                      /* XEP-0050 */
     {"jabber:x:envelope", DISCO_GATEWAY | DISCO_CONTACT},
-    {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0033 */
-    {"http://jabber.org/protocol/amp", DISCO_GATEWAY | DISCO_CONTACT},     /* XEP-0079 */
-    {"jabber:x:event", DISCO_GATEWAY | DISCO_CONTACT},                     /* XEP-0022 */
-    {"urn:xmpp:receipts", DISCO_GATEWAY | DISCO_CONTACT},                  /* XEP-0184 */
-    {"urn:xmpp:chat-markers:0", DISCO_GATEWAY | DISCO_CONTACT},            /* XEP-0333 */
-    {"jabber:x:expire", DISCO_GATEWAY | DISCO_CONTACT},                    /* XEP-0023 */
-    {"jabber:x:oob", DISCO_GATEWAY | DISCO_CONTACT},                       /* XEP-0066 */
+    {"http://jabber.org/protocol/address", DISCO_GATEWAY | DISCO_CONTACT},  /* XEP-0033 */
+    {"http://jabber.org/protocol/amp", DISCO_GATEWAY | DISCO_CONTACT},      /* XEP-0079 */
+    {"jabber:x:event", DISCO_GATEWAY | DISCO_CONTACT},                      /* XEP-0022 */
+    {"urn:xmpp:receipts", DISCO_GATEWAY | DISCO_CONTACT},                   /* XEP-0184 */
+    {"urn:xmpp:chat-markers:0", DISCO_GATEWAY | DISCO_CONTACT},             /* XEP-0333 */
+    {"jabber:x:expire", DISCO_GATEWAY | DISCO_CONTACT},                     /* XEP-0023 */
+    {"jabber:x:oob", DISCO_GATEWAY | DISCO_CONTACT},                        /* XEP-0066 */
+    {"jabber:x:encrypted", DISCO_GATEWAY | DISCO_CONTACT},                  /* XEP-0027 */
+    {"urn:xmpp:sfs:0", DISCO_GATEWAY | DISCO_CONTACT},                      /* XEP-0447 */
+    {"urn:xmpp:reply:0", DISCO_GATEWAY | DISCO_CONTACT},                    /* XEP-0461 */
+    {"urn:xmpp:message-correct:0", DISCO_GATEWAY | DISCO_CONTACT},          /* XEP-0308 */
+    {"jabber:x:roster", DISCO_GATEWAY | DISCO_CONTACT},                     /* XEP-0093 */
+    {"http://jabber.org/protocol/rosterx", DISCO_GATEWAY | DISCO_CONTACT},  /* XEP-0144 */
+    {"http://jabber.org/protocol/shim", DISCO_GATEWAY | DISCO_CONTACT},     /* XEP-0131 */
+    {"http://jabber.org/protocol/xhtml-im", DISCO_GATEWAY | DISCO_CONTACT}, /* XEP-0071 */
 };
 
 enum { FEATURES = sizeof features / sizeof features[0] };
@@ -205,6 +217,23 @@ struct xml_node *disco_items(struct arena *a, const struct xml_node *iq)
 {
     struct xml_node *query;
 
+    return disco_items_open(a, iq, &query);
+}
+
+struct xml_node *disco_items_open(struct arena *a, const struct xml_node *iq,
+                                  struct xml_node **query_out)
+{
+    *query_out = NULL;
     return asked_node(iq, DISCO_ITEMS_NS) ? no_such_node(a, iq)
-                                          : reply_query(a, iq, DISCO_ITEMS_NS, "query", &query);
+                                          : reply_query(a, iq, DISCO_ITEMS_NS, "query", query_out);
+}
+
+struct xml_node *disco_item(struct arena *a, struct xml_node *query, const char *jid,
+                            const char *node, const char *name)
+{
+    struct xml_node *item = xml_set(a, xml_add(a, query, DISCO_ITEMS_NS, "item"), "jid", jid);
+
+    if (node)
+        item = xml_set(a, item, "node", node);
+    return name ? xml_set(a, item, "name", name) : item;
 }

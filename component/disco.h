@@ -37,6 +37,12 @@ struct xml_node *disco_info(struct arena *a, const struct xml_node *iq,
                             const struct disco_settings *settings, enum disco_of of,
                             const char *ver);
 struct xml_node *disco_items(struct arena *a, const struct xml_node *iq);
+/* The same of gw: *query_out is for what is there; NULL: an error, as no node of ours was asked. */
+struct xml_node *disco_items_open(struct arena *a, const struct xml_node *iq,
+                                  struct xml_node **query_out);
+/* An item; node and name may be NULL. */
+struct xml_node *disco_item(struct arena *a, struct xml_node *query, const char *jid,
+                            const char *node, const char *name);
 
 /* The element that tells it in a presence; NULL when the arena is exhausted. */
 struct xml_node *disco_caps(struct arena *a, struct xml_node *presence, const char *ver);

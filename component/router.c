@@ -16,11 +16,11 @@
 #include "component/disco.h"
 #include "component/registering.h"
 #include "component/reply.h"
+#include "component/searching.h"
 #include "component/stream.h"
 #include "component/vcard.h"
 
 #define GATEWAY_NS "jabber:iq:gateway"
-#define LAST_NS    "jabber:iq:last"
 #define PING_NS    "urn:xmpp:ping"
 #define TIME_NS    "urn:xmpp:time"
 #define VERSION_NS "jabber:iq:version"
@@ -194,6 +194,13 @@ static void ask_registration(struct visit *v)
     v->arena = NULL;
 }
 
+/* So is who a user's contacts are. */
+static void ask_directory(struct visit *v)
+{
+    v->r->handler.directory(v->stanza, v->arena, v->r->arg);
+    v->arena = NULL;
+}
+
 struct query_row {
     const char *ns, *name;
     unsigned of; /* enum disco_of, or-ed: who answers it */
@@ -205,10 +212,13 @@ struct query_row {
 
 static const struct query_row queries[] = {
     {DISCO_INFO_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_info, NULL, NULL},
-    {DISCO_ITEMS_NS, "query", DISCO_GATEWAY | DISCO_CONTACT, get_items, NULL, NULL},
+    {DISCO_ITEMS_NS, "query", DISCO_CONTACT, get_items, NULL, NULL},
+    {DISCO_ITEMS_NS, "query", DISCO_GATEWAY, NULL, NULL, ask_directory},
+    {SEARCHING_NS, "query", DISCO_GATEWAY, NULL, NULL, ask_directory},
     {PING_NS, "ping", DISCO_GATEWAY | DISCO_CONTACT, get_ping, NULL, NULL},
     {VERSION_NS, "query", DISCO_GATEWAY, get_version, NULL, NULL},
     {LAST_NS, "query", DISCO_GATEWAY, get_last, NULL, NULL},
+    {LAST_NS, "query", DISCO_CONTACT, NULL, NULL, ask_directory},
     {TIME_NS, "time", DISCO_GATEWAY, get_time, NULL, NULL},
     {GATEWAY_NS, "query", DISCO_GATEWAY, get_gateway, set_gateway, NULL},
     {REGISTER_NS, "query", DISCO_GATEWAY, NULL, NULL, ask_registration},

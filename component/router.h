@@ -16,6 +16,8 @@
 #include "base/xml.h"
 #include "component/disco.h"
 
+#define LAST_NS "jabber:iq:last" /* XEP-0012 */
+
 struct router_handler {
     /* A message not of type error; the arena is the callee's. */
     void (*message)(struct xml_node *stanza, struct arena *arena, void *arg);
@@ -39,6 +41,10 @@ struct router_handler {
     /* jabber:iq:register: an iq get or set to gw, of anybody; to be answered later.  The arena is
      * the callee's. */
     void (*registration)(struct xml_node *iq, struct arena *arena, void *arg);
+    /* What is known of the asker's own contacts, an iq get or set of anybody, to be answered later:
+     * disco#items and jabber:iq:search of gw, jabber:iq:last of a contact.  The arena is the
+     * callee's. */
+    void (*directory)(struct xml_node *iq, struct arena *arena, void *arg);
     /* commands_is_meant, to the gateway itself; the arena is the callee's. */
     void (*command)(struct xml_node *iq, struct arena *arena, void *arg);
     /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */

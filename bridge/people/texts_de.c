@@ -84,4 +84,13 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_RELOAD_NAME] = "Gateway: Konfiguration neu lesen",
     [TEXT_RELOAD_DONE] = "Die neue Konfiguration gilt.",
     [TEXT_RELOAD_REFUSED] = "Die alte Konfiguration bleibt: %1",
+    [TEXT_SEARCH_NAME] = "Mail: deine Kontakte durchsuchen",
+    [TEXT_SEARCH_INTRO] = "Trage ein, was du weißt. Durchsucht werden nur deine eigenen Kontakte: "
+                          "die in deiner Liste und die, mit denen du Mail gewechselt hast.",
+    [TEXT_SEARCH_FIRST] = "Vorname",
+    [TEXT_SEARCH_LAST] = "Nachname",
+    [TEXT_SEARCH_NICK] = "Name",
+    [TEXT_SEARCH_EMAIL] = "Mailadresse",
+    [TEXT_SEARCH_JID] = "Kontakt",
+    [TEXT_COMMANDS_NAME] = "Mail: Befehle",
 };

@@ -81,4 +81,13 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_RELOAD_NAME] = "Gateway: read the configuration again",
     [TEXT_RELOAD_DONE] = "The new configuration is in force.",
     [TEXT_RELOAD_REFUSED] = "The old configuration stays: %1",
+    [TEXT_SEARCH_NAME] = "Mail: search your contacts",
+    [TEXT_SEARCH_INTRO] = "Fill in what you know. Only your own contacts are searched: those in "
+                          "your list and those you have exchanged mail with.",
+    [TEXT_SEARCH_FIRST] = "First name",
+    [TEXT_SEARCH_LAST] = "Last name",
+    [TEXT_SEARCH_NICK] = "Name",
+    [TEXT_SEARCH_EMAIL] = "Mail address",
+    [TEXT_SEARCH_JID] = "Contact",
+    [TEXT_COMMANDS_NAME] = "Mail: commands",
 };

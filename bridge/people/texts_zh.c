@@ -68,4 +68,13 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_RELOAD_NAME] = "网关：重新读取配置",
     [TEXT_RELOAD_DONE] = "新配置已生效。",
     [TEXT_RELOAD_REFUSED] = "仍使用旧配置：%1",
+    [TEXT_SEARCH_NAME] = "邮件：搜索您的联系人",
+    [TEXT_SEARCH_INTRO] =
+        "请填写您知道的内容。只搜索您自己的联系人：您列表中的和与您有过邮件往来的。",
+    [TEXT_SEARCH_FIRST] = "名",
+    [TEXT_SEARCH_LAST] = "姓",
+    [TEXT_SEARCH_NICK] = "姓名",
+    [TEXT_SEARCH_EMAIL] = "邮件地址",
+    [TEXT_SEARCH_JID] = "联系人",
+    [TEXT_COMMANDS_NAME] = "邮件：命令",
 };

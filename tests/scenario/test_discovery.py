@@ -72,6 +72,8 @@ def test_the_hash_in_presence_stands_for_what_is_told(found):
 
 
 def test_everything_announced_is_answered(found):
+    found.romeo.write(found.mail_of("juliet"), "so that his last activity is known", "Good morrow")
+    found.juliet.wait_message(lambda m: "Good morrow" in (m.findtext("{jabber:client}body") or ""))
     questions = {
         "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
         "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
@@ -79,6 +81,8 @@ def test_everything_announced_is_answered(found):
         "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
         "jabber:iq:gateway": "<query xmlns='jabber:iq:gateway'/>",
         "vcard-temp": "<vCard xmlns='vcard-temp'/>",
+        "jabber:iq:search": "<query xmlns='jabber:iq:search'/>",
+        "jabber:iq:register": "<query xmlns='jabber:iq:register'/>",
         "http://jabber.org/protocol/disco#items": "<query xmlns='http://jabber.org/protocol/disco#items'/>",
     }
     for jid, least in ((w.GATEWAY, set(questions)),
@@ -110,3 +114,71 @@ def test_whom_to_write_to_about_the_gateway(found):
     query = info(found.juliet, w.GATEWAY)
     assert forms(query)[SERVER_INFO]["admin-addresses"] == CONTACTS[:1]
     assert ver_of(query) != before
+
+
+ITEMS = "{http://jabber.org/protocol/disco#items}"
+RSM = "{http://jabber.org/protocol/rsm}"
+SEARCH = "{jabber:iq:search}"
+
+
+def listed(client, inside="", jid=w.GATEWAY):
+    """[(jid, node, name)] and the <set/> of a page."""
+    query = client.ask(jid, f"<query xmlns='http://jabber.org/protocol/disco#items'>{inside}</query>")[0]
+    return ([(i.get("jid"), i.get("node"), i.get("name")) for i in query.iter(f"{ITEMS}item")],
+            query.find(f"{RSM}set"))
+
+
+def page(inside):
+    return f"<set xmlns='http://jabber.org/protocol/rsm'>{inside}</set>"
+
+
+def searched(client, inside):
+    answer = client.ask(w.GATEWAY, f"<query xmlns='jabber:iq:search'>{inside}</query>", kind="set")
+    assert answer.get("type") == "result"
+    return [i.get("jid") for i in answer.iter(f"{SEARCH}item")]
+
+
+def form_of(**fields):
+    return "<x xmlns='jabber:x:data' type='submit'>" + "".join(
+        f"<field var='{var}'><value>{value}</value></field>" for var, value in fields.items()) + "</x>"
+
+
+def test_a_user_finds_their_own_contacts_and_no_others(found):
+    juliet, nurse = found.juliet, found.jabber_side.client("nurse")
+    contacts = sorted(found.contact(f"{name}@{w.MAIL_DOMAIN}") for name in ("romeo", "benvolio", "mercutio"))
+    for contact in contacts[:2]:
+        presence_of(found, contact)
+    found.romeo.write(found.mail_of("juliet"), "a", "from Romeo", {"From": f"Romeo Montague <{found.romeo.address}>"})
+    juliet.wait_message(lambda m: "from Romeo" in (m.findtext("{jabber:client}body") or ""))
+
+    commands = (w.GATEWAY, "http://jabber.org/protocol/commands", "Mail: commands")
+    items, told = listed(juliet)
+    assert items[0] == commands and [i[0] for i in items[1:]] == contacts[:2]
+    assert items[1][2] == f"benvolio@{w.MAIL_DOMAIN}" and told is None
+    items, told = listed(juliet, page("<max>1</max>"))
+    assert [i[0] for i in items] == [w.GATEWAY, contacts[0]]
+    assert (told.findtext(f"{RSM}count"), told.findtext(f"{RSM}last")) == ("2", contacts[0])
+    items, told = listed(juliet, page(f"<max>1</max><after>{contacts[0]}</after>"))
+    assert [i[0] for i in items] == [contacts[1]] and told.find(f"{RSM}first").get("index") == "1"
+    bad = juliet.ask(w.GATEWAY, f"<query xmlns='http://jabber.org/protocol/disco#items'>{page('<max>x</max>')}</query>")
+    assert error_of(bad)[:2] == ("400", "bad-request")
+    assert [i[0] for i in listed(nurse)[0]] == [w.GATEWAY]
+    assert listed(juliet, jid=contacts[0])[0] == []
+
+    romeo = found.contact(found.romeo.address)
+    assert searched(juliet, "<last>montague</last>") == [romeo]
+    assert searched(juliet, "<first> ROMEO </first><email>romeo@</email>") == [romeo]
+    assert searched(juliet, "<nick>nobody</nick>") == []
+    assert romeo in searched(juliet, "") and searched(nurse, "") == []
+    answer = juliet.ask(w.GATEWAY, f"<query xmlns='jabber:iq:search'>{form_of(nick='romeo', x='y')}</query>", kind="set")
+    item = next(answer.iter(f"{FORM}item"))
+    assert {f.get("var"): f.findtext(f"{FORM}value") for f in item} == \
+        {"nick": "Romeo Montague", "email": found.romeo.address, "jid": romeo}
+    asked = juliet.ask(w.GATEWAY, "<query xmlns='jabber:iq:search'/>")
+    assert [f.get("var") for f in asked.iter(f"{FORM}field")] == ["FORM_TYPE", "first", "last", "nick", "email"]
+    assert asked[0].find(f"{SEARCH}email") is not None
+
+    last = juliet.ask(romeo, "<query xmlns='jabber:iq:last'/>")
+    assert 0 <= int(last[0].get("seconds")) < 60
+    for client, jid in ((nurse, romeo), (juliet, contacts[0])):
+        assert error_of(client.ask(jid, "<query xmlns='jabber:iq:last'/>"))[:2] == ("404", "item-not-found")

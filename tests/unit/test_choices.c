@@ -12,7 +12,10 @@
 
 #include "store/choices.h"
 #include "store/faces.h"
+#include "store/known.h"
+#include "store/links.h"
 #include "store/senders.h"
+#include "store/subscriptions.h"
 #include "tests/unit/fixture_store.h"
 
 struct scene {
@@ -250,13 +253,82 @@ static void senders_of_users(void **state)
     in_store(*state, keep_senders);
 }
 
+static int note_known(const char *contact, const char *name, void *arg)
+{
+    struct buf *out = arg;
+
+    buf_printf(out, "%s=%s;", contact, name ? name : "");
+    return 0;
+}
+
+static int put_link(struct store_txn *txn, int64_t id, const char *user, const char *contact,
+                    enum link_direction direction, int64_t created_s, struct err *e)
+{
+    const struct link link = {.id = id,
+                              .direction = direction,
+                              .jid = user,
+                              .contact = contact,
+                              .mail = "",
+                              .alias = "",
+                              .stanza_id = "s",
+                              .references = "",
+                              .created_s = created_s};
+
+    return links_put(txn, &link, e);
+}
+
+static void assert_known(struct store_txn *txn, const char *user, bool listed, const char *want)
+{
+    struct buf out;
+    struct err e;
+
+    buf_init(&out, 10000);
+    assert_int_equal(known_each(txn, user, listed, note_known, &out, &e), 0);
+    assert_string_equal(out.data ? out.data : "", want);
+    buf_clear(&out);
+}
+
+static int keep_known(struct store_txn *txn, void *arg, struct err *e)
+{
+    static const struct subscription list[] = {
+        {"j@home", "b\\40x@gw"}, {"j@home", "gw"}, {"nurse@home", "z\\40x@gw"}};
+    int64_t last;
+    size_t i;
+
+    (void)arg;
+    for (i = 0; i < 3; i++)
+        assert_int_equal(subscriptions_put(txn, &list[i], e), 0);
+    assert_int_equal(faces_put_contact(txn, "j@home", "b\\40x@gw", "Bea", 1, e), 0);
+    assert_int_equal(faces_put_contact(txn, "j@home", "c\\40x@gw", "Cy", 1, e), 0);
+    assert_int_equal(put_link(txn, 1, "j@home/r", "d\\40x@gw", LINK_TO_MAIL, 50, e), 0);
+    assert_int_equal(put_link(txn, 2, "j@home", "a\\40x@gw", LINK_TO_JABBER, 60, e), 0);
+    assert_int_equal(put_link(txn, 3, "j@home", "a\\40x@gw", LINK_TO_JABBER, 70, e), 0);
+    assert_int_equal(put_link(txn, 4, "j@home/r", "a\\40x@gw", LINK_TO_MAIL, 80, e), 0);
+    assert_known(txn, "j@home", true, "b\\40x@gw=Bea;");
+    assert_known(txn, "j@home", false, "a\\40x@gw=;b\\40x@gw=Bea;c\\40x@gw=Cy;d\\40x@gw=;");
+    assert_known(txn, "nurse@home", false, "z\\40x@gw=;");
+    assert_known(txn, "nobody@home", false, "");
+    assert_int_equal(known_last_mail(txn, "j@home", "a\\40x@gw", &last, e), 0);
+    assert_int_equal(last, 70);
+    assert_int_equal(known_last_mail(txn, "j@home", "d\\40x@gw", &last, e), 0);
+    assert_int_equal(last, 0);
+    assert_int_equal(known_last_mail(txn, "nurse@home", "a\\40x@gw", &last, e), 0);
+    assert_int_equal(last, 0);
+    return 0;
+}
+
+static void contacts_that_users_have(void **state)
+{
+    in_store(*state, keep_known);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(names_of_contacts), TEST(names_of_users),   TEST(portraits_of_contacts),
-        TEST(choices_of_users),  TEST(senders_of_users),
+        TEST(choices_of_users),  TEST(senders_of_users), TEST(contacts_that_users_have),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -448,6 +448,29 @@ static void test_corpus(void **state)
     assert_true(n > 10);
 }
 
+static void test_fold(void **state)
+{
+    static const struct {
+        const char *text, *folded;
+    } rows[] = {
+        {"", ""},
+        {"Romeo MONTAGUE", "romeo montague"},
+        {"JÖRG Straße", "jörg strasse"},
+        {"ΣΟΦΙΑ", "σοφια"},
+        {"A\xff\xc3", "a\xff\xc3"},         /* no UTF-8 */
+        {"A\xee\x80\x80", "a\xee\x80\x80"}, /* of private use, which nameprep forbids */
+        {"ABCDEFGHIJKLMNOPQRST", "abcdefghijklmno"},
+    };
+    char out[16];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        jid_fold(rows[i].text, out, sizeof out);
+        assert_string_equal(out, rows[i].folded);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,7 +478,7 @@ int main(void)
         cmocka_unit_test(test_lengths),        cmocka_unit_test(test_ascii_agrees),
         cmocka_unit_test(test_write_and_same), cmocka_unit_test(test_escape),
         cmocka_unit_test(test_unescape),       cmocka_unit_test(test_escape_round_trip),
-        cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_corpus),         cmocka_unit_test(test_fold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,11 @@ static void on_registration(struct xml_node *iq, struct arena *arena, void *arg)
     hand(arg, "registration", iq, arena);
 }
 
+static void on_directory(struct xml_node *iq, struct arena *arena, void *arg)
+{
+    hand(arg, "directory", iq, arena);
+}
+
 static void on_command(struct xml_node *iq, struct arena *arena, void *arg)
 {
     hand(arg, "command", iq, arena);
@@ -156,6 +161,7 @@ static const struct router_handler handler = {
     .unsubscribe = on_unsubscribe,
     .card = on_card,
     .registration = on_registration,
+    .directory = on_directory,
     .command = on_command,
     .available = on_available,
     .send = on_send,
@@ -183,8 +189,8 @@ static const struct router_handler handler = {
 #define ITEMS           "http://jabber.org/protocol/disco#items"
 #define NODE            "https://postern.invalid/caps"
 /* computed by another program, as XEP-0115 §5.1 says */
-#define VER_GW  "H98vaJ+3XpIDqrsaSaK0sjanWbg="
-#define VER_ANN "ZVa9OpW/M/MvfUs8/mwoOO7/BL4="
+#define VER_GW  "n1Rj3QFuC7LY6fA8kKTtfV7UYEI="
+#define VER_ANN "q4UCSLomQSW0TCX41XxcL6BGJX0="
 #define CAPS(ver)                                                                                  \
     "><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" NODE "' ver='" ver           \
     "'/></presence>"
@@ -193,7 +199,61 @@ static const struct router_handler handler = {
     "<value>http://jabber.org/network/serverinfo</value></field>"                                  \
     "<field var='admin-addresses' type='list-multi'><value>xmpp:a@home</value>"                    \
     "<value>mailto:z@gw</value></field></x>"
-#define FEATURE(x)     "<feature var='" x "'/>"
+#define FEATURE(x) "<feature var='" x "'/>"
+#define FEATURES_GW                                                                                \
+    FEATURE(INFO)                                                                                  \
+    FEATURE(ITEMS)                                                                                 \
+    FEATURE("urn:xmpp:ping")                                                                       \
+    FEATURE("http://jabber.org/protocol/caps")                                                     \
+    FEATURE("jabber:iq:gateway")                                                                   \
+    FEATURE("jabber:iq:register")                                                                  \
+    FEATURE("jabber:iq:last")                                                                      \
+    FEATURE("jabber:iq:search")                                                                    \
+    FEATURE("http://jabber.org/protocol/rsm")                                                      \
+    FEATURE("jabber:iq:version")                                                                   \
+    FEATURE("urn:xmpp:time")                                                                       \
+    FEATURE("jid\\20escaping")                                                                     \
+    FEATURE("vcard-temp")                                                                          \
+    FEATURE("http://jabber.org/protocol/commands")                                                 \
+    FEATURE("jabber:x:envelope")                                                                   \
+    FEATURE("http://jabber.org/protocol/address")                                                  \
+    FEATURE("http://jabber.org/protocol/amp")                                                      \
+    FEATURE("jabber:x:event")                                                                      \
+    FEATURE("urn:xmpp:receipts")                                                                   \
+    FEATURE("urn:xmpp:chat-markers:0")                                                             \
+    FEATURE("jabber:x:expire")                                                                     \
+    FEATURE("jabber:x:oob")                                                                        \
+    FEATURE("jabber:x:encrypted")                                                                  \
+    FEATURE("urn:xmpp:sfs:0")                                                                      \
+    FEATURE("urn:xmpp:reply:0")                                                                    \
+    FEATURE("urn:xmpp:message-correct:0")                                                          \
+    FEATURE("jabber:x:roster")                                                                     \
+    FEATURE("http://jabber.org/protocol/rosterx")                                                  \
+    FEATURE("http://jabber.org/protocol/shim")                                                     \
+    FEATURE("http://jabber.org/protocol/xhtml-im")
+#define FEATURES_ANN                                                                               \
+    FEATURE(INFO)                                                                                  \
+    FEATURE(ITEMS)                                                                                 \
+    FEATURE("urn:xmpp:ping")                                                                       \
+    FEATURE("http://jabber.org/protocol/caps")                                                     \
+    FEATURE("jabber:iq:last")                                                                      \
+    FEATURE("vcard-temp")                                                                          \
+    FEATURE("jabber:x:envelope")                                                                   \
+    FEATURE("http://jabber.org/protocol/address")                                                  \
+    FEATURE("http://jabber.org/protocol/amp")                                                      \
+    FEATURE("jabber:x:event")                                                                      \
+    FEATURE("urn:xmpp:receipts")                                                                   \
+    FEATURE("urn:xmpp:chat-markers:0")                                                             \
+    FEATURE("jabber:x:expire")                                                                     \
+    FEATURE("jabber:x:oob")                                                                        \
+    FEATURE("jabber:x:encrypted")                                                                  \
+    FEATURE("urn:xmpp:sfs:0")                                                                      \
+    FEATURE("urn:xmpp:reply:0")                                                                    \
+    FEATURE("urn:xmpp:message-correct:0")                                                          \
+    FEATURE("jabber:x:roster")                                                                     \
+    FEATURE("http://jabber.org/protocol/rosterx")                                                  \
+    FEATURE("http://jabber.org/protocol/shim")                                                     \
+    FEATURE("http://jabber.org/protocol/xhtml-im")
 #define FORBIDDEN      ERROR("403", "auth", "forbidden", "You are not allowed to use this gateway.")
 #define MALFORMED(jid) ERROR("400", "modify", "jid-malformed", "no mail address: " jid)
 
@@ -212,28 +272,12 @@ static const struct {
     /* discovery */
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "'/></iq>",
      IQ("result") "><query xmlns='" INFO "'>"
-                  "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURE(
-                      INFO) FEATURE(ITEMS) FEATURE("urn:xmpp:ping")
-                      FEATURE("http://jabber.org/protocol/caps") FEATURE(
-                          "jabber:iq:gateway") FEATURE("jabber:iq:register")
-                          FEATURE("jabber:iq:last") FEATURE("jabber:iq:version") FEATURE(
-                              "urn:xmpp:time") FEATURE("jid\\20escaping") FEATURE("vcard-temp")
-                              FEATURE("http://jabber.org/protocol/commands") FEATURE(
-                                  "jabber:x:envelope") FEATURE("http://jabber.org/protocol/address")
-                                  FEATURE("http://jabber.org/protocol/amp") FEATURE(
-                                      "jabber:x:event") FEATURE("urn:xmpp:receipts")
-                                      FEATURE("urn:xmpp:chat-markers:0") FEATURE("jabber:x:expire")
-                                          FEATURE("jabber:x:oob") SERVER_INFO "</query></iq>"},
+                  "<identity category='gateway' type='smtp' name='Mail gateway'/>" FEATURES_GW
+                      SERVER_INFO "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" INFO "' node=''/></iq>",
      IQ_ANN("result") "><query xmlns='" INFO "'>"
-                      "<identity category='account' type='registered'/>" FEATURE(INFO) FEATURE(
-                          ITEMS) FEATURE("urn:xmpp:ping") FEATURE("http://jabber.org/protocol/caps")
-                          FEATURE("vcard-temp") FEATURE("jabber:x:envelope")
-                              FEATURE("http://jabber.org/protocol/address") FEATURE(
-                                  "http://jabber.org/protocol/amp") FEATURE("jabber:x:event")
-                                  FEATURE("urn:xmpp:receipts") FEATURE("urn:xmpp:chat-markers:0")
-                                      FEATURE("jabber:x:expire")
-                                          FEATURE("jabber:x:oob") "</query></iq>"},
+                      "<identity category='account' type='registered'/>" FEATURES_ANN
+                      "</query></iq>"},
     {"<iq type='get' id='1' " U ANN "><query xmlns='" ITEMS "' node='" NODE "#" VER_ANN "'/></iq>",
      IQ_ANN("error") ">" ERROR("404", "cancel", "item-not-found",
                                "There is no such node here.") "</iq>"},
@@ -243,8 +287,17 @@ static const struct {
     {"<iq type='get' id='1' " U GW "><query xmlns='" INFO "' node='n'/></iq>",
      IQ("error") ">" ERROR("404", "cancel", "item-not-found",
                            "There is no such node here.") "</iq>"},
+    /* a user's contacts are looked up elsewhere; a contact has none */
     {"<iq type='get' id='1' " U "to='gw/x'><query xmlns='" ITEMS "'/></iq>",
-     "<iq type='result' id='1' from='gw/x' to='u@home/r'><query xmlns='" ITEMS "'/></iq>"},
+     "[directory]<iq type='get' id='1' from='u@home/r' to='gw/x'><query xmlns='" ITEMS "'/></iq>"},
+    {"<iq type='get' id='1' " U ANN "><query xmlns='" ITEMS "'/></iq>",
+     IQ_ANN("result") "><query xmlns='" ITEMS "'/></iq>"},
+    {"<iq type='set' id='1' " X GW "><query xmlns='jabber:iq:search'/></iq>",
+     "[directory]<iq type='set' id='1' from='x@else/r' to='gw'><query "
+     "xmlns='jabber:iq:search'/></iq>"},
+    {"<iq type='get' id='1' " U ANN "><query xmlns='jabber:iq:last'/></iq>",
+     "[directory]<iq type='get' id='1' from='u@home/r' to='ann\\40example.org@gw'><query "
+     "xmlns='jabber:iq:last'/></iq>"},
     {"<iq type='get' id='1' " U BAD "><query xmlns='" INFO "'/></iq>",
      "<iq type='error' id='1' from='bad@gw' to='u@home/r'>" MALFORMED("bad@gw") "</iq>"},
     {"<iq type='get' id='1' " U BUSY "><query xmlns='" INFO "'/></iq>",
