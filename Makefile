@@ -125,7 +125,7 @@ check-san:
 	$(MAKE) $(WITH_TSAN) unit
 
 # How fast it is, beside what the machine gives and a small script; BENCH=--quick, --write: doc/BENCHMARKS.md.
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpostern.a
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libfake.a $(BUILD)/libpostern.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

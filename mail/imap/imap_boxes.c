@@ -11,6 +11,8 @@
  */
 #include "mail/imap/imap_boxes.h"
 
+#include <malloc.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,6 +26,8 @@ enum {
     PER_HOST = 4,
     UNANSWERED = 16,
     DESCRIPTORS_RESERVED = 512, /* for everything else in the process */
+    TRIM_AT = 50,               /* mailboxes opened, */
+    TRIM_MS = 2000,             /* and then none for so long */
     BOXES_LEAST = 16,
     BOXES_MOST = 50000
 };
@@ -40,7 +44,7 @@ struct imap_box {
     struct imap_boxes *boxes;
     struct seat *seat;
     void *owner;
-    struct imap_state state;
+    bool is_watching;
     struct imap_cursor cursor; /* as last told */
     struct imap_box *prev, *next;
 };
@@ -50,7 +54,7 @@ static void settle(void *arg)
     struct imap_boxes *b = arg;
     void (*stopped)(void *) = b->stopped;
 
-    if (!b->is_stopping || b->leaving > 0 || b->trials_running > 0 || !stopped)
+    if (!b->is_stopping || b->leaving > 0 || b->trials_running > 0 || b->is_trimming || !stopped)
         return;
     b->stopped = NULL;
     stopped(b->stopped_arg); /* may free b */
@@ -60,6 +64,45 @@ void imap_boxes_settle(struct imap_boxes *b)
 {
     if (b->is_stopping)
         loop_post(b->loop, &b->settle);
+}
+
+/* ---- memory ---- */
+
+/* What connecting took for a while lies scattered over the threads' heaps: as much again as the
+ * mailboxes hold in the end.  After a wave it is given back. */
+static void trim(struct work_job *job)
+{
+    (void)job;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+static void trimmed(struct work_job *job)
+{
+    struct imap_boxes *b =
+        (struct imap_boxes *)(void *)((char *)job - offsetof(struct imap_boxes, trim));
+
+    b->is_trimming = false;
+    imap_boxes_settle(b);
+}
+
+static void trim_now(void *arg)
+{
+    struct imap_boxes *b = arg;
+
+    if (b->is_trimming || b->is_stopping)
+        return;
+    b->opened = 0;
+    b->trim.run = trim;
+    b->trim.done = trimmed;
+    b->is_trimming = work_submit(b->pool, &b->trim) == 0;
+}
+
+static void note_opened(struct imap_boxes *b)
+{
+    if (++b->opened >= TRIM_AT)
+        loop_timer_start(b->trim_later, TRIM_MS);
 }
 
 /* ---- what a watch tells ---- */
@@ -84,10 +127,12 @@ static void state_changed(const struct imap_state *state, void *arg)
     struct imap_box *box = ((struct seat *)arg)->box;
     struct imap_boxes *b = box->boxes;
 
-    b->watching -= box->state.at == IMAP_WATCHING;
-    box->state = *state;
-    b->watching += box->state.at == IMAP_WATCHING;
-    b->handler.state(box, &box->state, b->arg);
+    b->watching -= box->is_watching;
+    box->is_watching = state->at == IMAP_WATCHING;
+    b->watching += box->is_watching;
+    if (box->is_watching)
+        note_opened(b);
+    b->handler.state(box, state, b->arg);
 }
 
 /* ---- seats ---- */
@@ -208,7 +253,7 @@ void imap_box_remove(struct imap_box *box)
 {
     struct imap_boxes *b = box->boxes;
 
-    b->watching -= box->state.at == IMAP_WATCHING;
+    b->watching -= box->is_watching;
     if (box->prev)
         box->prev->next = box->next;
     else
@@ -227,7 +272,7 @@ void *imap_box_owner(const struct imap_box *box)
 
 const struct imap_state *imap_box_state(const struct imap_box *box)
 {
-    return &box->state;
+    return imap_watch_state(box->seat->watch);
 }
 
 void imap_box_done(struct imap_box *box, uint32_t uidvalidity, uint32_t uid, bool safe)
@@ -309,7 +354,10 @@ struct imap_boxes *imap_boxes_new(struct loop *loop, const struct clock *clock,
     b->settle = (struct loop_task){.run = settle, .arg = b};
     b->gate = imap_gate_new(loop, b->settings.threads, b->settings.per_host, e);
     b->trust = imap_trust_new(b->settings.ca_file, e);
-    if (b->gate && b->trust)
+    b->trim_later = loop_timer_new(loop, trim_now, b);
+    if (!b->trim_later)
+        err_memory(e);
+    if (b->gate && b->trust && b->trim_later)
         return b;
     imap_boxes_free(b);
     return NULL;
@@ -342,6 +390,7 @@ void imap_boxes_free(struct imap_boxes *b)
     if (!b)
         return;
     loop_cancel(b->loop, &b->settle);
+    loop_timer_free(b->trim_later);
     work_pool_free(b->pool);
     imap_gate_free(b->gate);
     imap_trust_free(b->trust);

@@ -37,6 +37,11 @@ struct imap_boxes {
     struct imap_trial *first_waiting, *last_waiting;
     unsigned trials_running, trials_waiting;
 
+    unsigned opened; /* since memory was given back */
+    struct work_job trim;
+    struct loop_timer *trim_later;
+    bool is_trimming;
+
     bool is_stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;

@@ -1,6 +1,7 @@
 /*
  * imap_gate: passes wait in two lines at their server, those with a connection before those that
- * want one; servers at which somebody waits stand in a ring and take turns.
+ * want one; servers at which somebody waits stand in a ring and take turns.  A quarter of the
+ * places is never for those who connect.
  *
  * Owns the servers; the passes are their owners'.  Loop thread; whoever gets a turn is told from a
  * task of its own, so that nobody is called inside leave.  A crash leaves nothing behind.

@@ -30,6 +30,8 @@ struct imap_session {
     bool is_broken, is_idle, is_mid_line;
     bool is_bad; /* broken by an answer, not by the network */
     char idle_tag[16];
+    unsigned has; /* of the extensions that matter; once they are known for good */
+    bool is_settled;
     uint32_t uidvalidity, uid_next, exists;
     bool is_read_only;
     enum imap_fault fault; /* what it would be if opening failed for good now */
@@ -58,6 +60,8 @@ int imap_broken(struct imap_session *s,
                 struct err *e); /* after a failed read or write; always -1 */
 
 bool imap_has(const struct imap_session *s, const char *extension);
+/* The capabilities will not change any more: keeps those that matter, and frees the rest. */
+void imap_settle_capabilities(struct imap_session *s);
 /* Reads a line into s->line, without its end. */
 int imap_read_line(struct imap_session *s, struct err *e) MUST_CHECK;
 int imap_send(struct imap_session *s, const char *text, struct err *e) MUST_CHECK;

@@ -8,12 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-int imap_ledger_init(struct imap_ledger *l, size_t max, struct err *e)
+void imap_ledger_init(struct imap_ledger *l, size_t max)
 {
     memset(l, 0, sizeof *l);
     l->max = max;
-    l->entries = calloc(max, sizeof *l->entries);
-    return l->entries ? 0 : err_memory(e);
+}
+
+int imap_ledger_reserve(struct imap_ledger *l, size_t more)
+{
+    size_t want = more < l->max - l->count ? l->count + more : l->max;
+    struct imap_entry *entries;
+
+    if (want <= l->room)
+        return 0;
+    entries = realloc(l->entries, want * sizeof *entries);
+    if (!entries)
+        return -1;
+    l->entries = entries;
+    l->room = want;
+    return 0;
+}
+
+void imap_ledger_trim(struct imap_ledger *l)
+{
+    if (l->count > 0)
+        return;
+    free(l->entries);
+    l->entries = NULL;
+    l->room = 0;
 }
 
 void imap_ledger_empty(struct imap_ledger *l)
@@ -84,14 +106,17 @@ static void count_out(struct imap_ledger *l, const struct imap_entry *entry)
 bool imap_ledger_add(struct imap_ledger *l, struct imap_item *item)
 {
     size_t i = place_of(l, item->uid);
-    struct imap_entry *entry = &l->entries[i];
+    struct imap_entry *entry;
 
+    if (!l->entries)
+        return false;
+    entry = &l->entries[i];
     if (i < l->count && entry->item.uid == item->uid) {
         if (entry->state != IMAP_ASKED)
             return false;
         count_out(l, entry);
     } else {
-        if (l->count == l->max)
+        if (l->count == l->room)
             return false;
         memmove(entry + 1, entry, (l->count - i) * sizeof *entry);
         l->count++;

@@ -28,19 +28,23 @@ struct imap_entry {
 };
 
 struct imap_ledger {
-    struct imap_entry *entries; /* ascending by uid */
-    size_t count, max;
+    struct imap_entry *entries; /* ascending by uid; NULL while there is no need of any */
+    size_t count, room, max;
     size_t counts[IMAP_STATES];
     int64_t bytes; /* held and offered */
 };
 
-int imap_ledger_init(struct imap_ledger *l, size_t max, struct err *e) MUST_CHECK;
+void imap_ledger_init(struct imap_ledger *l, size_t max);
+/* Makes room for so many more, as far as max allows, so that adding them cannot fail. */
+int imap_ledger_reserve(struct imap_ledger *l, size_t more) MUST_CHECK;
+/* Gives the memory back when nothing is in it. */
+void imap_ledger_trim(struct imap_ledger *l);
 void imap_ledger_clear(struct imap_ledger *l); /* frees; nothing may be added after */
 void imap_ledger_empty(struct imap_ledger *l);
 
 struct imap_entry *imap_ledger_find(const struct imap_ledger *l, uint32_t uid);
-/* Takes item's data; an entry that was asked for again becomes held.  False: full, or already
- * there. */
+/* Takes item's data; an entry that was asked for again becomes held.  False: no room was reserved,
+ * or already there. */
 bool imap_ledger_add(struct imap_ledger *l, struct imap_item *item);
 void imap_ledger_set(struct imap_ledger *l, struct imap_entry *entry, enum imap_entry_state state);
 void imap_ledger_remove(struct imap_ledger *l, uint32_t uid);

@@ -291,6 +291,9 @@ static int select_folder(struct imap_session *s, struct err *e)
     s->uid_next = info->sel_uidnext;
     s->exists = info->sel_has_exists ? info->sel_exists : 0;
     s->is_read_only = info->sel_perm == MAILIMAP_MAILBOX_READONLY;
+    /* The lists of flags are of no use, and cost a kilobyte while nothing happens. */
+    mailimap_selection_info_free(s->imap->imap_selection_info);
+    s->imap->imap_selection_info = NULL;
     return 0;
 }
 
@@ -301,6 +304,7 @@ int imap_select(struct imap_session *s, struct err *e)
         forget_capabilities(s);
     if (learn_capabilities(s, e) < 0)
         return -1;
+    imap_settle_capabilities(s);
     return select_folder(s, e);
 }
 

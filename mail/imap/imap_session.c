@@ -114,6 +114,52 @@ int imap_command(struct imap_session *s, const char *text, struct err *e)
     return imap_answer(s, e);
 }
 
+/* Those that are asked for after the log-in. */
+static const char *const extensions[] = {"IDLE",     "MOVE",        "UIDPLUS",           "LITERAL+",
+                                         "LITERAL-", "SPECIAL-USE", "CREATE-SPECIAL-USE"};
+
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
+static const char append_limit[] = "APPENDLIMIT="; /* RFC 7889 */
+
+static void note_capability(struct imap_session *s, const struct mailimap_capability *cap)
+{
+    const char *name = cap->cap_type == MAILIMAP_CAPABILITY_NAME ? cap->cap_data.cap_name : NULL;
+    size_t i;
+
+    for (i = 0; name && i < EXTENSIONS; i++)
+        if (strcasecmp(name, extensions[i]) == 0)
+            s->has |= 1u << i;
+    if (name && strncasecmp(name, append_limit, sizeof append_limit - 1) == 0)
+        s->append_limit = strtoull(name + sizeof append_limit - 1, NULL, 10);
+}
+
+void imap_settle_capabilities(struct imap_session *s)
+{
+    struct mailimap_connection_info *info = s->imap->imap_connection_info;
+    clistiter *i;
+
+    if (!info || !info->imap_capability)
+        return;
+    s->has = 0;
+    for (i = info->imap_capability->cap_list ? clist_begin(info->imap_capability->cap_list) : NULL;
+         i; i = clist_next(i))
+        note_capability(s, clist_content(i));
+    s->is_settled = true;
+    mailimap_capability_data_free(info->imap_capability);
+    info->imap_capability = NULL;
+}
+
+static bool has_settled(const struct imap_session *s, const char *extension)
+{
+    size_t i;
+
+    for (i = 0; i < EXTENSIONS; i++)
+        if (strcasecmp(extension, extensions[i]) == 0)
+            return s->has >> i & 1;
+    return false;
+}
+
 bool imap_has(const struct imap_session *s, const char *extension)
 {
     const struct mailimap_connection_info *info = s->imap->imap_connection_info;
@@ -122,6 +168,8 @@ bool imap_has(const struct imap_session *s, const char *extension)
     bool is_auth = strncmp(extension, "AUTH=", 5) == 0;
     clistiter *i;
 
+    if (s->is_settled)
+        return has_settled(s, extension);
     if (!info || !info->imap_capability || !info->imap_capability->cap_list)
         return false;
     for (i = clist_begin(info->imap_capability->cap_list); i; i = clist_next(i)) {

@@ -159,7 +159,9 @@ void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags)
             w->flaggings[i].flags |= flags;
             return;
         }
-    if (w->flagging_count < IMAP_FLAGGINGS_MAX)
+    if (!w->flaggings)
+        w->flaggings = calloc(IMAP_FLAGGINGS_MAX, sizeof *w->flaggings);
+    if (w->flaggings && w->flagging_count < IMAP_FLAGGINGS_MAX)
         w->flaggings[w->flagging_count++] = (struct imap_flagging){uid, flags};
     else
         log_info("imap", "mailbox=%s uid=%u event=flag-dropped, too many wait",
@@ -295,7 +297,8 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
     t->mark_count = imap_ledger_take(&w->ledger, IMAP_SAFE, IMAP_MARKING, t->marks, IMAP_MARKS_MAX);
     loop_watch_free(w->readable);
     w->readable = NULL;
-    memcpy(t->flaggings, w->flaggings, w->flagging_count * sizeof *w->flaggings);
+    if (w->flagging_count > 0)
+        memcpy(t->flaggings, w->flaggings, w->flagging_count * sizeof *w->flaggings);
     t->flagging_count = w->flagging_count;
     t->errands = imap_watch_take_errands(w);
     if (!w->session)
@@ -312,6 +315,8 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
     }
     w->turn = t;
     w->flagging_count = 0;
+    free(w->flaggings);
+    w->flaggings = NULL;
     w->session = NULL;
     w->was_idle = w->is_idle;
     w->is_idle = false;
@@ -330,7 +335,9 @@ static void start_turn(struct imap_watch *w, enum imap_fetch fetch, bool idle)
     if (!enter_gate(w))
         return;
     t = new_turn(w);
-    if (!t) {
+    /* What is fetched must have its place: no cursor may pass a mail that is not in the ledger. */
+    if (!t || imap_ledger_reserve(&w->ledger, room(w)) < 0) {
+        imap_turn_free(t);
         leave_gate(w, true);
         loop_timer_start(w->retry, imap_watch_jitter(w->settings.pace.retry_first_ms));
         return;
@@ -415,6 +422,8 @@ static void arm(struct imap_watch *w)
     const struct imap_pace *pace = &w->settings.pace;
     bool has_marks = w->ledger.counts[IMAP_SAFE] > 0 || w->flagging_count > 0;
 
+    if (w->is_idle)
+        imap_ledger_trim(&w->ledger);
     if (w->is_idle && !w->readable) {
         w->readable = loop_watch_new(w->loop, imap_session_fd(w->session), became_readable, w);
         if (!w->readable || imap_session_has_unread(w->session)) {
@@ -584,11 +593,7 @@ struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
     w->quiet = loop_timer_new(loop, quiet_fired, w);
     w->soon = loop_timer_new(loop, soon_fired, w);
     w->hold = loop_timer_new(loop, hold_fired, w);
-    if (imap_ledger_init(&w->ledger, 2 * (size_t)w->settings.unanswered_max + IMAP_MARKS_MAX, e) <
-        0) {
-        imap_watch_free(w);
-        return NULL;
-    }
+    imap_ledger_init(&w->ledger, 2 * (size_t)w->settings.unanswered_max + IMAP_MARKS_MAX);
     if (!w->retry || !w->quiet || !w->soon || !w->hold) {
         imap_watch_free(w);
         err_memory(e);
@@ -609,6 +614,11 @@ void imap_watch_start(struct imap_watch *w)
     imap_watch_kick(w);
 }
 
+const struct imap_state *imap_watch_state(const struct imap_watch *w)
+{
+    return &w->state;
+}
+
 void imap_watch_free(struct imap_watch *w)
 {
     if (!w)
@@ -623,6 +633,7 @@ void imap_watch_free(struct imap_watch *w)
     loop_timer_free(w->soon);
     loop_timer_free(w->hold);
     imap_ledger_clear(&w->ledger);
+    free(w->flaggings);
     imap_cancel_clear(&w->cancel);
     free(w);
 }

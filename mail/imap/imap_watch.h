@@ -119,6 +119,7 @@ void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, u
 /* Takes what is to be done once.  -1: too many wait.  While the mailbox is away errands are
  * answered at once as IMAP_ERRAND_RETRY. */
 int imap_watch_errand(struct imap_watch *w, struct imap_errand *errand) MUST_CHECK;
+const struct imap_state *imap_watch_state(const struct imap_watch *w);
 /* Logs out; stopped is called when no job of it runs any more (cursor may still be called before).
  */
 void imap_watch_stop(struct imap_watch *w, void (*stopped)(void *arg), void *arg);

@@ -43,8 +43,8 @@ struct imap_watch {
     bool has_progress;         /* something was fetched on this connection */
     bool is_blocked;           /* the next mail is too large for what may be unanswered */
     bool look_due, marks_due, again_due;
-    bool is_readable;                                   /* something came in IDLE */
-    struct imap_flagging flaggings[IMAP_FLAGGINGS_MAX]; /* for the next turn */
+    bool is_readable;                /* something came in IDLE */
+    struct imap_flagging *flaggings; /* NULL: none; for the next turn */
     size_t flagging_count;
     int64_t again_ms;     /* grows while mails cannot be kept */
     struct chain errands; /* for the next turns */
