@@ -115,6 +115,8 @@ struct parcel *parcel_new(size_t arena_max)
     }
     p = parcel_in_batch(batch);
     batch_drop(batch); /* the parcel holds it now, or nobody does */
+    if (p)
+        p->is_new = true;
     return p;
 }
 

@@ -28,6 +28,7 @@ struct parcel {
     struct parcel *next;
     size_t bytes;
     unsigned mark; /* in the list of what is in work; 0: none */
+    bool is_new;   /* just accepted and never prepared: nothing can have become of it yet */
 };
 
 /* A parcel with an arena of its own, for a new message; NULL: memory.  arena_max bounds what it may

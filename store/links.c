@@ -15,6 +15,18 @@ static void bind_bare(sqlite3_stmt *s, int at, const char *jid)
     sqlite3_bind_text(s, at, jid, (int)strcspn(jid, "/"), SQLITE_STATIC);
 }
 
+/* All links of a mail have the same, and it never changes. */
+static int put_header(struct store_txn *txn, const struct link *link, struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(txn, "INSERT OR IGNORE INTO link_header VALUES(?, ?)", e);
+
+    if (!s)
+        return -1;
+    sqlite3_bind_int64(s, 1, link->id);
+    txn_bind_text(s, 2, link->mail_header);
+    return txn_step(txn, s, e);
+}
+
 int links_put(struct store_txn *txn, const struct link *link, struct err *e)
 {
     sqlite3_stmt *s =
@@ -40,7 +52,7 @@ int links_put(struct store_txn *txn, const struct link *link, struct err *e)
     txn_bind_text(s, 13, link->subject);
     txn_bind_text(s, 14, link->message_id);
     txn_bind_text(s, 15, link->references ? link->references : "");
-    txn_bind_text(s, 16, link->mail_header);
+    txn_bind_text(s, 16, NULL);
     sqlite3_bind_int64(s, 17, link->created_s);
     sqlite3_bind_int64(s, 18, link->asked);
     txn_bind_text(s, 19, link->origin);
@@ -50,13 +62,16 @@ int links_put(struct store_txn *txn, const struct link *link, struct err *e)
     sqlite3_bind_int64(s, 23, link->ret);
     txn_bind_text(s, 24, link->original);
     sqlite3_bind_int64(s, 25, link->notify);
-    return txn_step(txn, s, e);
+    if (txn_step(txn, s, e) < 0)
+        return -1;
+    return link->mail_header ? put_header(txn, link, e) : 0;
 }
 
 #define COLUMNS                                                                                    \
     "id, n, direction, jid, contact, mail, alias, stanza_id, stanza_to, thread, subject,"          \
-    " message_id, refs, mail_header, origin, envelope_id, original, created, asked, uidvalidity,"  \
-    " uid, ret, notify"
+    " message_id, refs,"                                                                           \
+    " ifnull(mail_header, (SELECT header FROM link_header WHERE link_header.id = link.id)),"       \
+    " origin, envelope_id, original, created, asked, uidvalidity, uid, ret, notify"
 
 /* The first row as a link; none: *out stays NULL. */
 static int read_link(struct store_txn *txn, struct arena *a, sqlite3_stmt *s, struct link **out,
@@ -202,12 +217,12 @@ int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, un
                                     e);
 
     *count_out = 0;
-    if (!s)
-        return -1;
-    sqlite3_bind_int64(s, 1, id_at(before_s));
-    sqlite3_bind_int64(s, 2, count_max);
-    if (txn_step(txn, s, e) < 0)
+    if (txn_forget(txn, s, id_at(before_s), count_max, e) < 0)
         return -1;
     *count_out = (unsigned)txn_changes(txn);
-    return 0;
+    s = txn_statement(txn,
+                      "DELETE FROM link_header WHERE id IN"
+                      " (SELECT id FROM link_header WHERE id < ? ORDER BY id LIMIT ?)",
+                      e);
+    return txn_forget(txn, s, id_at(before_s), count_max, e);
 }

@@ -386,6 +386,7 @@ static void fail_all(struct shipment *s, const struct err *e)
 static void ready(struct shipment *s, const struct err *e)
 {
     s->gateway->preparing--;
+    s->parcel->is_new = false; /* it may be sent from here on, and an error may come back */
     courier_unmark(s->gateway->mail_in, s->parcel); /* it has been read, and nothing broke */
     if (e)
         fail_all(s, e);

@@ -298,13 +298,14 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
 {
     struct shipment *s = leg->shipment;
     struct party recipient = {.jid = *jid, .is_jabber = true, .role = PARTY_TO};
-    bool is_reported;
+    bool is_reported = false;
 
     if (came_back(txn, leg, ctx, jid, &is_reported, e) < 0)
         return -1;
     if (is_reported)
         return 0;
-    if (outcome_is_reported(txn, &s->parcel->message, leg->item->n, &is_reported, e) < 0)
+    if (!s->parcel->is_new &&
+        outcome_is_reported(txn, &s->parcel->message, leg->item->n, &is_reported, e) < 0)
         return -1;
     if (is_reported) {
         drop(leg, "its sender has been told that it failed");

@@ -381,9 +381,14 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
 
     link.id = 1; /* put again: replaced */
     link.mail = "";
+    link.mail_header = "Subject: one\r\n";
     assert_int_equal(links_put(txn, &link, &e), 0);
     assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
     assert_string_equal(found->mail, "");
+    assert_string_equal(found->mail_header, "Subject: one\r\n");
+    assert_int_equal(links_put(txn, found, &e), 0); /* and again, with what was found */
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
+    assert_string_equal(found->mail_header, "Subject: one\r\n");
 
     link.id = id_at(1000);
     assert_int_equal(links_put(txn, &link, &e), 0);
@@ -393,6 +398,12 @@ static void links_are_found(struct store_txn *txn, struct scene *s)
     assert_int_equal(count, 2);
     assert_int_equal(links_expire(txn, 1001, 10, &count, &e), 0);
     assert_int_equal(count, 1);
+
+    link.id = 1; /* what was forgotten has left no header behind */
+    link.mail_header = NULL;
+    assert_int_equal(links_put(txn, &link, &e), 0);
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
+    assert_null(found->mail_header);
 }
 
 static void cursors_remember(struct store_txn *txn, struct scene *s)
