@@ -83,8 +83,8 @@ void outcome_log_set_aside(const struct queue_message *m, unsigned n, const char
 const char *outcome_error_text(struct arena *a, const struct link *link,
                                const struct jabber_error *error)
 {
-    return node_text(a,
-                     jabber_error_message(a, error_from(link), link->jid, link->stanza_id, error));
+    return node_text(a, jabber_error_message(a, error_from(link), link->jid, link->stanza_id,
+                                             link->subject, error));
 }
 
 int outcome_error(struct store_txn *txn, struct arena *a, const struct link *link,

@@ -57,13 +57,16 @@ const char *status_split(struct arena *a, const char *text, const char **text_ou
  */
 void jabber_error_init(struct jabber_error *out, const char *condition, const char *text);
 
-/* The answer of type error to a stanza: from and to swapped, same id.  What the stanza held is not
- * sent back (RFC 6120 §8.3.1 leaves the choice): it may be large. NULL when the arena is exhausted.
- */
+/* The answer of type error to a stanza: from and to swapped, same id.  Of what it held only the
+ * beginning of a message's text is sent back (RFC 6120 §8.3.1 leaves the choice): the whole may be
+ * large, but clients of the Psi family show no error that has no body. NULL when the arena is
+ * exhausted. */
 struct xml_node *jabber_error_reply(struct arena *a, const struct xml_node *stanza,
                                     const struct jabber_error *error);
-/* A message of type error built from parts: for an original that is no longer at hand. */
+/* A message of type error built from parts: for an original that is no longer at hand; about (NULL:
+ * none) are words it is known by. */
 struct xml_node *jabber_error_message(struct arena *a, const char *from, const char *to,
-                                      const char *id, const struct jabber_error *error);
+                                      const char *id, const char *about,
+                                      const struct jabber_error *error);
 
 #endif

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mapping/mime/header_write.h"
 #include "mapping/report/status_text.h"
+
+enum { REMINDER_MAX = 160 };
 
 #define NS_STANZAS "urn:ietf:params:xml:ns:xmpp-stanzas"
 
@@ -246,15 +249,26 @@ static struct xml_node *add_error(struct arena *a, struct xml_node *stanza,
     return stanza;
 }
 
+/* The beginning of what a message said. */
+static bool add_reminder(struct arena *a, struct xml_node *stanza, const char *about)
+{
+    size_t n = about ? header_clip(about, REMINDER_MAX) : 0;
+
+    return n == 0 ||
+           xml_add_with_text(a, stanza, stanza->ns, "body",
+                             arena_printf(a, "%.*s%s", (int)n, about, about[n] ? "..." : ""));
+}
+
 /* Attributes that are NULL are left out. */
 static struct xml_node *build(struct arena *a, const char *ns, const char *name, const char *from,
-                              const char *to, const char *id, const struct jabber_error *error)
+                              const char *to, const char *id, const char *about,
+                              const struct jabber_error *error)
 {
     struct xml_node *stanza = xml_new(a, ns, name);
 
     if (!stanza || (from && !xml_set(a, stanza, "from", from)) ||
         (to && !xml_set(a, stanza, "to", to)) || (id && !xml_set(a, stanza, "id", id)) ||
-        !xml_set(a, stanza, "type", "error"))
+        !xml_set(a, stanza, "type", "error") || !add_reminder(a, stanza, about))
         return NULL;
     return add_error(a, stanza, error);
 }
@@ -262,12 +276,17 @@ static struct xml_node *build(struct arena *a, const char *ns, const char *name,
 struct xml_node *jabber_error_reply(struct arena *a, const struct xml_node *stanza,
                                     const struct jabber_error *error)
 {
+    const char *about = NULL;
+
+    if (strcmp(stanza->name, "message") == 0)
+        about = xml_child_text(a, stanza, stanza->ns, "body");
     return build(a, stanza->ns, stanza->name, xml_get(stanza, "to"), xml_get(stanza, "from"),
-                 xml_get(stanza, "id"), error);
+                 xml_get(stanza, "id"), about, error);
 }
 
 struct xml_node *jabber_error_message(struct arena *a, const char *from, const char *to,
-                                      const char *id, const struct jabber_error *error)
+                                      const char *id, const char *about,
+                                      const struct jabber_error *error)
 {
-    return build(a, "jabber:component:accept", "message", from, to, id, error);
+    return build(a, "jabber:component:accept", "message", from, to, id, about, error);
 }

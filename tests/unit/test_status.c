@@ -484,6 +484,7 @@ static void test_reply(void **state)
     struct jabber_error e = {404, "cancel", "item-not-found", "No <such> one.", NULL};
     struct arena *a = arena_new(65536);
     struct xml_node *stanza = xml_new(a, "jabber:component:accept", "iq");
+    char text[1000] = "";
     size_t max;
 
     (void)state;
@@ -498,9 +499,18 @@ static void test_reply(void **state)
         "type='error'><error code='404' type='cancel'><item-not-found xmlns='" NS_STANZAS "'/>"
         "<text xmlns='" NS_STANZAS "'>No &lt;such&gt; one.</text></error></iq>");
     e = (struct jabber_error){302, "cancel", "gone", NULL, "mailto:a@b"};
-    assert_written(jabber_error_message(a, "x@gw", "y@z", NULL, &e),
-                   "<message from='x@gw' to='y@z' type='error'><error code='302' type='cancel'>"
-                   "<gone xmlns='" NS_STANZAS "'>mailto:a@b</gone></error></message>");
+    assert_written(
+        jabber_error_message(a, "x@gw", "y@z", NULL, "Hi", &e),
+        "<message from='x@gw' to='y@z' type='error'><body>Hi</body><error code='302' type='cancel'>"
+        "<gone xmlns='" NS_STANZAS "'>mailto:a@b</gone></error></message>");
+    memset(text, 'x', sizeof text - 1);
+    memcpy(text + 159, "\303\251", 2); /* a character that would be cut in two */
+    stanza = xml_new(a, "jabber:component:accept", "message");
+    xml_add_with_text(a, stanza, "jabber:component:accept", "body", text);
+    text[159] = '\0';
+    assert_string_equal(
+        xml_child_text(a, jabber_error_reply(a, stanza, &e), "jabber:component:accept", "body"),
+        arena_printf(a, "%s...", text));
     for (max = 0; max < 600; max += 16) {
         struct arena *small = arena_new(max);
 
