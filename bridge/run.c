@@ -482,7 +482,7 @@ static int open_couriers(struct gateway *g, struct err *e)
 static int open_loop(struct life *life, struct err *e)
 {
     const struct readers_settings reading = {READER_PROCESSES, POOL_WAITING_MAX, READER_IDLE_MS,
-                                             reader_limits_usual};
+                                             reader_limits_usual, reader_term_usual};
     struct gateway *g = &life->g;
 
     g->loop = loop_new(e);

@@ -8,6 +8,7 @@
 #include "mapping/letter_pack.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/pack.h"
 #include "mapping/card/vcard_read.h"
@@ -88,6 +89,22 @@ static const struct pack_shape resent_shape =
 
 /* ---- content ---- */
 
+static bool is_web_url(const char *url)
+{
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0 ||
+           strncasecmp(url, "ftp://", 6) == 0;
+}
+
+/* It came with the mail, or lies elsewhere (RFC 2017).  Where what came is to be had, and what it
+ * hashes to, is for the gateway to say. */
+static bool attachment_is_sound(struct arena *a, const void *object)
+{
+    const struct attachment *at = object;
+
+    (void)a;
+    return !at->sha256 && (!at->url || (!at->content && at->size == 0 && is_web_url(at->url)));
+}
+
 static const struct pack_field attachment_rows[] = {
     LINE(attachment, url),
     TEXT(attachment, description),
@@ -99,7 +116,7 @@ static const struct pack_field attachment_rows[] = {
     FLAG(attachment, is_inline),
 };
 static const struct pack_shape attachment_shape =
-    SHAPE(attachment, attachment_rows, offsetof(struct attachment, next), NULL);
+    SHAPE(attachment, attachment_rows, offsetof(struct attachment, next), attachment_is_sound);
 
 static bool reference_is_sound(struct arena *a, const void *object)
 {

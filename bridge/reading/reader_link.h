@@ -52,8 +52,18 @@ void reader_page(const struct reader_job *job, struct buf *out);
 /* What one mail may take, and some more of the processor when it is large. */
 extern const struct helper_limits reader_limits_usual;
 
+/* How long one process reads.  A mail that takes it over could forge what is read after it, until
+ * another takes its place; 0: no limit. */
+struct reader_term {
+    unsigned mails_max;
+    int64_t age_max_ms;  /* since it was started, if it has read something */
+    int64_t idle_max_ms; /* since it has read something */
+};
+extern const struct reader_term reader_term_usual;
+
 struct reader_link {
     struct helper_limits limits;
+    struct reader_term term;
     const atomic_bool *stop;      /* when it becomes true, what is under way fails */
     bool (*may_start)(void *arg); /* waits until another process may be started; false: stop.
                                      NULL: at once */
@@ -63,7 +73,8 @@ struct reader_link {
     struct helper *helper;
     struct settings *told; /* what the process works with */
     char nonce[WIRE_NONCE_SIZE];
-    unsigned served;   /* mails that this process has read */
+    unsigned served; /* mails that this process has read */
+    int64_t started_ms;
     unsigned suspects; /* so many mails, one at a time: a process died over one of them */
     bool has_warned;
     char why[40];
@@ -71,6 +82,9 @@ struct reader_link {
 
 /* Reads the jobs, a chain by their links, in order; settled is called for each. */
 void reader_link_read(struct reader_link *l, struct reader_job *jobs);
+/* While there is nothing to read: another process takes the place of one that has read something.
+ */
+void reader_link_renew(struct reader_link *l);
 /* Ends the process; the link can be used again. */
 void reader_link_rest(struct reader_link *l);
 

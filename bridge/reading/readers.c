@@ -67,22 +67,38 @@ static struct reader_job *take_batch(struct readers *r)
     return chain_pop(&batch); /* the first, with the others behind it */
 }
 
+/* There is nothing to do since since_ms.  With the lock. */
+static void be_idle(struct reader_thread *t, int64_t since_ms)
+{
+    struct readers *r = t->readers;
+    int64_t rest_at = since_ms + r->settings.idle_ms, due = rest_at;
+
+    if (t->link.term.idle_max_ms > 0 && t->link.served > 0 &&
+        since_ms + t->link.term.idle_max_ms < rest_at)
+        due = since_ms + t->link.term.idle_max_ms;
+    if (wait_until(r, &r->wanted, due) || clock_mono_ms(&clock_system) < due)
+        return;
+    pthread_mutex_unlock(&r->lock);
+    if (due == rest_at)
+        reader_link_rest(&t->link);
+    else
+        reader_link_renew(&t->link);
+    pthread_mutex_lock(&r->lock);
+}
+
 /* NULL: the pool stops.  A process that has had nothing to do for long ends. */
 static struct reader_job *next_batch(struct reader_thread *t)
 {
     struct readers *r = t->readers;
     struct reader_job *jobs = NULL;
-    int64_t idle_at = clock_mono_ms(&clock_system) + r->settings.idle_ms;
+    int64_t since_ms = clock_mono_ms(&clock_system);
 
     pthread_mutex_lock(&r->lock);
     while (!r->waiting.head && !atomic_load(&r->stopping)) {
-        if (!t->link.helper) {
+        if (t->link.helper)
+            be_idle(t, since_ms);
+        else
             pthread_cond_wait(&r->wanted, &r->lock);
-        } else if (!wait_until(r, &r->wanted, idle_at) && clock_mono_ms(&clock_system) >= idle_at) {
-            pthread_mutex_unlock(&r->lock);
-            reader_link_rest(&t->link);
-            pthread_mutex_lock(&r->lock);
-        }
     }
     if (r->waiting.head) {
         jobs = take_batch(r);
@@ -172,6 +188,7 @@ static int start_thread(struct readers *r)
     t->readers = r;
     t->link.stop = &r->stopping;
     t->link.limits = r->settings.limits;
+    t->link.term = r->settings.term;
     t->link.may_start = may_start;
     t->link.settled = settled;
     t->link.arg = t;

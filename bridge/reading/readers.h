@@ -15,6 +15,7 @@ struct readers_settings {
     unsigned waiting_max; /* jobs that may wait */
     int64_t idle_ms;      /* after which a process is ended */
     struct helper_limits limits;
+    struct reader_term term;
 };
 
 struct readers;

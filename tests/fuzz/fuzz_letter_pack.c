@@ -43,6 +43,7 @@ static bool unpack(const char *data, size_t len, struct buf *again)
 {
     struct arena *a = arena_new(64 << 20);
     char *copy = malloc(len > 0 ? len : 1);
+    const struct attachment *at;
     struct letter *letter;
     bool is_believed = false;
     struct err e;
@@ -53,6 +54,8 @@ static bool unpack(const char *data, size_t len, struct buf *again)
         is_believed = letter_unpack(a, copy, len, &letter, &e) == 0;
         HOLDS(is_believed || e.text[0]);
     }
+    for (at = is_believed ? letter->attachments : NULL; at; at = at->next)
+        HOLDS(!at->sha256 && (!at->url || !at->content));
     if (is_believed && again)
         letter_pack(again, letter);
     if (is_believed)

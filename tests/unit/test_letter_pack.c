@@ -294,7 +294,7 @@ static void test_unsound(void **state)
     unsigned i;
 
     (void)state;
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < 15; i++) {
         assert_int_equal(mime_read(&ctx, a, rich, sizeof rich - 1, NULL, &l, &e), 0);
         switch (i) {
         case 0:
@@ -327,6 +327,27 @@ static void test_unsound(void **state)
         case 9:
             l->expires_s = INT64_MIN;
             break;
+        case 10: /* bytes that came, and an address of the reader's own for them */
+            l->attachments->url = "https://example.net/x.png";
+            break;
+        case 11:
+            l->attachments->sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+            break;
+        case 12:
+            l->attachments->content = NULL;
+            l->attachments->size = 0;
+            l->attachments->url = "javascript:alert(1)";
+            break;
+        case 13:
+            l->attachments->content = NULL;
+            l->attachments->size = 0;
+            l->attachments->url = "";
+            break;
+        case 14: /* what may be: it lies elsewhere */
+            l->attachments->content = NULL;
+            l->attachments->size = 0;
+            l->attachments->url = "https://example.net/x.png";
+            break;
         }
         buf_init(&packed, PACKED_MAX);
         letter_pack(&packed, l);
@@ -336,7 +357,7 @@ static void test_unsound(void **state)
             assert_non_null(text);
             text[0] = i == 4 ? '\x01' : '\xff';
         }
-        if (i == 0) {
+        if (i == 0 || i == 14) {
             assert_non_null(unpack(a, packed.data, packed.len, &e));
         } else {
             assert_null(unpack(a, packed.data, packed.len, &e));

@@ -80,10 +80,13 @@ static void trial(const char *mail, size_t len)
     const char *word = field ? field + 9 : "";
     volatile int *volatile nowhere = NULL;
     volatile bool on = true;
+    static unsigned third; /* mails of this process that count themselves */
 
 #define IS(name) (strncmp(word, name "\r\n", sizeof name + 1) == 0)
     if (IS("segfault"))
         *nowhere = 1;
+    if (IS("third") && ++third == 3)
+        raise(SIGKILL);
     if (IS("abort"))
         abort();
     if (IS("exit"))
@@ -143,16 +146,24 @@ static struct settings *make_settings(void)
 /* Limits that only what goes on for ever reaches, on a machine with much else to do. */
 static const struct helper_limits patient = {.cpu_ms = 30000, .wall_ms = 120000};
 
-static void open_bed_with(struct bed *b, unsigned processes, int64_t idle_ms,
-                          const struct helper_limits *limits)
+static void open_bed_for(struct bed *b, unsigned processes, int64_t idle_ms,
+                         const struct helper_limits *limits, const struct reader_term *term)
 {
-    const struct readers_settings settings = {processes, 1000, idle_ms, *limits};
+    const struct readers_settings settings = {processes, 1000, idle_ms, *limits, *term};
 
     memset(b, 0, sizeof *b);
     b->loop = loop_new(NULL);
     b->readers = b->loop ? readers_new(b->loop, &settings, NULL) : NULL;
     assert_non_null(b->readers);
     b->settings = make_settings();
+}
+
+static void open_bed_with(struct bed *b, unsigned processes, int64_t idle_ms,
+                          const struct helper_limits *limits)
+{
+    static const struct reader_term no_end;
+
+    open_bed_for(b, processes, idle_ms, limits, &no_end);
 }
 
 static void open_bed(struct bed *b, unsigned processes, int64_t idle_ms)
@@ -532,6 +543,104 @@ static void test_idle(void **state)
     close_bed(&b);
 }
 
+/* ---- how long one process reads ---- */
+
+static pid_t the_reader(void)
+{
+    pid_t pids[4];
+
+    assert_int_equal(find_children(pids, 4), 1);
+    return pids[0];
+}
+
+static void read_one(struct bed *b, unsigned n)
+{
+    struct mail *m = new_mail(b, n, NULL, 0);
+
+    submit(m);
+    run(b);
+    assert_is_read(m, n);
+    free_mail(m);
+}
+
+/* Whatever has taken a process over has it for so many mails, or so long. */
+static void test_a_process_does_not_read_for_ever(void **state)
+{
+    static const struct {
+        struct reader_term term;
+        unsigned mails; /* that one process reads */
+    } rows[] = {{{.mails_max = 3}, 3},
+                {{.mails_max = 1}, 1},
+                {{.age_max_ms = 1}, 1},
+                {{.mails_max = 0}, 9}};
+    const struct timespec pause = {0, 5000000};
+    size_t row;
+
+    (void)state;
+    for (row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        struct bed b;
+        pid_t last = 0;
+        unsigned n, changes = 0;
+
+        open_bed_for(&b, 1, 60000, &patient, &rows[row].term);
+        for (n = 0; n < 9; n++) {
+            read_one(&b, n);
+            changes += last != 0 && the_reader() != last;
+            last = the_reader();
+            nanosleep(&pause, NULL);
+        }
+        assert_int_equal(changes, 9 / rows[row].mails - 1);
+        close_bed(&b);
+    }
+}
+
+/* In a pause another takes its place, which waits with nothing read as long as it may. */
+static void test_a_pause_brings_another_process(void **state)
+{
+    const struct reader_term term = {.idle_max_ms = 20, .age_max_ms = 100};
+    const struct timespec pause = {0, 10000000};
+    struct bed b;
+    pid_t first, second, pids[4];
+    unsigned i;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    read_one(&b, 1);
+    second = first = the_reader();
+    for (i = 0; i < 1000 && second == first; i++) {
+        nanosleep(&pause, NULL);
+        second = find_children(pids, 4) == 1 ? pids[0] : first;
+    }
+    assert_int_not_equal(second, first);
+    for (i = 0; i < 20; i++)
+        nanosleep(&pause, NULL);
+    assert_int_equal(the_reader(), second);
+    read_one(&b, 2);
+    close_bed(&b);
+}
+
+/* Nor one that has much to do at once: mails die that would be the third of theirs. */
+static void test_a_busy_process_does_not_read_for_ever(void **state)
+{
+    enum { COUNT = 21 };
+    const struct reader_term term = {.mails_max = 2};
+    struct mail *mails[COUNT];
+    struct bed b;
+    unsigned i;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    for (i = 0; i < COUNT; i++)
+        submit(mails[i] = new_mail(&b, i, "third", 0));
+    run(&b);
+    for (i = 0; i < COUNT; i++) {
+        assert_is_read(mails[i], i);
+        assert_int_equal(mails[i]->job.kills, 0);
+        free_mail(mails[i]);
+    }
+    close_bed(&b);
+}
+
 /* A page has the addresses that its files got since. */
 static void test_page(void **state)
 {
@@ -579,6 +688,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_killed_from_outside),
         cmocka_unit_test(test_stopped_under_way),
         cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_a_process_does_not_read_for_ever),
+        cmocka_unit_test(test_a_pause_brings_another_process),
+        cmocka_unit_test(test_a_busy_process_does_not_read_for_ever),
         cmocka_unit_test(test_page),
     };
 
