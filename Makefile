@@ -1,4 +1,4 @@
-# postern: see README.  Targets: all check check-san quality crash soak fuzz bench lint format install deps demo
+# postern: see README.  Targets: all check check-san quality crash soak fuzz bench lint format install deps demo pictures
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= gcc
@@ -198,6 +198,12 @@ demo-keep: deps
 	@$(MAKE) -s --no-print-directory postern
 	@$(PYTHON) tests/demo/demo.py --keep
 
+# Pictures of it in a desktop client and in Chromium for doc/, taken anew; to be looked at before they are committed.
+pictures: deps
+	@tests/deps.sh desktop
+	@$(MAKE) -s --no-print-directory postern
+	@$(PYTHON) tests/desktop/pictures.py
+
 install: postern
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/doc/postern/examples $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -214,6 +220,6 @@ install: postern
 clean:
 	rm -rf build postern
 
-.PHONY: all syntax unit quality unit-programs san-programs golden scenario soak crash crash-check crash-program fuzz fuzz-programs fuzz-replay check check-san bench lint tidy format deps demo demo-keep install clean
+.PHONY: all syntax unit quality unit-programs san-programs golden scenario soak crash crash-check crash-program fuzz fuzz-programs fuzz-replay check check-san bench lint tidy format deps demo demo-keep pictures install clean
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 # Installs from Debian what postern is built, tested and checked with.
 #
 #   tests/deps.sh [build] [test] [lint]      default: all three
+#   tests/deps.sh desktop                    what pictures for doc/ are taken with
 #
 # Only what is missing is installed, and nothing is asked.  The servers among it are for private
 # instances of the tests: none of those installed here is started, and none stays enabled.  What was
@@ -14,6 +15,7 @@ BUILD="gcc make pkg-config libc6-dev libevent-dev libexpat1-dev libesmtp-dev lib
 TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix openssl python3
       python3-pytest python3-pytest-xdist python3-slixmpp gnupg util-linux
       libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 libpam0g libdb5.3" # the last six: tests/mta.sh
+DESKTOP="psi-plus xvfb openbox xdotool imagemagick pngquant optipng chromium fonts-noto-core"
 LINT="clang libclang-rt-dev clang-format clang-tidy cppcheck mandoc"
 
 POLICY=/usr/sbin/policy-rc.d
@@ -43,8 +45,9 @@ for group in "$@"; do
     build) want="$want $BUILD" ;;
     test) want="$want $TEST" ;;
     lint) want="$want $LINT" ;;
+    desktop) want="$want $DESKTOP" ;;
     *)
-        say "what is \"$group\"?  It takes: build test lint"
+        say "what is \"$group\"?  It takes: build test lint desktop"
         exit 64
         ;;
     esac
