@@ -48,6 +48,7 @@ struct conf_mailbox {
                             "delete", or a folder to move to */
     bool sub_addresses;  /* users' mail addresses are sub-addresses of this one (box+user=domain) */
     int64_t poll_s;      /* how often to look where IDLE is missing; default 60 */
+    int64_t rate;        /* mails for one recipient in an hour; 0 (default): any number */
 };
 
 /* Is a mail's sender told that a Jabber user has seen it?  ASK leaves it to each user, and until

@@ -46,7 +46,7 @@ static const struct known {
     {"mailbox",
      TITLED,
      {"host", "port", "tls", "ca_file", "user", "password", "password_file", "folder", "address",
-      "done", "poll", "sub_addresses"}},
+      "done", "poll", "rate", "sub_addresses"}},
     {"lmtp", 0, {"listen", "mode", "connections", "rate", "receipt_wait"}},
     {"web", 0, {"listen", "url", "keep", "space", "user_space", "per_address"}},
     {"admin", 0, {"listen", "jids*"}},

@@ -164,7 +164,8 @@ static int read_mailbox(struct conf_mailbox *m, const struct conf_values *v)
     if (conf_value_need(v, "user", "the name to log in with") < 0 ||
         read_server(&m->server, ports, v) < 0 || conf_value_text(v, "folder", &m->folder) < 0 ||
         conf_value_text(v, "done", &m->done) < 0 || read_own_address(v, &m->address) < 0 ||
-        conf_value_number(v, "poll", 1, DAY_S, &m->poll_s) < 0 || read_sub_addresses(m, v) < 0)
+        conf_value_number(v, "poll", 1, DAY_S, &m->poll_s) < 0 ||
+        conf_value_number(v, "rate", 0, 1000000, &m->rate) < 0 || read_sub_addresses(m, v) < 0)
         return -1;
     if (!*m->folder)
         m->folder = "INBOX";

@@ -90,3 +90,20 @@ int64_t rate_take(struct rate *r, const char *what, const char *who, unsigned n,
     p->due_ms = due;
     return 0;
 }
+
+int64_t rate_reserve(struct rate *r, const char *what, const char *who, int64_t per_hour,
+                     int64_t now_ms)
+{
+    enum { AHEAD_MAX_MS = 24 * HOUR_MS };
+    struct place *p;
+
+    if (per_hour <= 0)
+        return 0;
+    p = place_of(r, hash_of(r, what, who));
+    if (p->due_ms < now_ms)
+        p->due_ms = now_ms;
+    p->due_ms += HOUR_MS / per_hour;
+    if (p->due_ms > now_ms + HOUR_MS + AHEAD_MAX_MS) /* or the clock was set back */
+        p->due_ms = now_ms + HOUR_MS + AHEAD_MAX_MS;
+    return p->due_ms > now_ms + HOUR_MS ? (p->due_ms - now_ms - HOUR_MS + 999) / 1000 : 0;
+}

@@ -22,4 +22,9 @@ void rate_free(struct rate *r);       /* takes NULL */
 int64_t rate_take(struct rate *r, const char *what, const char *who, unsigned n, int64_t per_hour,
                   int64_t now_ms);
 
+/* Takes one message, also what there is no room for yet: the result is the number of seconds until
+ * its time comes, a day at most; 0: now. */
+int64_t rate_reserve(struct rate *r, const char *what, const char *who, int64_t per_hour,
+                     int64_t now_ms);
+
 #endif

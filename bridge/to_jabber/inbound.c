@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/outcome.h"
+#include "bridge/rate.h"
 #include "bridge/reports/poison.h"
 #include "mapping/report/report_write.h"
 #include "store/cursors.h"
@@ -54,6 +55,7 @@ struct arrival {
     int64_t now_s, id;
     struct err err;
     bool is_new;
+    int64_t slowed_s; /* so long one of its items waits for its time (option rate); 0: none */
 };
 
 static void arrival_free(struct arrival *a)
@@ -259,6 +261,27 @@ static void header_read(struct reader_job *job)
 
 /* Storing it. */
 
+/* What is over the recipient's rate waits in the queue: in the mailbox it would keep back what came
+ * after it. */
+static void slow_down(struct arrival *a)
+{
+    struct gateway *g = a->box->gateway;
+    struct queue_message *m = &a->parcel->message;
+    size_t i;
+
+    for (i = 0; i < m->item_count && m->kind == QUEUE_MAIL_IN; i++) {
+        int64_t wait_s = m->items[i].is_set_aside
+                             ? 0
+                             : rate_reserve(g->rate, "mailbox", m->items[i].recipient,
+                                            a->box->mailbox->rate, clock_wall_ms(g->clock));
+
+        if (wait_s > 0)
+            m->items[i].next_at_s = a->now_s + wait_s;
+        if (wait_s > a->slowed_s)
+            a->slowed_s = wait_s;
+    }
+}
+
 static int put_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct arrival *a = (struct arrival *)((char *)work - offsetof(struct arrival, put));
@@ -285,9 +308,9 @@ static void finish(struct arrival *a, const struct err *e)
     else {
         if (a->is_new)
             gateway_count(box->gateway, STAT_MAIL_ACCEPTED);
-        log_info("inbound", "event=%s id=%s mailbox=%s uid=%u bytes=%zu%s",
+        log_info("inbound", "event=%s id=%s mailbox=%s uid=%u bytes=%zu slowed_s=%lld%s",
                  a->is_new ? "accepted" : "known", id_format(a->id, id), box->mailbox->name, a->uid,
-                 a->len, a->is_truncated ? " too-large=yes" : "");
+                 a->len, (long long)a->slowed_s, a->is_truncated ? " too-large=yes" : "");
     }
     imap_watch_done(box->watch, a->uidvalidity, a->uid, !e);
     arrival_free(a);
@@ -308,6 +331,9 @@ static void put_done(struct store_work *work, const struct err *e)
                         p->message.items[0].last_error);
             poison_announce(g, p->message.id, 0, p->message.items[0].last_error);
             parcel_free(p);
+        } else if (a->slowed_s > 0) { /* it comes back from disk, each item in its time */
+            parcel_free(p);
+            courier_rescan(g->mail_in);
         } else if (p->message.kind == QUEUE_MAIL_IN) {
             courier_offer(g->mail_in, p);
         } else {
@@ -325,6 +351,7 @@ static void read_done(struct reader_job *job)
         finish(a, &a->err);
         return;
     }
+    slow_down(a);
     a->put.run = put_run;
     a->put.done = put_done;
     if (store_submit(a->box->gateway->store, &a->put) < 0) {

@@ -272,6 +272,29 @@ def test_a_mail_behind_one_for_very_many_is_reported_as_delayed(make_world, rela
         world.jabber_side.start()
 
 
+def test_more_than_a_recipient_shall_have_waits_and_others_go_on(make_world):
+    world = make_world({"mailbox": {"bridge": {"rate": 3}}}).start()
+    tokens = [new_id("flood") for _ in range(6)]
+    for token in tokens:
+        world.romeo.send(f"From: romeo@{w.MAIL_DOMAIN}\r\nTo: {world.mail_of('juliet')}\r\n"
+                         f"Subject: {token}\r\n\r\n{token}\r\n".encode(),
+                         to=world.mail_of("juliet"))
+    last = new_id("other")
+    world.romeo.write(world.mail_of("nurse"), last, last)
+    world.jabber_side.client("nurse").wait_message(lambda m: last in "".join(m.itertext()))
+    wait_until("the six of them", lambda: world.gateway.log_text().count("event=accepted") == 7, 20)
+
+    def arrived():
+        return sum(bool(world.juliet.stanzas(lambda s, t=t: t in "".join(s.itertext())))
+                   for t in tokens)
+
+    wait_until("the first three", lambda: arrived() == 3, 20)
+    waiting = json.loads(world.gateway.command("queue", "--json").stdout)
+    assert len(waiting) == 3 and arrived() == 3
+    assert world.gateway.command("queue", "retry", "all").returncode == 0
+    wait_until("the rest", lambda: arrived() == 6, 20)
+
+
 def recipients_of(report):
     """Of each recipient in a delivery report: the address and the action."""
     return re.findall(rb"\r\nFinal-Recipient: rfc822; (\S+)\r\nAction: (\w+)", report.data)

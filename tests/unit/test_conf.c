@@ -565,6 +565,8 @@ static void test_values(void **state)
          "postern.conf:2: mailbox.done: is the folder that is watched"},
         {JID "mailbox a { user = x folder = seen }\n",
          "postern.conf:2: mailbox.done: is the folder that is"},
+        {JID "mailbox a { user = x rate = -1 }\n",
+         "postern.conf:2: mailbox.rate: -1 is out of range"},
         {JID "mailbox a { user = x poll = 0 }\n",
          "postern.conf:2: mailbox.poll: 0 is out of range"},
         {JID "lmtp { listen = 2424 }\n",

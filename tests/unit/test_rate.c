@@ -65,6 +65,26 @@ static void edges(void **state)
     assert_int_equal(take("juliet", 1, 60), 60);
 }
 
+/* What is ahead of its time has each a time of its own, and none waits for ever. */
+static void each_has_its_time(void **state)
+{
+    int i;
+
+    (void)state;
+    for (i = 0; i < 60; i++)
+        assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 60, now), 0);
+    for (i = 1; i <= 24 * 60; i++)
+        assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 60, now), i * 60);
+    for (i = 0; i < 100; i++)
+        assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 60, now), 86400);
+    assert_int_equal(rate_reserve(rate, "mailbox", "peter", 60, now), 0);
+    assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 0, now), 0);
+    now -= 86400 * 1000; /* the clock is set back */
+    assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 60, now), 86400);
+    now += 2 * 86400 * 1000;
+    assert_int_equal(rate_reserve(rate, "mailbox", "nurse", 60, now), 0);
+}
+
 /* More people than places: those who owe most are not forgotten. */
 static void a_crowd(void **state)
 {
@@ -85,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(so_many_and_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(edges, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_has_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crowd, set_up, tear_down),
     };
 
