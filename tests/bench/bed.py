@@ -242,6 +242,35 @@ class Mailbox:
         self.dovecot.stop()
 
 
+class LmtpClient:
+    """One session, kept for many mails."""
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._lines = self._socket.makefile("rb")
+        self._expect(b"220")
+        self._socket.sendall(b"LHLO bench.example\r\n")
+        self._expect(b"250")
+
+    def _expect(self, code):
+        while (line := self._lines.readline())[3:4] == b"-":
+            pass
+        assert line.startswith(code), line
+
+    def send(self, number, mail):
+        self._socket.sendall(f"MAIL FROM:<r{number % 100}@montague.example>\r\n"
+                             f"RCPT TO:<{TO_JABBER.format(number % 100)}>\r\nDATA\r\n".encode())
+        for code in (b"250", b"250", b"354"):
+            self._expect(code)
+        self._socket.sendall(mail + b".\r\n")
+        self._expect(b"250")
+
+    def stop(self):
+        self._lines.close()
+        self._socket.close()
+
+
 class Idler:
     """A second client in IDLE: when the server tells of each new mail, for comparison."""
 

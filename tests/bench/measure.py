@@ -1,5 +1,6 @@
 """The measurements, each a function of a bed that ends what it starts."""
 
+import os
 import statistics
 import subprocess
 import time
@@ -168,6 +169,40 @@ def latency_to_mail(bed, host, rate, time_s):
         load.stop()
         gateway.stop()
         sink.stop()
+
+
+def disk_latency(bed, rate, time_s):
+    """Of what a commit cannot do without: 32 kB written behind a file's end and on the disk, as often."""
+    taken = []
+    with open(bed.folder / "disk", "wb", buffering=0) as file:
+        start = time.monotonic()
+        for number in range(rate * time_s):
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            began = time.monotonic_ns()
+            file.write(bytes([number % 256]) * 32768)
+            os.fdatasync(file.fileno())
+            taken.append(time.monotonic_ns() - began)
+    return milliseconds(taken)
+
+
+def latency_by_lmtp(bed, host, rate, time_s):
+    """From the first command of a mail, in a session that is kept, until the message is at its component."""
+    port = free_port()
+    load = bed.reader(host, rate * time_s, "stamps")
+    gateway = bed.gateway(host, free_port(), {"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{port}"}},
+                          ("state=up", "event=listening"))
+    client = b.LmtpClient(port)
+    try:
+        start = time.monotonic()
+        for number in range(rate * time_s):
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            client.send(number, b.Mailbox.mail(number, 200, f"t={time.monotonic_ns()};\r\n"))
+        wait_until("all at the component", lambda: len(load.stamps) >= rate * time_s, 20)
+        return milliseconds([arrived - sent for arrived, sent in load.stamps])
+    finally:
+        client.stop()
+        gateway.stop()
+        load.stop()
 
 
 def latency_to_jabber(bed, host, rate, time_s):
