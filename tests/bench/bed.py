@@ -328,11 +328,23 @@ class BenchGateway(Gateway):
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10) as db:
             return db.execute("SELECT count(*) FROM item").fetchone()[0]
 
-    def watching_ns(self):
-        """When it began to read the mailbox, on the monotonic clock."""
-        line = re.search(r"^(\S+)Z info inbound event=watching", self.log_text(), re.M)
-        at = datetime.fromisoformat(line[1]).replace(tzinfo=timezone.utc).timestamp()
+    def accepted(self):
+        """Mails that it has told its log it keeps."""
+        return self.log_text().count(" info inbound event=accepted ")
+
+    def _logged_ns(self, pattern, place):
+        """When it logged such a line, on the monotonic clock."""
+        line = re.findall(rf"^(\S+)Z info inbound {pattern}", self.log_text(), re.M)[place]
+        at = datetime.fromisoformat(line).replace(tzinfo=timezone.utc).timestamp()
         return int((at - time.time()) * 1e9) + time.monotonic_ns()
+
+    def watching_ns(self):
+        """When it began to read the mailbox."""
+        return self._logged_ns("event=watching", 0)
+
+    def accepted_ns(self):
+        """When it had the last mail."""
+        return self._logged_ns("event=accepted", -1)
 
 
 class Bed:

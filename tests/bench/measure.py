@@ -106,6 +106,23 @@ def mail_to_jabber(bed, host, count, size):
         bed.mailbox.empty()
 
 
+def imap_intake(bed, count, size):
+    """(mails a second of a bare IMAP reader, of the gateway into its queue while no host server takes any, its
+    processor seconds for a mail)"""
+    bed.mailbox.fill(count, size)
+    bed.mailbox.read_all()  # the server's own index is made now
+    raw = bed.mailbox.read_all()
+    gateway = bed.gateway("Prosody", free_port(), {"jabber": {"port": free_port()}}, ("event=watching",))
+    try:
+        cpu = gateway.cpu_s()
+        wait_until("all in the queue", lambda: gateway.accepted() >= count, 180, 0.2)
+        took = gateway.accepted_ns() - gateway.watching_ns()
+        return raw, count / b.seconds(took), (gateway.cpu_s() - cpu) / count
+    finally:
+        gateway.stop()
+        bed.mailbox.empty()
+
+
 def by_lmtp(load, port, sessions, count, size):
     """Mails a second, from the first command until the last message has arrived."""
     start = b.Bed.lmtp(port, sessions, count, size)
