@@ -1,15 +1,14 @@
 /*
  * imap_fetch: what is new in the folder, and its mails.
  *
- * Which UIDs exist is asked by UID SEARCH (UIDs may be sparse), then sizes for a range, then the
- * mails of it that fit.  libetpan hands over each mail as it arrives, so that what came before a
- * connection broke is not lost.  Order and completeness are checked here: the server decides
+ * Which UIDs exist is asked by UID SEARCH (UIDs may be sparse), then sizes (imap_ahead.c), then the
+ * mails of a range that fit.  libetpan hands over each mail as it arrives, so that what came before
+ * a connection broke is not lost.  Order and completeness are checked here: the server decides
  * neither. The thread is that of the job that works; what is fetched belongs to the batch.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mail/imap/imap_inside.h"
 
@@ -49,28 +48,11 @@ void imap_collect_progress(size_t current, size_t maximum, void *session)
     (void)session;
 }
 
-static int64_t date_seconds(const struct mailimap_date_time *d)
-{
-    struct tm tm = {.tm_mday = d->dt_day,
-                    .tm_mon = d->dt_month - 1,
-                    .tm_year = d->dt_year - 1900,
-                    .tm_hour = d->dt_hour,
-                    .tm_min = d->dt_min,
-                    .tm_sec = d->dt_sec};
-    int zone = d->dt_zone;
-
-    if (d->dt_year < 1970 || d->dt_year > 9999 || d->dt_month < 1 || d->dt_month > 12 ||
-        d->dt_day < 1 || d->dt_day > 31 || d->dt_hour < 0 || d->dt_hour > 23 || d->dt_min < 0 ||
-        d->dt_min > 59 || d->dt_sec < 0 || d->dt_sec > 60 || zone < -2400 || zone > 2400)
-        return 0;
-    return (int64_t)timegm(&tm) - (zone / 100 * 60 + zone % 100) * 60;
-}
-
 /* What one FETCH response told. */
 struct told {
     uint32_t uid;
-    bool has_size, has_date, has_body;
-    int64_t size, date_s;
+    bool has_size, has_body;
+    int64_t size;
 };
 
 static void read_static(const struct mailimap_msg_att_static *st, struct told *t)
@@ -84,11 +66,6 @@ static void read_static(const struct mailimap_msg_att_static *st, struct told *t
     case MAILIMAP_MSG_ATT_RFC822_SIZE:
         t->size = st->att_data.att_rfc822_size;
         t->has_size = true;
-        break;
-    case MAILIMAP_MSG_ATT_INTERNALDATE:
-        if (st->att_data.att_internal_date)
-            t->date_s = date_seconds(st->att_data.att_internal_date);
-        t->has_date = true;
         break;
     case MAILIMAP_MSG_ATT_BODY_SECTION: /* NIL: there is none */
         t->has_body = st->att_data.att_body_section && st->att_data.att_body_section->sec_body_part;
@@ -127,8 +104,6 @@ void imap_collect_mail(struct mailimap_msg_att *att, void *session)
             item->size = t.size;
             s->has_meta[place - s->asked] = true;
         }
-        if (t.has_date)
-            item->date_s = t.date_s;
         if (t.has_body && !item->data)
             item->data = buf_detach(&s->body, &item->len);
     }
@@ -223,6 +198,7 @@ static int look(struct imap_session *s, uint32_t from, struct err *e)
     char set[32];
     ssize_t n = 0;
 
+    imap_ahead_forget(s);
     free(s->found);
     s->found = NULL;
     s->found_count = s->found_at = 0;
@@ -259,6 +235,7 @@ static int take_found(struct imap_session *s, uint32_t from, size_t max, const u
         look(s, from, e) < 0)
         return -1;
     if (s->found_at == s->found_count) {
+        imap_ahead_forget(s);
         free(s->found);
         s->found = NULL;
         s->found_count = s->found_at = 0;
@@ -372,16 +349,32 @@ static int find_missing(struct imap_session *s, size_t n, size_t *place_out, str
     return 0;
 }
 
+/* Of many at a time, unless a mail that failed before has to be found out. */
+static int fetch_sizes(struct imap_session *s, const struct imap_want *want, struct err *e)
+{
+    bool all[IMAP_RANGE_MAX];
+    size_t i;
+
+    if (want->uid_count == 0 && want->care == IMAP_CARE_NONE) {
+        if (imap_ahead_take(s))
+            return 0;
+        if (imap_ahead_look(s, e) < 0)
+            return -1;
+        if (imap_ahead_take(s))
+            return 0;
+    }
+    for (i = 0; i < s->asked_count; i++)
+        all[i] = true;
+    return fetch(s, all, "RFC822.SIZE", 0, 0, e);
+}
+
 /* Everything for the UIDs in s->asked; *good_out: how many from the front are settled. */
 static int fetch_asked(struct imap_session *s, const struct imap_want *want, bool *blocked_out,
                        size_t *good_out, struct err *e)
 {
-    bool all[IMAP_RANGE_MAX];
-    size_t n, i;
+    size_t n;
 
-    for (i = 0; i < s->asked_count; i++)
-        all[i] = true;
-    if (fetch(s, all, "RFC822.SIZE INTERNALDATE", 0, 0, e) < 0)
+    if (fetch_sizes(s, want, e) < 0)
         return -1;
     n = choose(s, want);
     *blocked_out = n == 0;

@@ -42,6 +42,11 @@ struct imap_session {
     bool must_look;  /* ask for new mail though none was told */
     uint32_t *found; /* UIDs known to be there and not yet fetched, ascending */
     size_t found_count, found_at;
+    struct { /* sizes of those from `first` on; imap_ahead.c */
+        struct imap_item *items;
+        bool *has_meta;
+        size_t first, count;
+    } ahead;
 
     /* the fetch under way */
     const uint32_t *asked; /* ascending */
@@ -100,6 +105,12 @@ int imap_reselect(struct imap_session *s, struct err *e) MUST_CHECK;
 const char *imap_sent_folder(struct imap_session *s, bool make, struct err *e);
 /* A folder name as it goes over the wire (modified UTF-7, RFC 3501 §5.1.3). */
 int imap_folder_name(const char *name, struct buf *out, struct err *e) MUST_CHECK;
+
+/* imap_ahead.c.  Asks for the sizes of the next mails in s->found, more than are asked for now. */
+int imap_ahead_look(struct imap_session *s, struct err *e) MUST_CHECK;
+/* Fills in the sizes of the mails asked for; false: not all of them are known. */
+bool imap_ahead_take(struct imap_session *s);
+void imap_ahead_forget(struct imap_session *s); /* before s->found changes or goes */
 
 /* imap_fetch.c: libetpan's callbacks */
 void imap_collect_mail(struct mailimap_msg_att *att, void *session);

@@ -312,6 +312,7 @@ int imap_reselect(struct imap_session *s, struct err *e)
 {
     uint32_t uidvalidity = s->uidvalidity;
 
+    imap_ahead_forget(s);
     free(s->found);
     s->found = NULL;
     s->found_count = s->found_at = 0;

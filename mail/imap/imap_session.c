@@ -274,6 +274,7 @@ void imap_session_close(struct imap_session *s, bool log_out)
         mmap_string_free(s->line);
     imap_stream_free(s->stream);
     buf_clear(&s->body);
+    imap_ahead_forget(s);
     free(s->found);
     free(s->sent);
     free(s);

@@ -43,9 +43,8 @@ bool imap_session_has_news(const struct imap_session *s);
 /* One mail as fetched. */
 struct imap_item {
     uint32_t uid;
-    int64_t size;   /* RFC822.SIZE */
-    int64_t date_s; /* INTERNALDATE; 0: unknown */
-    char *data;     /* NULL: not fetched */
+    int64_t size; /* RFC822.SIZE */
+    char *data;   /* NULL: not fetched */
     size_t len;
     bool is_truncated; /* data is the header alone */
 };

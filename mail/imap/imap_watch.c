@@ -21,6 +21,7 @@
 enum {
     BYTES_MAX = 32 * 1024 * 1024, /* fetched and unanswered; one larger mail alone may exceed it */
     MARKS_AT = 50,                /* so many are marked without waiting for more */
+    MARKS_AT_BACKLOG = 500,       /* and so many while there is more to fetch */
     AGAIN_MAX_MS = 60000
 };
 
@@ -106,8 +107,7 @@ static bool offer_one(struct imap_watch *w, struct imap_entry *entry)
                              .data = item.data,
                              .len = item.len,
                              .size = item.size,
-                             .is_truncated = item.is_truncated,
-                             .internal_date_s = item.date_s};
+                             .is_truncated = item.is_truncated};
     bool taken;
 
     imap_ledger_set(&w->ledger, entry, IMAP_OFFERED); /* first: it may be answered in the call */
@@ -289,12 +289,23 @@ static bool was_reached(const struct imap_turn *t)
     return t->fault != IMAP_FAULT_AWAY && t->fault != IMAP_FAULT_NAME;
 }
 
+/* Marking a hundred mails takes a server longer than handing out the next hundred, and a thousand
+ * hardly longer: in a backlog marks are collected.  Those that a crash forgets are offered again.
+ */
+static bool may_mark_later(const struct imap_watch *w, const struct imap_turn *t)
+{
+    return w->has_more && t->fetch == IMAP_FETCH_NOW && !t->do_close && !w->is_stopping &&
+           !w->marks_due && w->ledger.counts[IMAP_SAFE] < MARKS_AT_BACKLOG;
+}
+
 static void submit(struct imap_watch *w, struct imap_turn *t)
 {
     t->job.run = imap_turn_run;
     t->job.done = turn_done;
     t->session = w->session;
-    t->mark_count = imap_ledger_take(&w->ledger, IMAP_SAFE, IMAP_MARKING, t->marks, IMAP_MARKS_MAX);
+    if (!may_mark_later(w, t))
+        t->mark_count =
+            imap_ledger_take(&w->ledger, IMAP_SAFE, IMAP_MARKING, t->marks, IMAP_MARKS_MAX);
     loop_watch_free(w->readable);
     w->readable = NULL;
     if (w->flagging_count > 0)
@@ -459,6 +470,7 @@ static void advance_session(struct imap_watch *w)
     size_t marks = w->ledger.counts[IMAP_SAFE] + w->flagging_count;
     bool is_quiet = imap_ledger_unanswered(&w->ledger) == 0;
     bool may_fetch = is_worth_fetching(w);
+    size_t marks_at = w->has_more ? MARKS_AT_BACKLOG : MARKS_AT;
 
     if (is_again_due(w))
         start_turn(w, IMAP_FETCH_NOW, false);
@@ -466,7 +478,7 @@ static void advance_session(struct imap_watch *w)
         start_turn(w, w->is_idle && !w->has_more ? IMAP_FETCH_NEWS : IMAP_FETCH_NOW, is_quiet);
     else if (w->look_due || imap_watch_has_errands(w))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
-    else if (marks > 0 && (is_quiet || marks >= MARKS_AT || w->marks_due))
+    else if (marks > 0 && (is_quiet || marks >= marks_at || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
     else if (!w->is_idle && imap_watch_may_idle(w) && !w->has_more && (is_quiet || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, true);

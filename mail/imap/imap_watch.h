@@ -42,7 +42,6 @@ struct imap_mail {
     int64_t size; /* RFC822.SIZE; over size_max the mail is not fetched: data holds the header
                      alone, is_truncated */
     bool is_truncated;
-    int64_t internal_date_s;
 };
 
 /* Where a mailbox stands. */

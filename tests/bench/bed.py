@@ -222,13 +222,15 @@ class Mailbox:
             (self.maildir / name).mkdir(parents=True)
         now = int(time.time())
         for number in range(count):
-            (self.maildir / "new" / f"{now}.{number:07d}.bench").write_bytes(self.mail(number, size))
+            mail = self.mail(number, size)
+            name = f"{now}.{number:07d}.bench,S={len(mail)},W={len(mail)}"  # as Dovecot's own delivery has it
+            (self.maildir / "new" / name).write_bytes(mail)
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", f"{self.owner[0]}:{self.owner[1]}", self.maildir.parent], check=True)
 
-    def read_all(self):
-        """Mails a second of a client that fetches all in ranges of 100 and keeps nothing."""
-        out = subprocess.run([TOOLS / "imap_read", str(self.port), "bridge", PASSWORD, "100"], check=True,
+    def read_all(self, *marks):
+        """Mails a second of a client that fetches all in ranges of 100 and keeps nothing; "mark": sets \\Seen."""
+        out = subprocess.run([TOOLS / "imap_read", str(self.port), "bridge", PASSWORD, "100", *marks], check=True,
                              capture_output=True, text=True).stdout.split()
         return int(out[1]) / seconds(int(out[3]))
 

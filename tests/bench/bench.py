@@ -116,6 +116,16 @@ class Run:
                 self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
             self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
 
+    def part_imap_intake(self):
+        """Into the queue alone, which is when a mail is safe; the backlog below is carried on through the host."""
+        for size in SIZES:
+            count = 1000 if self.quick else 10000
+            raw, marking, ours, cpu = self.repeat(lambda: measure.imap_intake(self.bed, count, size))
+            what = f"IMAP mailbox into the queue, {kb(size)}"
+            for name, other in (("bare IMAP reader", raw), ("bare IMAP reader that marks what it read", marking)):
+                self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
+            self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
+
     def part_lmtp_to_jabber(self):
         for size in SIZES:
             for sessions in (1, 8, 32):
@@ -171,8 +181,8 @@ class Run:
         self.table.add(f"memory, {count:,} messages waiting for the relay", f"{waiting:.1f} MB")
 
     def parts(self, only):
-        for part in (self.part_jabber_to_mail, self.part_mail_to_jabber, self.part_lmtp_to_jabber, self.part_engines,
-                     self.part_latency, self.part_memory):
+        for part in (self.part_jabber_to_mail, self.part_imap_intake, self.part_mail_to_jabber, self.part_lmtp_to_jabber,
+                     self.part_engines, self.part_latency, self.part_memory):
             if only in part.__name__:
                 part()
 

@@ -2,8 +2,9 @@
  * imap_read: reads every mail of a mailbox once, in ranges, and throws it away: what an IMAP server
  * can give at most.
  *
- *     imap_read PORT USER PASSWORD RANGE
+ *     imap_read PORT USER PASSWORD RANGE [mark]
  *
+ * With "mark" each range is marked as read once it is there, as a client does that takes mail over.
  * Says "read MAILS BYTES NANOSECONDS", from the first FETCH to the last answer.  One thread, one
  * buffer; the server is ours.
  */
@@ -118,8 +119,8 @@ int main(int argc, char **argv)
     long first, range;
     int one = 1;
 
-    if (!r || argc != 5)
-        fail("imap_read PORT USER PASSWORD RANGE");
+    if (!r || (argc != 5 && argc != 6))
+        fail("imap_read PORT USER PASSWORD RANGE [mark]");
     range = atol(argv[4]);
     to.sin_port = htons((uint16_t)atoi(argv[1]));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -136,6 +137,11 @@ int main(int argc, char **argv)
         snprintf(text, sizeof text, "a FETCH %ld:%ld (UID FLAGS RFC822.SIZE BODY.PEEK[])\r\n",
                  first, first + range - 1 < r->exists ? first + range - 1 : r->exists);
         command(r, text);
+        if (argc == 6) {
+            snprintf(text, sizeof text, "a STORE %ld:%ld +FLAGS.SILENT (\\Seen)\r\n", first,
+                     first + range - 1 < r->exists ? first + range - 1 : r->exists);
+            command(r, text);
+        }
     }
     printf("read %ld %" PRId64 " %" PRId64 "\n", r->mails, r->bytes, now_ns() - start);
     close(r->fd);

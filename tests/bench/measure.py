@@ -107,17 +107,20 @@ def mail_to_jabber(bed, host, count, size):
 
 
 def imap_intake(bed, count, size):
-    """(mails a second of a bare IMAP reader, of the gateway into its queue while no host server takes any, its
-    processor seconds for a mail)"""
+    """(mails a second of a bare IMAP reader, of one that marks them, of the gateway into its queue while no host
+    server takes any, its processor seconds for a mail)"""
     bed.mailbox.fill(count, size)
     bed.mailbox.read_all()  # the server's own index is made now
     raw = bed.mailbox.read_all()
+    marking = bed.mailbox.read_all("mark")
+    bed.mailbox.fill(count, size)
+    bed.mailbox.read_all()
     gateway = bed.gateway("Prosody", free_port(), {"jabber": {"port": free_port()}}, ("event=watching",))
     try:
         cpu = gateway.cpu_s()
         wait_until("all in the queue", lambda: gateway.accepted() >= count, 180, 0.2)
         took = gateway.accepted_ns() - gateway.watching_ns()
-        return raw, count / b.seconds(took), (gateway.cpu_s() - cpu) / count
+        return raw, marking, count / b.seconds(took), (gateway.cpu_s() - cpu) / count
     finally:
         gateway.stop()
         bed.mailbox.empty()

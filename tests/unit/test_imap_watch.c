@@ -23,7 +23,7 @@ enum { SEEN_MAX = 400 };
 struct got {
     uint32_t uidvalidity, uid;
     size_t len;
-    int64_t size, date_s;
+    int64_t size;
     bool is_truncated, has_data;
     char head[64];
 };
@@ -73,7 +73,6 @@ static bool take(const struct imap_mail *mail, void *arg)
     g->uid = mail->uid;
     g->len = mail->len;
     g->size = mail->size;
-    g->date_s = mail->internal_date_s;
     g->is_truncated = mail->is_truncated;
     g->has_data = mail->data != NULL;
     snprintf(g->head, sizeof g->head, "%.*s", (int)(mail->len < 60 ? mail->len : 60),
@@ -299,7 +298,6 @@ static void test_fetch(void **state)
     assert_int_equal(x->got[0].uidvalidity, 7);
     assert_string_equal(x->got[0].head, "Subject: mail 0\r\n\r\nbody (0)\r\n");
     assert_int_equal(x->got[0].size, x->got[0].len);
-    assert_int_equal(x->got[0].date_s, 1709283600);
     assert_false(x->got[0].is_truncated);
     assert_int_equal(last_cursor(x).uidvalidity, 7);
     assert_int_equal(last_cursor(x).uid_next, 4);
@@ -367,6 +365,53 @@ static void test_ranges(void **state)
     assert_true(run_until(x, all_seen, 5000));
     assert_all_once(x, 390);
     assert_true(fake_imap_commands(&x->server, "UID FETCH") <= 10);
+}
+
+/* Sizes are asked for many at a time, and marks wait for each other while there is more. */
+static void test_backlog_in_few_commands(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 390);
+    x->settings.unanswered_max = 400;
+    x->settings.pace.mark_ms = 2000;
+    start(x);
+    assert_true(run_until(x, all_seen, 5000));
+    assert_all_once(x, 390);
+    assert_int_equal(fake_imap_commands(&x->server, "UID FETCH"), 5);
+    assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 1);
+}
+
+/* Of 149 mails the search told of 150; and the server does not like to be asked for so many. */
+static void test_gone_from_a_backlog(void **state)
+{
+    static const char *const refused[] = {"no such command", "UID FETCH 1:150"};
+    struct fixture *x = *state;
+    char reply[1000] = "* SEARCH";
+    unsigned uid;
+
+    for (uid = 1; uid <= 150; uid++)
+        snprintf(reply + strlen(reply), sizeof reply - strlen(reply), " %u", uid);
+    snprintf(reply + strlen(reply), sizeof reply - strlen(reply), "\r\n%%T OK searched\r\n");
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+            x = *state;
+        }
+        rule(x, (struct fake_rule){.on = "UID SEARCH", .reply = reply, .times = 1});
+        rule(x, (struct fake_rule){.on = refused[i], .reply = "%T NO too many\r\n", .times = 1});
+        add_mails(x, 119);
+        x->server.uid_next = 121;
+        add_mails(x, 30);
+        start(x);
+        assert_true(run_until(x, all_seen, 5000));
+        assert_int_equal(x->count, 149);
+        assert_int_equal(x->got[118].uid, 119);
+        assert_int_equal(x->got[119].uid, 121);
+        assert_true(x->got[119].size > 0);
+        assert_int_equal(fake_imap_connections(&x->server), 1);
+    }
 }
 
 /* The cursor moves when the marks are set, which may be after IDLE has begun. */
@@ -1261,6 +1306,8 @@ int main(void)
         TEST(test_idle_wakes),
         TEST(test_server_order_does_not_matter),
         TEST(test_ranges),
+        TEST(test_backlog_in_few_commands),
+        TEST(test_gone_from_a_backlog),
         TEST(test_starts_at_the_cursor),
         TEST(test_other_uidvalidity),
         TEST(test_sparse_uids),
