@@ -42,6 +42,7 @@ struct receipt;
 struct status; /* the administrators' listener, in status.c */
 struct ad_hoc; /* commands that users execute, in ad_hoc.c */
 struct rate;
+struct rulings;
 struct screen;    /* who has rules on senders, in screen.c */
 struct nicknames; /* the users' own names, in nickname.c */
 struct roster;    /* who has which contact, in roster.c */
@@ -55,6 +56,7 @@ struct gateway {
     struct settings *started;  /* what the connections were made from */
     struct id_maker ids;
 
+    struct rulings *rulings;  /* what administrators have decided beside the file */
     struct pairs *registered; /* addresses that users have chosen, and whose they are */
 
     struct store *store;
@@ -104,6 +106,8 @@ struct gateway {
     unsigned looking; /* lists of contacts, in directory.c */
     /* Reads the configuration anew; -1: the old one stays, *e says why. */
     int (*reload)(struct gateway *g, struct err *e);
+    /* Other settings are in force from now on; takes the reference over. */
+    void (*adopt)(struct gateway *g, struct settings *next);
     bool is_sweeping; /* reports that are due are being looked for, in success.c */
     bool is_stopping;
     bool is_closing; /* the threads end: nothing new for them */

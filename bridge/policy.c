@@ -3,6 +3,8 @@
  */
 #include "bridge/policy.h"
 
+#include <string.h>
+
 /* Whom an administrator has let in from elsewhere. */
 static bool is_guest(const struct settings *s, const struct jid *jid)
 {
@@ -18,9 +20,37 @@ static bool is_guest(const struct settings *s, const struct jid *jid)
     return is_sender;
 }
 
+static bool is_among(const char *const *list, size_t count, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* By name, or with their domain unless they are allowed by name. */
+static bool is_denied(const struct settings *s, const struct jid *jid)
+{
+    struct buf bare;
+    bool is_it;
+
+    if (s->denied_count == 0)
+        return false;
+    buf_init(&bare, 4096);
+    jid_write_bare(&bare, jid);
+    is_it = buf_failed(&bare) || is_among(s->denied, s->denied_count, bare.data) ||
+            (is_among(s->denied, s->denied_count, jid->domain) &&
+             !is_among(s->conf->senders, s->conf->sender_count, bare.data));
+    buf_clear(&bare);
+    return is_it;
+}
+
 bool policy_may_send(const struct settings *s, const struct jid *from)
 {
-    return from->node && (conf_is_home(s->conf, from->domain) || is_guest(s, from));
+    return from->node && !is_denied(s, from) &&
+           (conf_is_home(s->conf, from->domain) || is_guest(s, from));
 }
 
 bool policy_may_receive(const struct settings *s, const struct jid *to)

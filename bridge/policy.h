@@ -13,7 +13,8 @@
 #include "mapping/report/status.h"
 #include "store/queue.h"
 
-/* No relay: only users of a home domain send mail, and whom the administrator names. */
+/* No relay: only users of a home domain send mail, and whom the administrator names; and not whom
+ * the administrator has denied it. */
 bool policy_may_send(const struct settings *s, const struct jid *from);
 
 /* No relay the other way either: mail is delivered to users of a home domain, to whom a map rule

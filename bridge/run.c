@@ -26,6 +26,7 @@
 #include "bridge/people/registration.h"
 #include "bridge/reload.h"
 #include "bridge/rate.h"
+#include "bridge/rulings.h"
 #include "bridge/reports/receipt.h"
 #include "bridge/to_jabber/screen.h"
 #include "bridge/people/roster.h"
@@ -237,6 +238,15 @@ static void set_router(struct life *life, const struct conf *conf)
     };
 }
 
+static void adopt(struct gateway *g, struct settings *next)
+{
+    set_router(life_of(g), next->conf);
+    router_settle(g->router);
+    address_map_register(next->map, g->registered);
+    settings_drop(g->settings);
+    g->settings = next;
+}
+
 static int reload(struct gateway *g, struct err *e)
 {
     struct life *life = life_of(g);
@@ -258,12 +268,8 @@ static int reload(struct gateway *g, struct err *e)
         log_warning("gateway",
                     "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
                     "web.listen, web.per_address and limit take effect after a restart\"");
-    set_router(life, next->conf);
-    router_settle(g->router);
-    address_map_register(next->map, g->registered);
-    settings_drop(g->settings);
-    g->settings = next;
-    log_set_level(level_of(next->conf->log_level));
+    adopt(g, rulings_apply_most(next, g->rulings));
+    log_set_level(level_of(g->settings->conf->log_level));
     log_info("gateway", "event=reloaded file=%s", life->conf_path);
     return 0;
 }
@@ -375,9 +381,13 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
     if (!g->store || store_lock(g->store, e) < 0 || store_key(g->store, &key, e) < 0 ||
         files_sweep(g->store, e) < 0)
         return -1;
+    g->rulings = rulings_load(g->store, e);
+    if (!g->rulings)
+        return -1;
     g->settings = settings_new(conf, &key, e);
     if (!g->settings)
         return -1;
+    g->settings = rulings_apply_most(g->settings, g->rulings);
     g->started = settings_hold(g->settings);
     g->registered = registration_load(g->store, e);
     if (!g->registered)
@@ -578,6 +588,7 @@ static void close_all(struct life *life)
     settings_drop(g->started);
     settings_drop(g->settings);
     pairs_free(g->registered);
+    rulings_free(g->rulings);
 }
 
 static int open_all(struct life *life, struct conf **conf, struct err *e)
@@ -586,6 +597,7 @@ static int open_all(struct life *life, struct conf **conf, struct err *e)
 
     g->clock = &clock_system;
     g->reload = reload;
+    g->adopt = adopt;
     id_maker_init(&g->ids, g->clock);
     if (send_check(&(*conf)->smtp, e) < 0 || open_store(g, conf, e) < 0 || open_loop(life, e) < 0 ||
         open_couriers(g, e) < 0 || open_jabber(life, e) < 0 || open_mail(life, e) < 0)

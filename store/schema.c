@@ -206,6 +206,11 @@ static const char *const steps[] = {
      * without rowids takes a page of its own for what is over a quarter of one.  Older links keep
      * theirs. */
     "CREATE TABLE link_header(id INTEGER PRIMARY KEY, header TEXT NOT NULL);",
+
+    /* What administrators have decided while the gateway ran. */
+    "CREATE TABLE decision("
+    "  what INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+    "  PRIMARY KEY(what, name)) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

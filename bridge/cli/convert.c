@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bridge/cli/command.h"
 #include "bridge/people/registration.h"
+#include "bridge/rulings.h"
 #include "component/stream.h"
 
 #include <stdio.h>
@@ -123,11 +124,16 @@ static struct conf *read_conf(const struct command_line *line, struct err *e)
 static int prepare(struct conversion *c, struct conf **conf, struct err *e)
 {
     static const struct keyed_key no_key;
+    struct rulings *rulings;
     char hex[17];
 
     c->settings = settings_new(conf, &no_key, e);
     if (!c->settings)
         return -1;
+    rulings = rulings_read(c->settings->conf->store_url);
+    if (rulings)
+        c->settings = rulings_apply_most(c->settings, rulings);
+    rulings_free(rulings);
     settings_context(c->settings, now(), &c->ctx);
     c->arena = arena_new(reader_arena_max(c->input.len) + ARENA_EXTRA);
     if (!c->arena)

@@ -8,6 +8,7 @@
 #include "bridge/cli/json.h"
 #include "bridge/cli/map_ask.h"
 #include "bridge/people/registration.h"
+#include "bridge/rulings.h"
 #include "bridge/settings.h"
 
 #include <stdio.h>
@@ -90,6 +91,7 @@ int command_map(const struct command_line *line)
     static const struct keyed_key no_key;
     bool as_json = line->argc > 0 && strcmp(line->argv[0], "--json") == 0;
     struct pairs *registered;
+    struct rulings *rulings;
     struct settings *s;
     struct conf *conf;
     struct err e;
@@ -101,6 +103,10 @@ int command_map(const struct command_line *line)
     s = conf ? settings_new(&conf, &no_key, &e) : NULL;
     if (!s)
         return command_fail(&e, EX_CONFIG);
+    rulings = rulings_read(s->conf->store_url);
+    if (rulings)
+        s = rulings_apply_most(s, rulings);
+    rulings_free(rulings);
     registered = registration_read(s->conf->store_url);
     address_map_register(s->map, registered);
     status = map_all(s, line, as_json, as_json);

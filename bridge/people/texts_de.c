@@ -93,4 +93,35 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_SEARCH_EMAIL] = "Mailadresse",
     [TEXT_SEARCH_JID] = "Kontakt",
     [TEXT_COMMANDS_NAME] = "Mail: Befehle",
+    [TEXT_RULES_DONE] = "In Kraft und gespeichert: %1 gesetzt, %2 zurückgenommen.",
+    [TEXT_RULES_LATER] =
+        "Das ist gespeichert, aber der Speicher reicht nicht: Es gilt nach einem Neustart.",
+    [TEXT_RULES_MANY] = "Das sind zu viele.",
+    [TEXT_PAIRS_NAME] = "Gateway: Adresspaare",
+    [TEXT_PAIRS_INTRO] =
+        "Paare neben denen der Konfiguration, die zuerst gelten. Wähle, was entfernt wird, oder "
+        "nenne ein neues Paar: juliet@example.org und juliet.c@example.net, oder ganze Domains wie "
+        "*@example.org und *@example.net.",
+    [TEXT_PAIRS_REMOVE] = "Entfernen",
+    [TEXT_PAIRS_JID] = "JID",
+    [TEXT_PAIRS_MAIL] = "Mailadresse",
+    [TEXT_PAIRS_DIRECTION] = "Richtung",
+    [TEXT_PAIRS_BOTH] = "in beide Richtungen",
+    [TEXT_PAIRS_TO_MAIL] = "nur von Jabber zu Mail",
+    [TEXT_PAIRS_TO_JABBER] = "nur von Mail zu Jabber",
+    [TEXT_PAIRS_TAKEN] = "%1 kann nicht so gepaart werden, denn dies gilt zuerst: %2",
+    [TEXT_PAIRS_WRONG] = "Das kann kein Paar sein: %1",
+    [TEXT_RIGHTS_NAME] = "Gateway: wer es nutzen darf",
+    [TEXT_RIGHTS_INTRO] = "Eine Domain oder JID je Zeile. Die Konfiguration lässt diese zu: %1. "
+                          "Wer ausgeschlossen ist, darf nicht, was auch die Konfiguration sagt; "
+                          "eine zugelassene JID geht ihrer Domain vor.",
+    [TEXT_RIGHTS_ALLOWED] = "Zugelassen",
+    [TEXT_RIGHTS_DENIED] = "Ausgeschlossen",
+    [TEXT_RIGHTS_WRONG] = "%1 ist weder eine Domain noch eine JID ohne Ressource.",
+    [TEXT_LIMITS_NAME] = "Gateway: Grenzen",
+    [TEXT_LIMITS_INTRO] = "0 heißt: keine Grenze. Was leer ist, gilt wie in der Konfiguration.",
+    [TEXT_LIMITS_LABEL] = "%1 (in der Konfiguration: %2)",
+    [TEXT_LIMITS_USER] = "Mails, die ein Nutzer in der Stunde senden darf",
+    [TEXT_LIMITS_RECIPIENT] = "Mails, die alle in der Stunde an eine Adresse senden dürfen",
+    [TEXT_LIMITS_LMTP] = "Mails, die in der Stunde per LMTP für einen Nutzer kommen dürfen",
 };

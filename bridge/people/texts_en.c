@@ -90,4 +90,34 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_SEARCH_EMAIL] = "Mail address",
     [TEXT_SEARCH_JID] = "Contact",
     [TEXT_COMMANDS_NAME] = "Mail: commands",
+    [TEXT_RULES_DONE] = "In force and kept: %1 set, %2 taken back.",
+    [TEXT_RULES_LATER] = "This is kept, but memory is out: it will be in force after a restart.",
+    [TEXT_RULES_MANY] = "These are too many.",
+    [TEXT_PAIRS_NAME] = "Gateway: address pairs",
+    [TEXT_PAIRS_INTRO] =
+        "Pairs beside those of the configuration, which come first. Choose what to remove, or name "
+        "a new pair: juliet@example.org and juliet.c@example.net, or whole domains as "
+        "*@example.org and *@example.net.",
+    [TEXT_PAIRS_REMOVE] = "Remove",
+    [TEXT_PAIRS_JID] = "JID",
+    [TEXT_PAIRS_MAIL] = "Mail address",
+    [TEXT_PAIRS_DIRECTION] = "Direction",
+    [TEXT_PAIRS_BOTH] = "both ways",
+    [TEXT_PAIRS_TO_MAIL] = "only from Jabber to mail",
+    [TEXT_PAIRS_TO_JABBER] = "only from mail to Jabber",
+    [TEXT_PAIRS_TAKEN] = "%1 cannot be paired so, as this comes first: %2",
+    [TEXT_PAIRS_WRONG] = "This cannot be a pair: %1",
+    [TEXT_RIGHTS_NAME] = "Gateway: who may use it",
+    [TEXT_RIGHTS_INTRO] =
+        "One domain or JID in a line. The configuration lets these in: %1. Who is denied may not, "
+        "whatever the configuration says; a JID that is allowed goes before its domain.",
+    [TEXT_RIGHTS_ALLOWED] = "Allowed",
+    [TEXT_RIGHTS_DENIED] = "Denied",
+    [TEXT_RIGHTS_WRONG] = "%1 is neither a domain nor a JID without a resource.",
+    [TEXT_LIMITS_NAME] = "Gateway: limits",
+    [TEXT_LIMITS_INTRO] = "0 is no limit. What is empty is as in the configuration.",
+    [TEXT_LIMITS_LABEL] = "%1 (in the configuration: %2)",
+    [TEXT_LIMITS_USER] = "Mails that a user may send in an hour",
+    [TEXT_LIMITS_RECIPIENT] = "Mails that all may send to one address in an hour",
+    [TEXT_LIMITS_LMTP] = "Mails that may come for one user by LMTP in an hour",
 };

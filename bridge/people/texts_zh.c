@@ -77,4 +77,33 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_SEARCH_EMAIL] = "邮件地址",
     [TEXT_SEARCH_JID] = "联系人",
     [TEXT_COMMANDS_NAME] = "邮件：命令",
+    [TEXT_RULES_DONE] = "已生效并保存：设置 %1 项，撤销 %2 项。",
+    [TEXT_RULES_LATER] = "已保存，但内存不足：重启后生效。",
+    [TEXT_RULES_MANY] = "数量过多。",
+    [TEXT_PAIRS_NAME] = "网关：地址对",
+    [TEXT_PAIRS_INTRO] =
+        "配置文件之外的地址对；配置文件中的优先。请选择要删除的，或填写新的一对：juliet@example."
+        "org 与 juliet.c@example.net，或整个域，如 *@example.org 与 *@example.net。",
+    [TEXT_PAIRS_REMOVE] = "删除",
+    [TEXT_PAIRS_JID] = "JID",
+    [TEXT_PAIRS_MAIL] = "邮件地址",
+    [TEXT_PAIRS_DIRECTION] = "方向",
+    [TEXT_PAIRS_BOTH] = "双向",
+    [TEXT_PAIRS_TO_MAIL] = "仅从 Jabber 到邮件",
+    [TEXT_PAIRS_TO_JABBER] = "仅从邮件到 Jabber",
+    [TEXT_PAIRS_TAKEN] = "%1 不能这样配对，因为此项优先：%2",
+    [TEXT_PAIRS_WRONG] = "这不能成为一对：%1",
+    [TEXT_RIGHTS_NAME] = "网关：谁可以使用",
+    [TEXT_RIGHTS_INTRO] =
+        "每行一个域或 JID。配置文件允许：%1。被拒绝者不得使用，无论配置如何；被允许的 JID "
+        "优先于其域。",
+    [TEXT_RIGHTS_ALLOWED] = "允许",
+    [TEXT_RIGHTS_DENIED] = "拒绝",
+    [TEXT_RIGHTS_WRONG] = "%1 既不是域，也不是不带资源的 JID。",
+    [TEXT_LIMITS_NAME] = "网关：限制",
+    [TEXT_LIMITS_INTRO] = "0 表示不限制。留空则按配置文件。",
+    [TEXT_LIMITS_LABEL] = "%1（配置文件中：%2）",
+    [TEXT_LIMITS_USER] = "每个用户每小时可发送的邮件数",
+    [TEXT_LIMITS_RECIPIENT] = "所有人每小时可发往同一地址的邮件数",
+    [TEXT_LIMITS_LMTP] = "每小时可通过 LMTP 送达一个用户的邮件数",
 };
