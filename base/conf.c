@@ -163,6 +163,7 @@ static int read_all(struct conf *conf, struct conf_values *v)
         {"verdicts", read_verdicts},
         {"upload", conf_read_upload},
         {"fetch", conf_read_fetch},
+        {"accounts", conf_read_accounts},
         {"", conf_read_contact},
     };
     size_t i;
@@ -212,6 +213,8 @@ static struct conf *conf_new(struct err *e)
     conf->limit.stanza_size_max = 256 << 10;
     conf->upload.service = conf->upload.ca_file = conf->fetch.ca_file = "";
     conf->upload.timeout_s = 120;
+    conf->accounts.key = conf->accounts.old_key = conf->accounts.ca_file = "";
+    conf->accounts.per_user = 5;
     conf->fetch.size_max = 5 * MIB;
     conf->fetch.total_max = 10 * MIB;
     conf->fetch.timeout_s = 30;

@@ -132,6 +132,12 @@ struct conf {
         size_t allow_count;
         const char *ca_file;
     } fetch;
+    struct {                       /* users' own mailboxes */
+        const char *key, *old_key; /* for their secrets; "": there are none, or none of before */
+        int64_t per_user;          /* mailboxes of one user; default 5 */
+        bool may_be_private;       /* servers at addresses that are not public */
+        const char *ca_file;
+    } accounts;
     struct {
         bool mime_inline; /* PGP/MIME comes as jabber:x:encrypted; default false */
     } openpgp;

@@ -58,6 +58,7 @@ static const struct known {
     {"registration", 0, {"own_address"}},
     {"verdicts", 0, {"server", "refuse"}},
     {"attachments", 0, {"external_body"}},
+    {"accounts", 0, {"key_file", "old_key_file", "per_user", "private", "ca_file"}},
     {"fetch", 0, {"size", "total", "timeout", "allow*", "ca_file"}},
     {"upload", 0, {"service", "timeout", "clear", "ca_file"}},
 };

@@ -22,6 +22,7 @@ int conf_read_jabber(struct conf *conf, const struct conf_values *v) MUST_CHECK;
 int conf_read_smtp(struct conf *conf, const struct conf_values *v) MUST_CHECK;
 int conf_read_mailboxes(struct conf *conf, struct conf_values *v) MUST_CHECK;
 int conf_check_sub_addresses(const struct conf *conf, const struct conf_values *v) MUST_CHECK;
+int conf_read_accounts(struct conf *conf, const struct conf_values *v) MUST_CHECK;
 int conf_read_lmtp(struct conf *conf, const struct conf_values *v) MUST_CHECK;
 int conf_read_store(struct conf *conf, const struct conf_values *v) MUST_CHECK;
 

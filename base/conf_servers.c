@@ -5,6 +5,8 @@
  */
 #include "base/conf_inside.h"
 
+#include "base/sealed.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,4 +247,31 @@ int conf_read_store(struct conf *conf, const struct conf_values *v)
                          "sqlite:/var/lib/postern/postern.db, or postgresql://...",
                          s->value);
     return 0;
+}
+
+static int check_key(const struct conf_values *v, const char *option, const char *text)
+{
+    if (*text && strlen(text) < SEALED_SECRET_MIN)
+        return CONF_FAIL(
+            v, conf_value_find(v, option),
+            "the key has less than %d characters; make one by: openssl rand -base64 32",
+            SEALED_SECRET_MIN);
+    return 0;
+}
+
+int conf_read_accounts(struct conf *conf, const struct conf_values *v)
+{
+    if (!v->section)
+        return 0;
+    if (conf_value_need(v, "key_file", "a file with a key, as openssl rand -base64 32 makes one") <
+            0 ||
+        conf_value_secret(v, "key", "key_file", &conf->accounts.key) < 0 ||
+        conf_value_secret(v, "old_key", "old_key_file", &conf->accounts.old_key) < 0 ||
+        check_key(v, "key_file", conf->accounts.key) < 0 ||
+        check_key(v, "old_key_file", conf->accounts.old_key) < 0)
+        return -1;
+    if (conf_value_number(v, "per_user", 1, 100, &conf->accounts.per_user) < 0 ||
+        conf_value_flag(v, "private", &conf->accounts.may_be_private) < 0)
+        return -1;
+    return conf_value_path(v, "ca_file", &conf->accounts.ca_file);
 }

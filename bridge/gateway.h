@@ -47,6 +47,7 @@ struct screen;    /* who has rules on senders, in screen.c */
 struct nicknames; /* the users' own names, in nickname.c */
 struct roster;    /* who has which contact, in roster.c */
 struct words;     /* what is said to the gateway itself, in words.c */
+struct own;       /* users' own mailboxes, in own/own.c */
 struct waiting;   /* who is told that a message waits, in waiting.c */
 
 struct gateway {
@@ -91,6 +92,7 @@ struct gateway {
     unsigned receipt_count;
     struct lmtp *lmtp; /* NULL: not configured */
     struct inbound_box *boxes;
+    struct own *own;
     void (*inbound_stopped)(struct gateway *g);
     int64_t admins_told_s; /* when of a mail that was set aside as it came (poison.h) */
     int64_t delay_seen_id; /* how far delay.c has looked */

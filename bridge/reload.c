@@ -65,5 +65,9 @@ bool reload_is_partial(const struct conf *a, const struct conf *b)
            a->lmtp_connections != b->lmtp_connections || !is_same_text(a->web.text, b->web.text) ||
            a->web_per_address != b->web_per_address || !is_same_text(a->store_url, b->store_url) ||
            a->limit.mail_size_max != b->limit.mail_size_max ||
-           a->limit.stanza_size_max != b->limit.stanza_size_max;
+           a->limit.stanza_size_max != b->limit.stanza_size_max ||
+           !is_same_text(a->accounts.key, b->accounts.key) ||
+           !is_same_text(a->accounts.old_key, b->accounts.old_key) ||
+           a->accounts.may_be_private != b->accounts.may_be_private ||
+           !is_same_text(a->accounts.ca_file, b->accounts.ca_file);
 }

@@ -22,6 +22,7 @@
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/people/nickname.h"
 #include "bridge/notify.h"
+#include "bridge/own/own.h"
 #include "bridge/reports/poison.h"
 #include "bridge/people/registration.h"
 #include "bridge/reload.h"
@@ -88,7 +89,7 @@ struct life {
     uint64_t counted; /* messages, at the last tick */
     int64_t ahead_s;  /* by so much the wall clock was ahead of the monotonic one */
     int64_t drain_until_ms;
-    bool is_inbound_stopped, is_stream_closed, is_closing;
+    bool is_inbound_stopped, is_own_stopped, is_stream_closed, is_closing;
     const char *conf_path;
 };
 
@@ -206,6 +207,7 @@ static void ticked(void *arg)
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
     deliver_jabber_overdue(g);
+    own_tick(g);
     if (life->ticks % SWEEP_EVERY_TICKS == 0)
         success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))
@@ -265,9 +267,10 @@ static int reload(struct gateway *g, struct err *e)
         return -1;
     }
     if (reload_is_partial(g->started->conf, next->conf))
-        log_warning("gateway",
-                    "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
-                    "web.listen, web.per_address and limit take effect after a restart\"");
+        log_warning(
+            "gateway",
+            "event=reload-partial reason=\"changes of jabber, smtp, mailbox, lmtp, store, "
+            "web.listen, web.per_address, limit and accounts take effect after a restart\"");
     adopt(g, rulings_apply_most(next, g->rulings));
     log_set_level(level_of(g->settings->conf->log_level));
     log_info("gateway", "event=reloaded file=%s", life->conf_path);
@@ -288,13 +291,19 @@ static void hung_up(int signo, void *arg)
 
 static void check_stopped(struct life *life)
 {
-    if (life->is_inbound_stopped && life->is_stream_closed)
+    if (life->is_inbound_stopped && life->is_own_stopped && life->is_stream_closed)
         loop_stop(life->g.loop);
 }
 
 static void inbound_has_stopped(struct gateway *g)
 {
     life_of(g)->is_inbound_stopped = true;
+    check_stopped(life_of(g));
+}
+
+static void own_has_stopped(struct gateway *g)
+{
+    life_of(g)->is_own_stopped = true;
     check_stopped(life_of(g));
 }
 
@@ -342,6 +351,7 @@ static void terminate(int signo, void *arg)
     courier_stop(g->mail_in);
     courier_stop(g->stanza_out);
     inbound_stop(g, inbound_has_stopped);
+    own_stop(g, own_has_stopped);
     inbound_lmtp_stop(g);
     roster_farewell(g->roster);
     life->drain_until_ms = clock_mono_ms(g->clock) + DRAIN_S * 1000;
@@ -448,7 +458,7 @@ static int open_mail(struct life *life, struct err *e)
         if (!g->web)
             return -1;
     }
-    if (status_open(g, e) < 0)
+    if (status_open(g, e) < 0 || own_open(g, e) < 0)
         return -1;
     return inbound_open(g, e) < 0 ? -1 : inbound_lmtp_open(g, e);
 }
@@ -526,6 +536,7 @@ static int start(struct life *life, struct err *e)
     courier_start(g->mail_in);
     courier_start(g->stanza_out);
     inbound_start(g);
+    own_start(g);
     loop_timer_start(life->tick, TICK_MS);
     log_info("gateway", "event=started version=%s jid=%s mail_domain=%s", POSTERN_VERSION,
              g->settings->conf->jid, g->settings->conf->mail_domain);
@@ -548,6 +559,7 @@ static void close_all(struct life *life)
         fetches_stop(g->fetches);
     http_free(g->http);
     sender_free(g->sender);
+    own_end(g);
     readers_free(g->readers);
     work_pool_free(g->workers);
     work_pool_free(g->net);
@@ -555,6 +567,7 @@ static void close_all(struct life *life)
         store_stop(g->store);
     step("stop.written");
     inbound_close(g);
+    own_close(g);
     inbound_lmtp_close(g);
     status_close(g);
     web_free(g->web);

@@ -12,6 +12,7 @@
 #include "bridge/to_jabber/deliver_jabber.h"
 #include "bridge/people/nickname.h"
 #include "bridge/notify.h"
+#include "bridge/own/own.h"
 #include "bridge/to_mail/outbound.h"
 #include "bridge/policy.h"
 #include "bridge/people/presence.h"
@@ -184,6 +185,11 @@ static bool may_use(const char *text, void *arg)
     return may;
 }
 
+static const char *find_trouble(const char *user, void *arg)
+{
+    return own_trouble(arg, user);
+}
+
 const struct stream_handler wiring_stream = {stream_came_up, stream_went_down, stanza_arrived,
                                              wiring_room};
 const struct router_handler wiring_router = {
@@ -202,6 +208,7 @@ const struct router_handler wiring_router = {
     .send = send_answer,
     .contact = find_contact,
     .prompt = find_prompted,
+    .trouble = find_trouble,
     .may_use = may_use,
 };
 

@@ -22,7 +22,8 @@ struct xml_node *form_field(struct arena *a, struct xml_node *form, const char *
 {
     struct xml_node *field = xml_set(a, xml_add(a, form, FORM_NS, "field"), "type", type);
 
-    field = xml_set(a, field, "var", var);
+    if (var)
+        field = xml_set(a, field, "var", var);
     if (label)
         field = xml_set(a, field, "label", label);
     if (value && !xml_add_with_text(a, field, FORM_NS, "value", value))

@@ -19,7 +19,8 @@ struct xml_node *form_add(struct arena *a, struct xml_node *parent, const char *
 /* The same on its own, and without a name: for a command (XEP-0050). */
 struct xml_node *form_new(struct arena *a, const char *type, const char *title,
                           const char *instructions);
-/* A field of type text-single and the like; label and value may be NULL.  Takes a NULL form by
+/* A field of type text-single and the like; var (of words alone, type fixed), label and value may
+ * be NULL.  Takes a NULL form by
  * returning NULL, as do the makers of base/xml.h. */
 struct xml_node *form_field(struct arena *a, struct xml_node *form, const char *type,
                             const char *var, const char *label, const char *value);

@@ -14,10 +14,16 @@ enum { TEXT_MAX = 1000 };
 
 static const char *const fields[] = {"username", "name"};
 
-static const char **slot(struct registering_request *r, const char *var)
+static const char **slot(const struct registering_extra *extra, struct registering_request *r,
+                         const char *var)
 {
+    size_t i;
+
     if (strcmp(var, "username") == 0)
         return &r->alias;
+    for (i = 0; i < extra->count; i++)
+        if (strcmp(var, extra->vars[i]) == 0)
+            return &r->extra[i];
     return strcmp(var, "name") == 0 ? &r->name : NULL;
 }
 
@@ -29,13 +35,23 @@ static int fault(enum reply_error error, const char *text, enum reply_error *err
     return -1;
 }
 
+/* A password is as it is. */
+static bool is_exact(const char *var)
+{
+    size_t n = strlen(var);
+
+    return n >= 8 && strcmp(var + n - 8, "password") == 0;
+}
+
 /* Without what people and clients leave round it. */
-static const char *trim(struct arena *a, const char *text)
+static const char *trim(struct arena *a, const char *var, const char *text)
 {
     size_t n;
 
     if (!text)
         return NULL;
+    if (is_exact(var))
+        return strlen(text) > TEXT_MAX ? NULL : arena_strdup(a, text);
     text += strspn(text, " \t\r\n");
     n = strlen(text);
     while (n > 0 && strchr(" \t\r\n", text[n - 1]))
@@ -43,10 +59,11 @@ static const char *trim(struct arena *a, const char *text)
     return n > TEXT_MAX ? NULL : arena_strndup(a, text, n);
 }
 
-static int take(struct arena *a, struct registering_request *out, const char *var, const char *text,
+static int take(struct arena *a, const struct registering_extra *extra,
+                struct registering_request *out, const char *var, const char *text,
                 enum reply_error *error_out, const char **text_out)
 {
-    const char **place = slot(out, var);
+    const char **place = slot(extra, out, var);
 
     if (!place)
         return fault(REPLY_NOT_ACCEPTABLE,
@@ -58,7 +75,7 @@ static int take(struct arena *a, struct registering_request *out, const char *va
     if (*place)
         return fault(REPLY_NOT_ACCEPTABLE, arena_printf(a, "\"%s\" stands in the form twice.", var),
                      error_out, text_out);
-    *place = trim(a, text);
+    *place = trim(a, var, text);
     if (!*place)
         return fault(REPLY_NOT_ACCEPTABLE,
                      arena_printf(a, "\"%s\" is one line, and not so long.", var), error_out,
@@ -66,7 +83,8 @@ static int take(struct arena *a, struct registering_request *out, const char *va
     return 0;
 }
 
-static int read_form(struct arena *a, const struct xml_node *form, struct registering_request *out,
+static int read_form(struct arena *a, const struct xml_node *form,
+                     const struct registering_extra *extra, struct registering_request *out,
                      enum reply_error *error_out, const char **text_out)
 {
     const char *type = xml_get(form, "type");
@@ -86,7 +104,7 @@ static int read_form(struct arena *a, const struct xml_node *form, struct regist
         if (!var) /* of type fixed: words between the fields */
             continue;
         if (strcmp(var, "FORM_TYPE") != 0) {
-            if (take(a, out, var, value, error_out, text_out) < 0)
+            if (take(a, extra, out, var, value, error_out, text_out) < 0)
                 return -1;
         } else if (!value || strcmp(value, REGISTER_NS) != 0) {
             return fault(REPLY_NOT_ACCEPTABLE, "This is the form of something else.", error_out,
@@ -110,14 +128,14 @@ static bool is_harmless(const char *name)
 }
 
 static int read_fields(struct arena *a, const struct xml_node *query,
-                       struct registering_request *out, enum reply_error *error_out,
-                       const char **text_out)
+                       const struct registering_extra *extra, struct registering_request *out,
+                       enum reply_error *error_out, const char **text_out)
 {
     const struct xml_node *n;
 
     for (n = query->first; n; n = n->next)
         if (n->name && !is_harmless(n->name) &&
-            take(a, out, n->name, xml_text(a, n), error_out, text_out) < 0)
+            take(a, extra, out, n->name, xml_text(a, n), error_out, text_out) < 0)
             return -1;
     return 0;
 }
@@ -132,7 +150,18 @@ static bool is_alone(const struct xml_node *query)
     return count == 1;
 }
 
-int registering_read(struct arena *a, const struct xml_node *iq, struct registering_request *out,
+static bool has_extra(const struct registering_request *r)
+{
+    size_t i;
+
+    for (i = 0; i < REGISTERING_EXTRA_MAX; i++)
+        if (r->extra[i])
+            return true;
+    return false;
+}
+
+int registering_read(struct arena *a, const struct xml_node *iq,
+                     const struct registering_extra *extra, struct registering_request *out,
                      enum reply_error *error_out, const char **text_out)
 {
     const struct xml_node *query = xml_child(iq, REGISTER_NS, "query"), *form = form_in(query);
@@ -148,10 +177,10 @@ int registering_read(struct arena *a, const struct xml_node *iq, struct register
                    : fault(REPLY_BAD_REQUEST, "<remove/> stands alone.", error_out, text_out);
     }
     out->what = REGISTERING_SET;
-    if ((form ? read_form(a, form, out, error_out, text_out)
-              : read_fields(a, query, out, error_out, text_out)) < 0)
+    if ((form ? read_form(a, form, extra, out, error_out, text_out)
+              : read_fields(a, query, extra, out, error_out, text_out)) < 0)
         return -1;
-    if (out->what == REGISTERING_SET && !out->alias && !out->name)
+    if (out->what == REGISTERING_SET && !out->alias && !out->name && !has_extra(out))
         return fault(REPLY_NOT_ACCEPTABLE, "There is nothing in the form.", error_out, text_out);
     return 0;
 }
@@ -169,7 +198,7 @@ static const char *instructions(struct arena *a, const struct registering_state 
 }
 
 struct xml_node *registering_form(struct arena *a, const struct xml_node *iq,
-                                  const struct registering_state *s)
+                                  const struct registering_state *s, struct xml_node **form_out)
 {
     const char *labels[] = {arena_printf(a, "Your address before @%s", s->mail_domain),
                             "Your name in mails"};
@@ -187,7 +216,7 @@ struct xml_node *registering_form(struct arena *a, const struct xml_node *iq,
     for (; i < 2; i++)
         if (!xml_add_with_text(a, query, REGISTER_NS, fields[i], values[i]))
             return NULL;
-    form = form_add(a, query, "form", REGISTER_NS, "Mail gateway", text);
+    *form_out = form = form_add(a, query, "form", REGISTER_NS, "Mail gateway", text);
     for (i = s->may_choose ? 0 : 1; i < 2; i++)
         if (!form_field(a, form, "text-single", fields[i], labels[i], values[i]))
             return NULL;

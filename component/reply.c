@@ -21,6 +21,7 @@ static const struct error_row errors[REPLY_ERROR_COUNT] = {
     [REPLY_NOT_IMPLEMENTED] = {"501", "cancel", "feature-not-implemented"},
     [REPLY_UNAVAILABLE] = {"503", "cancel", "service-unavailable"},
     [REPLY_UNAVAILABLE_WAIT] = {"503", "wait", "service-unavailable"},
+    [REPLY_TIMEOUT] = {"504", "wait", "remote-server-timeout"},
     [REPLY_NO_ROOM] = {"500", "wait", "resource-constraint"},
 };
 

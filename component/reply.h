@@ -25,6 +25,7 @@ enum reply_error {
     REPLY_NOT_IMPLEMENTED,
     REPLY_UNAVAILABLE,      /* service-unavailable, for good */
     REPLY_UNAVAILABLE_WAIT, /* service-unavailable, try again later */
+    REPLY_TIMEOUT,          /* remote-server-timeout */
     REPLY_NO_ROOM,          /* resource-constraint */
     REPLY_ERROR_COUNT
 };

@@ -303,6 +303,10 @@ static int send_presence(const struct visit *v, const char *type, const char *st
     p = xml_set(a, xml_set(a, p, "from", bare(a, v->to)), "to", bare(a, v->from));
     if (type)
         p = xml_set(a, p, "type", type);
+    if (!type && v->r->handler.trouble)
+        status = v->r->handler.trouble(v->from, v->r->arg);
+    if (!type && status && !xml_add_with_text(a, p, STREAM_NS, "show", "dnd"))
+        return -1;
     if (status && !xml_add_with_text(a, p, STREAM_NS, "status", status))
         return -1;
     ver = ver_of(v, is_contact(v->to) ? DISCO_CONTACT : DISCO_GATEWAY);

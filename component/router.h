@@ -58,6 +58,9 @@ struct router_handler {
     /* jabber:iq:gateway: the contact's JID for a mail address typed by a user: 0 or -1. */
     int (*prompt)(const char *address, const char **jid_out, struct arena *a, struct err *e,
                   void *arg);
+    /* Why those whom this user writes to are not to be had now (their presence is dnd with these
+     * words); NULL: they are.  May be left out. */
+    const char *(*trouble)(const char *user, void *arg);
     /* May this JID use the gateway? */
     bool (*may_use)(const char *jid, void *arg);
 };

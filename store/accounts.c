@@ -5,6 +5,7 @@
 #include "store/accounts.h"
 
 #include "store/choices.h"
+#include "store/own_boxes.h"
 #include "store/senders.h"
 #include "store/store_inside.h"
 
@@ -79,7 +80,8 @@ int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e)
 {
     if (run_for(txn, txn_statement(txn, "DELETE FROM account WHERE bare_jid = ?", e), bare_jid, e) <
             0 ||
-        choices_forget(txn, bare_jid, e) < 0 || senders_forget(txn, bare_jid, e) < 0 ||
+        choices_forget(txn, bare_jid, e) < 0 || own_boxes_remove_all(txn, bare_jid, e) < 0 ||
+        senders_forget(txn, bare_jid, e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM user_name WHERE bare_jid = ?", e), bare_jid,
                 e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM face WHERE bare_jid = ?", e), bare_jid, e) <

@@ -29,9 +29,9 @@ int accounts_put(struct store_txn *txn, const char *bare_jid, const struct accou
 /* Who has this alias; *out NULL: nobody. */
 int accounts_owner(struct store_txn *txn, struct arena *a, const char *alias, const char **out,
                    struct err *e) MUST_CHECK;
-/* All that is kept of a user goes: the account, choices, names, pictures, keys; subscriptions are
- * marked as gone (store/subscriptions.h).  Their messages in the queue and what leads answers and
- * reports back to them stay until they are old. */
+/* All that is kept of a user goes: the account, choices, own mailboxes, names, pictures, keys;
+ * subscriptions are marked as gone (store/subscriptions.h).  Their messages in the queue and what
+ * leads answers and reports back to them stay until they are old. */
 int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e) MUST_CHECK;
 
 /* Has this user ever been here, as far as is still known? */

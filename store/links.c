@@ -167,6 +167,20 @@ int links_by_message_id(struct store_txn *txn, struct arena *a, const char *mess
     return find(txn, a, s, 1, texts, 2, out, e);
 }
 
+int links_last(struct store_txn *txn, struct arena *a, const char *bare_jid,
+               const char *bare_contact, struct link **out, struct err *e)
+{
+    const char *const texts[] = {bare_jid, bare_contact};
+    sqlite3_stmt *s =
+        txn_statement(txn,
+                      "SELECT " COLUMNS " FROM link WHERE bare_jid = ? AND bare_contact = ?"
+                      " AND (stanza_id IS NOT NULL OR thread IS NOT NULL)"
+                      " ORDER BY created DESC, id DESC, n DESC LIMIT 1",
+                      e);
+
+    return find(txn, a, s, 1, texts, 2, out, e);
+}
+
 /* The newest among the TALK_MAX last messages between the two, in which a column equals a value:
  * what is looked at is one stretch of one index, however long they have been writing.  The outer
  * SELECT takes the rows in the order the inner one gives them. */

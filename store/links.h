@@ -41,8 +41,9 @@ struct link {
     const char *references;  /* ids without <>, oldest first, space between; at most 20 */
     const char *mail_header; /* LINK_TO_JABBER: header of the mail, for a late report; NULL: none */
     int64_t created_s;
-    unsigned asked;            /* enum link_asked, or-ed */
-    const char *origin;        /* LINK_TO_JABBER: "imap:NAME" and which mail there; NULL: none */
+    unsigned asked;     /* enum link_asked, or-ed */
+    const char *origin; /* LINK_TO_JABBER: "imap:NAME" and which mail there; "own:ID", both ways, of
+                           a user's own mailbox (store/own_boxes.h); NULL: none */
     uint32_t uidvalidity, uid; /* 0: none */
     /* LINK_TO_JABBER: what the mail's envelope asked, as in store/queue.h, for a late report. */
     const char *envelope_id, *original; /* NULL: none */
@@ -68,6 +69,10 @@ int links_by_stanza_id(struct store_txn *txn, struct arena *a, const char *bare_
 int links_last_in_thread(struct store_txn *txn, struct arena *a, const char *bare_jid,
                          const char *bare_contact, const char *thread, struct link **out,
                          struct err *e) MUST_CHECK;
+
+/* The newest link between user and contact (both bare). */
+int links_last(struct store_txn *txn, struct arena *a, const char *bare_jid,
+               const char *bare_contact, struct link **out, struct err *e) MUST_CHECK;
 
 /* Forgets links whose id was made before that; *count_out rows, at most count_max at a time. */
 int links_expire(struct store_txn *txn, int64_t before_s, unsigned count_max, unsigned *count_out,

@@ -211,6 +211,19 @@ static const char *const steps[] = {
     "CREATE TABLE decision("
     "  what INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
     "  PRIMARY KEY(what, name)) WITHOUT ROWID;",
+
+    /* Users' own mailboxes.  sealed: servers, names and passwords (base/sealed).  told: their user
+     * knows that it does not work.  chore: what is still to be done in one, once. */
+    "CREATE TABLE own_box("
+    "  id INTEGER PRIMARY KEY, bare_jid TEXT NOT NULL, address TEXT NOT NULL,"
+    "  first INTEGER NOT NULL, copies INTEGER NOT NULL, told INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE INDEX own_box_user ON own_box(bare_jid);"
+    "CREATE TABLE chore("
+    "  id INTEGER PRIMARY KEY, box INTEGER NOT NULL, kind INTEGER NOT NULL, flags INTEGER NOT NULL,"
+    "  uidvalidity INTEGER NOT NULL, uid INTEGER NOT NULL, message_id TEXT,"
+    "  created INTEGER NOT NULL, content BLOB);"
+    "CREATE INDEX chore_box ON chore(box, id);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

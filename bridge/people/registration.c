@@ -10,7 +10,10 @@
 #include "bridge/people/registration.h"
 
 #include "base/log.h"
+#include "bridge/own/own_form.h"
 #include "bridge/people/roster.h"
+#include "bridge/people/texts.h"
+#include "component/form.h"
 #include "component/registering.h"
 #include "mapping/address/display_name.h"
 #include "store/accounts.h"
@@ -38,6 +41,11 @@ struct form_work {
     bool is_refused;
     enum reply_error error;
     const char *why;
+    /* their own mailbox */
+    enum { BOX_STAYS, BOX_PUT, BOX_REMOVE } box;
+    struct own_wish wish;
+    struct own_box_row row;
+    int64_t old_box; /* that the new one takes the place of; 0: none */
 };
 
 /* ---- answers ---- */
@@ -48,8 +56,27 @@ static void tell(struct gateway *g, const struct xml_node *stanza)
         log_debug("registration", "event=answer-dropped");
 }
 
+/* The passwords as they came. */
+static void wipe_given(struct form_work *w)
+{
+    static const enum own_field passwords[] = {OWN_IMAP_PASSWORD, OWN_SMTP_PASSWORD};
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        const char *text = w->request.extra[passwords[i]];
+
+        if (text && *text)
+            sealed_wipe((char *)(uintptr_t)text, strlen(text));
+    }
+}
+
 static void work_free(struct form_work *w)
 {
+    if (w->box == BOX_PUT) {
+        wipe_given(w);
+        own_wipe(&w->wish.what);
+        own_wipe(&w->wish.was);
+    }
     settings_drop(w->settings);
     arena_free(w->arena);
     free(w);
@@ -74,6 +101,8 @@ static const struct xml_node *make_form(const struct form_work *w)
         .name = w->account.name,
         .mail_domain = address_map_mail_domain(w->settings->map),
     };
+    struct xml_node *reply, *form;
+    const char *lang = xml_lang(w->iq);
     struct addr mail;
     struct err e;
 
@@ -82,7 +111,35 @@ static const struct xml_node *make_form(const struct form_work *w)
                            e.class == ERR_PERMANENT ? REPLY_NOT_ACCEPTABLE : REPLY_UNAVAILABLE_WAIT,
                            e.text);
     state.address = addr_text(w->arena, &mail);
-    return state.address ? registering_form(w->arena, w->iq, &state) : NULL;
+    reply = state.address ? registering_form(w->arena, w->iq, &state, &form) : NULL;
+    if (!reply || !own_is_on(w->gateway))
+        return reply;
+    if (!form_field(w->arena, form, "fixed", NULL, NULL, texts_get(lang, TEXT_BOX_INTRO)) ||
+        own_form_add(w->arena, form, lang, own_first_of(w->gateway->own, w->bare_jid)) < 0)
+        return NULL;
+    return reply;
+}
+
+/* It is on disk: and now in memory, and watched. */
+static void settle_box(const struct form_work *w)
+{
+    struct own *own = w->gateway->own;
+    char name[OWN_BOX_NAME_SIZE];
+    struct err e;
+
+    if (w->box == BOX_STAYS)
+        return;
+    log_info("registration", "event=mailbox-%s from=%s mailbox=%s",
+             w->box == BOX_PUT ? "put" : "removed", w->bare_jid, own_box_name(w->row.id, name));
+    if (w->old_box)
+        own_drop(own, w->old_box);
+    if (w->box == BOX_REMOVE) {
+        own_drop(own, w->row.id);
+        own_announce(own, w->bare_jid);
+    } else if (own_put(own, &w->row, &w->wish.what, &e) < 0) {
+        log_error("registration", "event=not-in-force from=%s next=\"it will be after a restart\"",
+                  w->bare_jid);
+    }
 }
 
 /* A registered user sees the gateway, and it sees them (XEP-0100 §4.1). */
@@ -90,6 +147,7 @@ static void settle_set(const struct form_work *w)
 {
     struct gateway *g = w->gateway;
 
+    settle_box(w);
     if (!w->account.alias)
         pairs_drop(g->registered, w->bare_jid);
     else if (pairs_put(g->registered, w->account.alias, w->bare_jid) < 0)
@@ -106,6 +164,7 @@ static void settle_set(const struct form_work *w)
 static void settle_remove(const struct form_work *w)
 {
     pairs_drop(w->gateway->registered, w->bare_jid);
+    own_drop_all(w->gateway->own, w->bare_jid);
     log_info("registration", "event=removed from=%s", w->bare_jid);
     tell(w->gateway, reply_result(w->arena, w->iq));
     send_presence(w, "unsubscribe");
@@ -159,10 +218,23 @@ static int find_other(struct store_txn *txn, const struct form_work *w, bool *ou
     return strcmp(bare, w->bare_jid) == 0 ? 0 : accounts_is_known(txn, bare, out, e);
 }
 
+static int put_box(struct store_txn *txn, struct form_work *w, bool *is_full_out, struct err *e)
+{
+    *is_full_out = false;
+    if (w->box == BOX_STAYS)
+        return 0;
+    if (w->box == BOX_REMOVE)
+        return own_boxes_remove(txn, w->bare_jid, w->row.id, e);
+    if (w->old_box && own_boxes_remove(txn, w->bare_jid, w->old_box, e) < 0)
+        return -1;
+    return own_boxes_put(txn, &w->row, (unsigned)w->settings->conf->accounts.per_user, is_full_out,
+                         e);
+}
+
 static int put(struct store_txn *txn, struct form_work *w, struct err *e)
 {
     const char *alias = w->request.alias;
-    bool is_others;
+    bool is_others, is_full;
 
     if (alias && *alias) {
         if (find_other(txn, w, &is_others, e) < 0)
@@ -170,6 +242,10 @@ static int put(struct store_txn *txn, struct form_work *w, struct err *e)
         if (is_others)
             return refuse(w, REPLY_CONFLICT, "This address belongs to somebody else.");
     }
+    if (put_box(txn, w, &is_full, e) < 0)
+        return -1;
+    if (is_full)
+        return refuse(w, REPLY_NOT_ALLOWED, texts_get(NULL, TEXT_BOX_FULL));
     if (alias)
         w->account.alias = *alias ? alias : NULL;
     if (w->request.name)
@@ -257,13 +333,80 @@ static void judge_name(struct form_work *w)
     w->request.name = name;
 }
 
+/* ---- their own mailbox ---- */
+
+static bool says_mailbox(const struct own_answers *answers)
+{
+    size_t i;
+
+    for (i = 0; i < OWN_FIELD_COUNT; i++)
+        if (answers->of[i])
+            return true;
+    return false;
+}
+
+/* A form without a mailbox comes with all of its fields empty or as they were. */
+static bool wants_none(const struct own_answers *answers)
+{
+    return answers->of[OWN_EMAIL] && !*answers->of[OWN_EMAIL];
+}
+
+static int seal_box(struct form_work *w, const struct own_account *old)
+{
+    struct gateway *g = w->gateway;
+    struct err e;
+
+    w->old_box = old && w->wish.is_elsewhere ? old->id : 0;
+    w->row = (struct own_box_row){
+        .id = old && !w->old_box ? old->id : id_next(&g->ids),
+        .bare_jid = w->bare_jid,
+        .address = w->wish.what.address,
+        .is_first = !old || old->is_first,
+        .copies = w->wish.copies,
+        .created_s = old ? old->created_s : w->now_s,
+    };
+    w->row.sealed = own_seal(&g->own->key, w->arena, w->bare_jid, w->row.id, &w->wish.what,
+                             &w->row.sealed_len, &e);
+    return w->row.sealed ? 0
+                         : refuse(w, REPLY_UNAVAILABLE_WAIT,
+                                  "The gateway is out of memory. Try again later.");
+}
+
+static void judge_box(struct form_work *w)
+{
+    struct own_answers answers;
+    struct own_account *old = own_first_of(w->gateway->own, w->bare_jid);
+    const char *why = NULL;
+
+    memcpy(answers.of, w->request.extra, sizeof answers.of);
+    if (!says_mailbox(&answers))
+        return;
+    if (wants_none(&answers)) {
+        if (old) {
+            w->box = BOX_REMOVE;
+            w->row.id = old->id;
+        }
+        return;
+    }
+    w->box = BOX_PUT;
+    if (own_form_read(w->settings, w->arena, old, &answers, &w->wish, &why) < 0)
+        refuse(w, REPLY_NOT_ACCEPTABLE, why);
+    else if (w->wish.is_tried && old->copies == w->wish.copies)
+        w->box = BOX_STAYS;
+    else
+        (void)seal_box(w, old);
+}
+
 static void judge(struct form_work *w)
 {
+    const struct registering_extra extra = {own_form_vars,
+                                            own_is_on(w->gateway) ? OWN_FIELD_COUNT : 0};
+
     if (!w->user.node || !conf_is_home(w->settings->conf, w->user.domain)) {
         refuse(w, REPLY_FORBIDDEN, "Only users of this server can register with this gateway.");
         return;
     }
-    if (registering_read(w->arena, w->iq, &w->request, &w->error, &w->why) < 0) {
+    if (registering_read(w->arena, w->iq, &extra, &w->request, &w->error, &w->why) < 0) {
         w->is_refused = true;
         return;
     }
@@ -271,6 +414,8 @@ static void judge(struct form_work *w)
         judge_alias(w);
     if (w->request.name && !w->is_refused)
         judge_name(w);
+    if (!w->is_refused)
+        judge_box(w);
 }
 
 static struct form_work *work_new(struct gateway *g, const struct xml_node *iq, struct arena *arena)
@@ -293,6 +438,52 @@ static struct form_work *work_new(struct gateway *g, const struct xml_node *iq, 
     return w;
 }
 
+static void end(struct form_work *w)
+{
+    settle(w);
+    work_free(w);
+}
+
+static void submit(struct form_work *w)
+{
+    struct gateway *g = w->gateway;
+
+    w->work.run = form_run;
+    w->work.done = form_done;
+    if (store_submit(g->store, &w->work) < 0) {
+        refuse(w, REPLY_UNAVAILABLE_WAIT, "The gateway is busy. Try again later.");
+        end(w);
+        return;
+    }
+    g->registering++;
+}
+
+static void tried(const struct own_verdict *verdict, void *arg)
+{
+    struct form_work *w = arg;
+
+    w->gateway->registering--;
+    if (verdict->is_ok) {
+        submit(w);
+        return;
+    }
+    refuse(w, verdict->error, arena_strdup(w->arena, verdict->text));
+    end(w);
+}
+
+/* Both servers let the gateway in, or nothing is kept. */
+static void try(struct form_work *w)
+{
+    struct own_verdict refused;
+
+    w->gateway->registering++;
+    if (own_try(w->gateway->own, w->bare_jid, &w->wish.what, tried, w, &refused) == 0)
+        return;
+    w->gateway->registering--;
+    refuse(w, refused.error, refused.text);
+    end(w);
+}
+
 void registration_asked(struct gateway *g, struct xml_node *iq, struct arena *arena)
 {
     struct form_work *w = work_new(g, iq, arena);
@@ -312,15 +503,15 @@ void registration_asked(struct gateway *g, struct xml_node *iq, struct arena *ar
         work_free(w);
         return;
     }
-    w->work.run = form_run;
-    w->work.done = form_done;
-    if (g->registering >= WORKS_MAX || store_submit(g->store, &w->work) < 0) {
+    if (g->registering >= WORKS_MAX) {
         refuse(w, REPLY_UNAVAILABLE_WAIT, "The gateway is busy. Try again later.");
-        settle(w);
-        work_free(w);
+        end(w);
         return;
     }
-    g->registering++;
+    if (w->box == BOX_PUT && !w->wish.is_tried)
+        try(w);
+    else
+        submit(w);
 }
 
 /* ---- for the address map ---- */

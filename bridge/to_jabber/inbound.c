@@ -13,6 +13,7 @@
 #include "base/step.h"
 #include "bridge/outcome.h"
 #include "bridge/rate.h"
+#include "bridge/own/own.h"
 #include "bridge/reports/poison.h"
 #include "mapping/report/report_write.h"
 #include "store/cursors.h"
@@ -551,6 +552,11 @@ void inbound_flag(struct gateway *g, const char *origin, uint32_t uidvalidity, u
 {
     struct inbound_box *box;
 
+    if (own_is_origin(origin)) {
+        if (uid != 0)
+            own_flag(g, origin, uidvalidity, uid, flags);
+        return;
+    }
     for (box = g->boxes; box; box = box->next)
         if (origin && uid != 0 && strcmp(box->origin, origin) == 0)
             imap_watch_flag(box->watch, uidvalidity, uid, flags);

@@ -13,6 +13,7 @@
 #include "bridge/reports/answer.h"
 #include "bridge/reports/bounce.h"
 #include "bridge/outcome.h"
+#include "bridge/own/own.h"
 #include "bridge/policy.h"
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/people/choice_table.h"
@@ -64,10 +65,12 @@ static int make_answer_ids(struct leg *leg)
     struct err e;
     size_t i;
 
-    if (addr_parse(a, leg->item->recipient, &mail, &e) < 0)
-        return e.class == ERR_RETRY ? -1 : 0;
-    if (!address_map_reverse(leg->shipment->settings->map, &mail))
-        return 0;
+    if (!leg->shipment->is_own) {
+        if (addr_parse(a, leg->item->recipient, &mail, &e) < 0)
+            return e.class == ERR_RETRY ? -1 : 0;
+        if (!address_map_reverse(leg->shipment->settings->map, &mail))
+            return 0;
+    }
     leg->answer_ids = arena_alloc(leg->shipment->arena, ANSWERS_MAX * sizeof *leg->answer_ids);
     for (i = 0; leg->answer_ids && i < ANSWERS_MAX; i++)
         leg->answer_ids[i] = id_next(&leg->shipment->gateway->ids);
@@ -91,6 +94,9 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
         shipment_free(s);
         return NULL;
     }
+    s->is_own = own_is_origin(p->message.origin);
+    if (s->is_own)
+        s->own = own_user(g, s->arena, p->message.origin);
     for (i = 0; i < p->message.item_count; i++) {
         s->legs[i].shipment = s;
         s->legs[i].item = &p->message.items[i];
@@ -429,6 +435,37 @@ static void refuse_doubtful(struct leg *leg)
         drop(leg, "the sender failed the mail server's checks");
 }
 
+/* A mail of a user's own mailbox is for them, whoever it names; a report on what left from there is
+ * known by the Message-ID that it returns. */
+static int make_own(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                    struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    const struct report *report = s->letter->report;
+    struct link *link = NULL;
+    struct jid jid;
+
+    if (!s->own) {
+        drop(leg, "its mailbox is gone");
+        return 0;
+    }
+    if (jid_parse(s->arena, s->own, &jid, e) < 0)
+        return -1;
+    leg->jid = s->own;
+    if (!policy_may_receive(s->settings, &jid)) {
+        drop(leg, "its user is no user of this server any more");
+        return 0;
+    }
+    if (report && report->original_message_id && leg->answer_ids &&
+        links_by_message_id(txn, s->arena, report->original_message_id, s->own, &link, e) < 0)
+        return -1;
+    if (link && link->direction == LINK_TO_MAIL)
+        return make_answers(txn, leg, link->id, e);
+    if (screen_leg(txn, leg, e) < 0)
+        return -1;
+    return leg->fate == LEG_SEND ? make_message(txn, leg, ctx, &jid, e) : 0;
+}
+
 static int make_leg(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                     struct err *e)
 {
@@ -443,6 +480,8 @@ static int make_leg(struct store_txn *txn, struct leg *leg, const struct context
     leg->id = arena_printf(s->arena, "%s-%u", id_format(s->parcel->message.id, text), leg->item->n);
     if (!leg->id)
         return err_memory(e);
+    if (s->is_own)
+        return make_own(txn, leg, ctx, e);
     if (s->trace.hops > TRACE_HOPS_MAX) {
         fail(leg, 554, "5.4.6", "the mail has passed too many servers: it goes in a circle");
         return 0;
@@ -598,7 +637,7 @@ static int set_request(struct shipment *s)
     for (i = 0; i < m->item_count; i++)
         recipients[i] = m->items[i].recipient;
     s->read.request = (struct wire_request){
-        .envelope = {.reverse_path = m->sender,
+        .envelope = {.reverse_path = s->is_own ? NULL : m->sender,
                      .recipients = recipients,
                      .recipient_count = m->item_count},
         .now_s = s->now_s,

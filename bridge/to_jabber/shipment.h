@@ -62,6 +62,8 @@ struct shipment {
     size_t under_way;
     struct trace trace;
     size_t page_size; /* bytes of the page with the whole mail; 0: none was made */
+    bool is_own;      /* of a user's own mailbox, whose user own is; NULL: that is gone */
+    const char *own;
     int64_t now_s;
     void (*ready)(struct shipment *s, const struct err *e); /* on the loop, after preparing */
 };

@@ -12,10 +12,12 @@
 #include "bridge/to_mail/fetch.h"
 #include "bridge/gateway.h"
 #include "bridge/outcome.h"
+#include "bridge/own/own.h"
 #include "bridge/policy.h"
 #include "bridge/reports/poison.h"
 #include "mapping/report/receipts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +48,7 @@ struct mailing {
     struct fate *fates;
     char envelope_id[ID_TEXT_SIZE];
     int64_t now_s;
+    bool is_own, wants_copy; /* it leaves from a user's own mailbox; and is laid into its Sent */
 };
 
 static void mailing_free(struct mailing *m)
@@ -78,6 +81,19 @@ static struct mailing *mailing_new(struct gateway *g, struct parcel *p)
 
 /* The outcome, on the writer. */
 
+/* The first that was delivered brings the copy for Sent. */
+static int put_copy(struct store_txn *txn, const struct mailing *m, struct err *e)
+{
+    const struct queue_message *message = &m->parcel->message;
+    size_t i;
+
+    for (i = 0; i < message->item_count; i++)
+        if (m->fates[i].verdict == VERDICT_DELIVERED)
+            return own_put_copy(txn, message->origin, message->id, message->content,
+                                message->content_len, m->now_s, e);
+    return 0;
+}
+
 static int write_fate(struct store_txn *txn, const struct mailing *m, size_t i, struct err *e)
 {
     const struct queue_message *message = &m->parcel->message;
@@ -109,6 +125,8 @@ static int outcome_run(struct store_txn *txn, struct persist_work *w, struct err
     for (i = 0; i < m->parcel->message.item_count; i++)
         if (write_fate(txn, m, i, e) < 0)
             return -1;
+    if (m->wants_copy && put_copy(txn, m, e) < 0)
+        return -1;
     step("outcome.mail-out");
     return 0;
 }
@@ -164,6 +182,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
             next = fate->next_at_s;
         has_report = has_report || fate->report_id != 0;
     }
+    if (m->wants_copy && !e)
+        own_work(g, m->parcel->message.origin);
     courier_finish(g->mail_out, m->parcel, next);
     if (has_report)
         courier_rescan(g->stanza_out);
@@ -193,6 +213,15 @@ static void status_of(const struct send_recipient *r, struct smtp_status *out)
     out->trouble = troubles[r->trouble];
 }
 
+/* A user's own server does not let us in: for good, unless it says otherwise. */
+static bool is_locked_out(const struct mailing *m, const struct send_recipient *r)
+{
+    bool is_login = r->trouble == SEND_LOGIN ||
+                    (r->trouble == SEND_ANSWERED && (r->code == 530 || r->code == 535));
+
+    return m->is_own && is_login && r->code / 100 != 4;
+}
+
 static void judge(struct mailing *m, size_t i)
 {
     static const char *const words[] = {"delivered", "later", "failed", "expired"};
@@ -203,6 +232,8 @@ static void judge(struct mailing *m, size_t i)
     char id[ID_TEXT_SIZE];
 
     status_of(&m->recipients[i], &fate->status);
+    if (is_locked_out(m, &m->recipients[i]))
+        fate->status.trouble = SMTP_TROUBLE_OWN;
     switch (status_class(&fate->status)) {
     case SMTP_DELIVERED:
         fate->verdict = VERDICT_DELIVERED;
@@ -235,7 +266,15 @@ static void judge(struct mailing *m, size_t i)
 static void note_relay(struct mailing *m)
 {
     const struct send_recipient *r = &m->recipients[0];
+    const char *origin = m->parcel->message.origin;
 
+    if (m->is_own) {
+        if (is_locked_out(m, r))
+            own_login(m->gateway, origin, r->text[0] ? r->text : "it refuses user and password");
+        else if (r->trouble == SEND_ANSWERED)
+            own_login(m->gateway, origin, NULL);
+        return;
+    }
     if (r->trouble == SEND_ANSWERED)
         stats_relay(&m->gateway->stats, NULL, m->now_s);
     else if (r->trouble != SEND_UNSENT)
@@ -276,6 +315,35 @@ static bool has_expired(const struct gateway *g, const struct parcel *p)
     return p->message.deadline_s != 0 && p->message.deadline_s <= gateway_now_s(g);
 }
 
+static void answer_all(struct mailing *m, enum send_trouble trouble, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < m->job.recipient_count; i++) {
+        m->recipients[i].trouble = trouble;
+        snprintf(m->recipients[i].text, sizeof m->recipients[i].text, "%s", text);
+        judge(m, i);
+    }
+    write_outcome(m);
+}
+
+/* A mailbox that is gone fails its mail, one that cannot be used now, or has too much to send
+ * already, lets it wait: nobody else's mail does. */
+static void send_by_own(struct mailing *m)
+{
+    const char *origin = m->parcel->message.origin, *why;
+    bool is_gone;
+    struct sender *sender = own_sender(m->gateway, origin, &is_gone, &why);
+
+    m->wants_copy = own_wants_copy(m->gateway, origin);
+    if (!sender)
+        answer_all(m, is_gone ? SEND_LOGIN : SEND_CONNECT, why);
+    else if (sender_submit(sender, &m->job) == 0)
+        m->gateway->sending++;
+    else
+        answer_all(m, SEND_CONNECT, "too much waits for this mailbox's server");
+}
+
 static bool send_parcel(struct gateway *g, struct parcel *p)
 {
     struct queue_message *message = &p->message;
@@ -305,6 +373,11 @@ static bool send_parcel(struct gateway *g, struct parcel *p)
     m->job.arg = m;
     step("mail.due");
     courier_mark(g->mail_out, p);
+    m->is_own = own_is_origin(message->origin);
+    if (m->is_own) {
+        send_by_own(m);
+        return true;
+    }
     if (sender_submit(g->sender, &m->job) < 0) {
         mailing_free(m);
         return false;

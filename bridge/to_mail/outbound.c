@@ -359,7 +359,8 @@ static void submit(struct acceptance *a)
     step("stanza.judged");
     a->work.run = outbound_store;
     a->work.done = accept_done;
-    if (add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {
+    a->exits = own_exits(g, a->letter_arena, a->bare_jid, &a->exit_count);
+    if (!a->exits || add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {
         refuse_with(a, "resource-constraint", "The gateway is busy. Try again later.");
         acceptance_free(a);
         return;

@@ -7,6 +7,7 @@
 
 #include "base/xml.h"
 #include "bridge/gateway.h"
+#include "bridge/own/own.h"
 #include "mapping/letter.h"
 #include "store/links.h"
 
@@ -27,11 +28,14 @@ struct acceptance {
     struct letter *letter;
     const char *bare_jid; /* of the sender */
     int64_t now_s;
-    struct link *answered;     /* the mail that this is an answer to; NULL: none is known */
-    bool is_name_due;          /* the sender's own name should be asked for (again) */
-    const char *circle;        /* of the mail that a reply to all answers; then of this one */
-    struct transaction *mails; /* to the recipients on the mail side; NULL: none */
-    struct parcel *stanzas;    /* one for each recipient on the Jabber side */
+    struct link *answered;        /* the mail that this is an answer to; NULL: none is known */
+    bool is_name_due;             /* the sender's own name should be asked for (again) */
+    const char *circle;           /* of the mail that a reply to all answers; then of this one */
+    const struct own_exit *exits; /* the sender's own mailboxes, and the one this leaves from */
+    size_t exit_count;
+    const struct own_exit *exit; /* NULL: it leaves by the gateway's relay */
+    struct transaction *mails;   /* to the recipients on the mail side; NULL: none */
+    struct parcel *stanzas;      /* one for each recipient on the Jabber side */
 };
 
 /* Does the mail of this transaction go to r? */

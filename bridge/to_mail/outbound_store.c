@@ -22,6 +22,7 @@
 #include "store/accounts.h"
 #include "store/faces.h"
 #include "store/keys.h"
+#include "store/own_boxes.h"
 #include "store/people.h"
 
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static int link_recipients(struct store_txn *txn, struct acceptance *a, const st
         .subject = mime_subject(l->arena, l),
         .created_s = a->now_s,
         .asked = outcome_asked(&l->wishes) | (l->type == LETTER_CHAT ? LINK_IS_CHAT : 0U),
+        .origin = a->exit ? t->parcel->message.origin : NULL,
     };
     const struct party *r;
 
@@ -159,6 +161,72 @@ static int spell_items(const struct acceptance *a, const struct transaction *t)
     return 0;
 }
 
+static const struct own_exit *exit_of(const struct acceptance *a, const char *origin)
+{
+    int64_t id = own_box_id(origin);
+    size_t i;
+
+    for (i = 0; i < a->exit_count; i++)
+        if (a->exits[i].id == id)
+            return &a->exits[i];
+    return NULL;
+}
+
+static const struct own_exit *first_exit(const struct acceptance *a)
+{
+    size_t i;
+
+    for (i = 0; i < a->exit_count; i++)
+        if (a->exits[i].is_first)
+            return &a->exits[i];
+    return a->exit_count > 0 ? &a->exits[0] : NULL;
+}
+
+/* A conversation goes on from the address it has: that of the mail this answers, else of the last
+ * one between the two.  What is older than the user's mailboxes does not count. */
+static int choose_exit(struct store_txn *txn, struct acceptance *a, struct err *e)
+{
+    const struct party *r = a->letter->recipients;
+    const struct own_exit *first = first_exit(a);
+    struct link *link = a->answered;
+    const char *contact;
+
+    a->exit = first;
+    if (!first)
+        return 0;
+    if (!link && r->jid.domain) {
+        contact = jid_bare(a->letter_arena, &r->jid);
+        if (!contact)
+            return err_memory(e);
+        if (links_last(txn, a->letter_arena, a->bare_jid, contact, &link, e) < 0)
+            return -1;
+    }
+    if (link && exit_of(a, link->origin))
+        a->exit = exit_of(a, link->origin);
+    else if (link && !own_box_id(link->origin) && link->created_s >= first->created_s)
+        a->exit = NULL;
+    return 0;
+}
+
+/* It comes from the mailbox's address, and what comes back goes there. */
+static int leave_by_exit(struct acceptance *a, struct err *e)
+{
+    char name[OWN_BOX_NAME_SIZE];
+    struct transaction *t;
+
+    if (!a->exit)
+        return 0;
+    if (addr_parse(a->letter_arena, a->exit->address, &a->letter->from.mail, e) < 0)
+        return -1;
+    for (t = a->mails; t; t = t->next) {
+        t->parcel->message.origin =
+            arena_strdup(parcel_arena(t->parcel), own_box_name(a->exit->id, name));
+        if (!t->parcel->message.origin)
+            return err_memory(e);
+    }
+    return 0;
+}
+
 static int put_mail(struct store_txn *txn, struct acceptance *a, const struct transaction *t,
                     const struct context *ctx, struct err *e)
 {
@@ -166,10 +234,11 @@ static int put_mail(struct store_txn *txn, struct acceptance *a, const struct tr
     struct parcel *p = t->parcel;
     struct buf b;
 
-    p->message.sender = reverse_path_make(ctx, parcel_arena(p), p->message.id);
-    if (!p->message.sender || spell_items(a, t) < 0)
+    a->letter->loop_mark = reverse_path_make(ctx, parcel_arena(p), p->message.id);
+    p->message.sender =
+        a->exit ? arena_strdup(parcel_arena(p), a->exit->address) : a->letter->loop_mark;
+    if (!a->letter->loop_mark || !p->message.sender || spell_items(a, t) < 0)
         return err_memory(e);
-    a->letter->loop_mark = p->message.sender;
     if (a->letter->wishes.displayed || a->letter->wishes.markable)
         a->letter->wishes.disposition_to = p->message.sender;
     buf_init(&b, MIME_MAX);
@@ -224,7 +293,7 @@ static int put_mails(struct store_txn *txn, struct acceptance *a, const struct c
         acquaint_spell(txn, ctx, a->letter, e) < 0 ||
         acquaint_keep_aliases(txn, ctx, a->letter, e) < 0)
         return -1;
-    if (find_answered(txn, a, e) < 0)
+    if (find_answered(txn, a, e) < 0 || choose_exit(txn, a, e) < 0 || leave_by_exit(a, e) < 0)
         return -1;
     a->circle = reply_all_circle(a->letter);
     if (!a->circle)

@@ -31,6 +31,7 @@ enum verdict {
     FORBIDDEN,
     PROTOCOL,
     LOCKED_OUT,
+    NOT_LET_IN,
     NO_VERDICT
 };
 
@@ -73,6 +74,9 @@ static const struct {
     [LOCKED_OUT] = {500, "internal-server-error", "cancel",
                     "The mail server does not let the gateway log in, so the message to ",
                     " was not sent. Tell the gateway's administrator."},
+    [NOT_LET_IN] = {401, "not-authorized", "auth",
+                    "Your own mail server does not let the gateway in, so the message to ",
+                    " was not sent. Register with the gateway again with the right password."},
 };
 
 /* The first row that fits; class 0: 4 and 5. */
@@ -237,7 +241,7 @@ enum smtp_class status_class(const struct smtp_status *status)
     struct enhanced x = {0, 0, 0};
     int class = status->code / 100;
 
-    if (status->trouble == SMTP_TROUBLE_EXPIRED)
+    if (status->trouble == SMTP_TROUBLE_EXPIRED || status->trouble == SMTP_TROUBLE_OWN)
         return SMTP_FAILED;
     if (status->trouble != SMTP_TROUBLE_NONE || is_too_many(status))
         return SMTP_LATER;
@@ -284,7 +288,7 @@ static enum verdict judge(const struct smtp_status *s)
     static const enum verdict of_trouble[] = {
         [SMTP_TROUBLE_CONNECT] = UNREACHABLE, [SMTP_TROUBLE_TIMEOUT] = TIMEOUT,
         [SMTP_TROUBLE_NO_NAME] = NO_SERVER,   [SMTP_TROUBLE_LOGIN] = LOCKED_OUT,
-        [SMTP_TROUBLE_EXPIRED] = TIMEOUT,
+        [SMTP_TROUBLE_EXPIRED] = TIMEOUT,     [SMTP_TROUBLE_OWN] = NOT_LET_IN,
     };
     bool is_permanent = status_class(s) == SMTP_FAILED, is_silent = true;
     enum verdict verdict = NO_VERDICT;

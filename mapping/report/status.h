@@ -21,6 +21,7 @@ struct smtp_status {
         SMTP_TROUBLE_TIMEOUT, /* connecting or a reply took too long */
         SMTP_TROUBLE_NO_NAME, /* the name does not exist */
         SMTP_TROUBLE_LOGIN,   /* it refuses the gateway's own user and password */
+        SMTP_TROUBLE_OWN,     /* the sender's own server does not let them in, or they have none */
         SMTP_TROUBLE_EXPIRED  /* the message's own deadline passed */
     } trouble;
 };
