@@ -15,7 +15,6 @@
 #include <strings.h>
 #include <time.h>
 
-#include "base/step.h"
 #include "mail/imap/imap_inside.h"
 
 enum { MESSAGE_ID_MAX = 996, LITERAL_MINUS_MAX = 4096 };
@@ -219,11 +218,9 @@ static int append_to(struct imap_session *s, const struct imap_errand *errand, c
         return judge_early(s, tag, must_create_out, e);
     if (r < 0)
         return s->is_broken ? -1 : 1;
-    step("append.begun");
     if (imap_put(s, errand->message, errand->message_len, e) < 0 || imap_send(s, "\r\n", e) < 0)
         return -1;
     r = imap_answer(s, e);
-    step("append.ended");
     if (r <= 0)
         return r;
     *must_create_out = imap_must_create(s);

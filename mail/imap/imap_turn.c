@@ -122,7 +122,6 @@ static int errands(struct imap_turn *t)
     for (link = t->errands.head; link; link = link->next) {
         errand = (struct imap_errand *)(void *)link;
         imap_errand_run(t->session, errand);
-        step("imap.errand");
         if (imap_session_is_broken(t->session)) {
             t->e = errand->e;
             return -1;

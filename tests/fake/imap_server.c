@@ -260,11 +260,28 @@ static void tell_exists(struct fake_imap *f)
     f->told = f->count;
 }
 
+/* HEADER Message-ID "...": by a look at the whole text. */
+static void search_id(struct fake_imap *f, const char *args)
+{
+    char id[256];
+    size_t i;
+
+    if (sscanf(args, "HEADER Message-ID \"%255[^\"]", id) != 1)
+        return;
+    if (f->in_sent && f->appended > 0 && strstr(f->append_text, id))
+        say(f, " 1");
+    for (i = 0; !f->in_sent && i < f->count; i++)
+        if (strstr(f->mails[i].data, id))
+            say(f, " %u", f->mails[i].uid);
+}
+
 static void do_search(struct fake_imap *f, const char *tag, const char *args)
 {
     size_t i;
 
     say(f, "* SEARCH");
+    if (strncasecmp(args, "HEADER ", 7) == 0)
+        search_id(f, args);
     for (i = 0; i < f->count; i++)
         if (strncasecmp(args, "UID ", 4) == 0 && in_set(args + 4, f->mails[i].uid))
             say(f, " %u", f->mails[i].uid);
@@ -443,6 +460,100 @@ static void start_tls(struct fake_imap *f)
         f->is_dropped = true;
 }
 
+/* n bytes of a literal; false: the connection is over. */
+static bool get_bytes(struct fake_imap *f, char *out, size_t size, size_t n)
+{
+    size_t kept = 0, k;
+    ssize_t got;
+
+    while (n > 0) {
+        if (f->in_len == 0) {
+            got = f->ssl ? SSL_read(f->ssl, f->in, sizeof f->in)
+                         : recv(f->fd, f->in, sizeof f->in, 0);
+            if (got <= 0)
+                return false;
+            f->in_len = (size_t)got;
+        }
+        k = n < f->in_len ? n : f->in_len;
+        if (kept + k < size) {
+            memcpy(out + kept, f->in, k);
+            kept += k;
+        }
+        memmove(f->in, f->in + k, f->in_len - k);
+        f->in_len -= k;
+        n -= k;
+    }
+    out[kept] = '\0';
+    return true;
+}
+
+static bool names_sent(const struct fake_imap *f, const char *c)
+{
+    char quoted[80];
+
+    snprintf(quoted, sizeof quoted, "\"%s\"", f->sent_folder ? f->sent_folder : "");
+    return f->sent_folder && strstr(c, quoted);
+}
+
+static void do_append(struct fake_imap *f, const char *tag, const char *c)
+{
+    const char *brace = strrchr(c, '{');
+    size_t n = brace ? strtoul(brace + 1, NULL, 10) : 0;
+    bool is_free = brace && strchr(brace, '+'), fits = names_sent(f, c);
+    char line[64], text[4096];
+
+    if (!is_free && !fits) {
+        say(f, "%s NO [TRYCREATE] no such folder\r\n", tag);
+        return;
+    }
+    if (!is_free)
+        say(f, "+ go on\r\n");
+    if (!get_bytes(f, text, sizeof text, n) || !get_line(f, line, sizeof line))
+        return;
+    if (!fits) {
+        say(f, "%s NO [TRYCREATE] no such folder\r\n", tag);
+        return;
+    }
+    pthread_mutex_lock(&f->lock);
+    f->appended++;
+    snprintf(f->append_command, sizeof f->append_command, "%.255s", c);
+    snprintf(f->append_text, sizeof f->append_text, "%s", text);
+    if (f->lose_append > 0) {
+        f->lose_append--;
+        f->is_dropped = true;
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (!f->is_dropped)
+        say(f, "%s OK [APPENDUID 1 1] appended\r\n", tag);
+}
+
+static void do_create(struct fake_imap *f, const char *tag, const char *c)
+{
+    char name[64] = "";
+
+    (void)!sscanf(c, "CREATE \"%63[^\"]", name);
+    if (!f->may_create || strcmp(name, f->may_create) != 0) {
+        say(f, "%s NO not there\r\n", tag);
+        return;
+    }
+    snprintf(f->created, sizeof f->created, "%s", name);
+    f->sent_folder = f->created;
+    say(f, "%s OK created\r\n", tag);
+}
+
+/* A pattern that is a name, or ends in %. */
+static void do_list(struct fake_imap *f, const char *tag, const char *c)
+{
+    const char *pattern = strstr(c, "\"\" \"");
+    size_t n = pattern ? strcspn(pattern + 4, "%\"") : 0;
+
+    if (pattern && f->sent_folder && strncmp(f->sent_folder, pattern + 4, n) == 0)
+        say(f, "* LIST (\\HasNoChildren) \".\" \"%s\"\r\n", f->sent_folder);
+    if (pattern && strncmp(pattern + 4, "INBOX\"", 6) == 0)
+        say(f, "* LIST () \".\" INBOX\r\n");
+    say(f, "%s OK listed\r\n", tag);
+}
+
 static void do_idle(struct fake_imap *f, const char *tag)
 {
     char line[256];
@@ -458,8 +569,20 @@ static void obey_locked(struct fake_imap *f, const char *tag, const char *c)
 {
     if (strncasecmp(c, "UID ", 4) == 0)
         do_uid(f, tag, c + 4);
-    else if (strncasecmp(c, "SELECT ", 7) == 0)
+    else if (strncasecmp(c, "SELECT ", 7) == 0) {
+        f->in_sent = false;
         do_select(f, tag);
+    } else if (strncasecmp(c, "EXAMINE ", 8) == 0 && names_sent(f, c)) {
+        f->in_sent = true;
+        do_select(f, tag);
+    } else if (strncasecmp(c, "EXAMINE ", 8) == 0)
+        say(f, "%s NO no such folder\r\n", tag);
+    else if (strncasecmp(c, "LIST ", 5) == 0)
+        do_list(f, tag, c);
+    else if (strncasecmp(c, "CREATE ", 7) == 0)
+        do_create(f, tag, c);
+    else if (strncasecmp(c, "SUBSCRIBE ", 10) == 0)
+        say(f, "%s OK subscribed\r\n", tag);
     else if (strcasecmp(c, "NOOP") == 0) {
         tell_exists(f);
         say(f, "%s OK done\r\n", tag);
@@ -490,6 +613,8 @@ static void obey(struct fake_imap *f, const char *tag, const char *c)
         f->is_dropped = true;
     } else if (strcasecmp(c, "IDLE") == 0 && strstr(caps_now(f), "IDLE"))
         do_idle(f, tag);
+    else if (strncasecmp(c, "APPEND ", 7) == 0)
+        do_append(f, tag, c);
     else {
         pthread_mutex_lock(&f->lock);
         obey_locked(f, tag, c);
@@ -551,7 +676,7 @@ static void *run(void *arg)
         f->is_connected = true;
         f->is_dropped = false;
         pthread_mutex_unlock(&f->lock);
-        f->is_in = f->is_idling = false;
+        f->is_in = f->is_idling = f->in_sent = false;
         f->in_len = 0;
         f->sent = 0;
         serve(f);

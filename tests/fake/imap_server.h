@@ -68,6 +68,14 @@ struct fake_imap {
     size_t clear_len;
     unsigned connections;
     bool is_connected;
+    /* the folder of sent mails */
+    const char *sent_folder; /* that is there; NULL: none */
+    const char *may_create;  /* the one name that CREATE takes; NULL: none */
+    char created[64];
+    int lose_append; /* so many times the connection ends when a mail was appended, unanswered */
+    unsigned appended;
+    char append_command[256], append_text[4096]; /* the last one */
+    bool in_sent;                                /* the connection has examined it */
     char moved_to[64];
     size_t moved;
 

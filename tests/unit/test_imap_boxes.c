@@ -18,7 +18,7 @@
 #include "tests/fake/imap_hall.h"
 #include "tests/fake/imap_server.h"
 
-enum { SEEN_MAX = 64 };
+enum { SEEN_MAX = 64, SLICE_MS = 10 };
 
 struct fixture {
     struct fake_imap server;
@@ -38,6 +38,7 @@ struct fixture {
     bool is_tried, is_stopped;
     struct imap_trial_result trial;
     struct imap_errand *errand; /* the last one answered */
+    unsigned given, answers;
 
     bool (*until)(struct fixture *x);
 };
@@ -109,7 +110,8 @@ static bool is_over(void *arg)
 static bool run_until(struct fixture *x, bool (*until)(struct fixture *x), int64_t limit_ms)
 {
     x->until = until;
-    loop_run_until(x->loop, is_over, x, limit_ms);
+    for (; limit_ms > 0 && !until(x); limit_ms -= SLICE_MS) /* the server tells the loop nothing */
+        loop_run_until(x->loop, is_over, x, SLICE_MS);
     return until(x);
 }
 
@@ -451,6 +453,239 @@ static void test_too_many(void **state)
     assert_non_null(strstr(e.text, "no more than 1 mailboxes"));
 }
 
+/* ---- errands ---- */
+
+#define COPY "From: juliet@capulet.example\r\nMessage-ID: <copy@capulet.example>\r\n\r\nbody\r\n"
+
+static void note_answer(struct imap_errand *errand)
+{
+    struct fixture *x = errand->arg;
+
+    assert_null(x->errand); /* once */
+    x->errand = errand;
+}
+
+static bool is_answered(struct fixture *x)
+{
+    return x->errand != NULL;
+}
+
+static bool is_failed(struct fixture *x)
+{
+    return x->failures > 0;
+}
+
+static enum imap_errand_outcome give(struct fixture *x, struct imap_errand *errand)
+{
+    x->errand = NULL;
+    errand->done = note_answer;
+    errand->arg = x;
+    assert_int_equal(imap_box_errand(x->box, errand), 0);
+    assert_null(x->errand); /* never inside the call */
+    assert_true(run_until(x, is_answered, 5000));
+    assert_ptr_equal(x->errand, errand);
+    return errand->outcome;
+}
+
+static struct imap_errand append_copy(void)
+{
+    return (struct imap_errand){.kind = IMAP_ERRAND_APPEND,
+                                .flags = IMAP_FLAG_SEEN,
+                                .message = COPY,
+                                .message_len = sizeof COPY - 1,
+                                .message_id = "<copy@capulet.example>",
+                                .date_s = 1700000000};
+}
+
+struct append_row {
+    const char *name, *caps;
+    const char *sent, *may_create;
+    struct fake_rule rule;
+    enum imap_errand_outcome outcome;
+    const char *folder; /* or a part of what is said */
+    const char *command;
+};
+
+/* clang-format off */
+static const struct append_row appends[] = {
+    {"waits for the server", "IMAP4rev1 IDLE AUTH=PLAIN", "Sent", NULL, {.on = NULL}, IMAP_ERRAND_DONE, "Sent",
+     "APPEND \"Sent\" (\\Seen) \"14-Nov-2023 22:13:20 +0000\" {74}"},
+    {"LITERAL+", "IMAP4rev1 IDLE LITERAL+ AUTH=PLAIN", "Sent Items", NULL, {.on = NULL}, IMAP_ERRAND_DONE, "Sent Items",
+     "APPEND \"Sent Items\" (\\Seen) \"14-Nov-2023 22:13:20 +0000\" {74+}"},
+    {"below INBOX", "IMAP4rev1 IDLE AUTH=PLAIN", "INBOX.Sent", NULL, {.on = NULL}, IMAP_ERRAND_DONE, "INBOX.Sent", NULL},
+    {"made", "IMAP4rev1 IDLE AUTH=PLAIN", NULL, "Sent", {.on = NULL}, IMAP_ERRAND_DONE, "Sent", NULL},
+    {"made below INBOX", "IMAP4rev1 IDLE AUTH=PLAIN", NULL, "INBOX.Sent", {.on = NULL}, IMAP_ERRAND_DONE, "INBOX.Sent", NULL},
+    {"cannot be made", "IMAP4rev1 IDLE AUTH=PLAIN", NULL, NULL, {.on = NULL}, IMAP_ERRAND_REFUSED, "none can be made", NULL},
+    {"too large", "IMAP4rev1 IDLE APPENDLIMIT=20 AUTH=PLAIN", "Sent", NULL, {.on = NULL}, IMAP_ERRAND_REFUSED, "so large", NULL},
+    {"over quota", "IMAP4rev1 IDLE AUTH=PLAIN", "Sent", NULL,
+     {.on = "APPEND", .reply = "%T NO [OVERQUOTA] full\r\n", .times = 1}, IMAP_ERRAND_REFUSED, "full", NULL},
+    {"not now", "IMAP4rev1 IDLE AUTH=PLAIN", "Sent", NULL,
+     {.on = "APPEND", .reply = "%T NO [UNAVAILABLE] later\r\n", .times = 1}, IMAP_ERRAND_RETRY, "later", NULL},
+    {"marked", "IMAP4rev1 IDLE SPECIAL-USE AUTH=PLAIN", "Boite d'envoi", NULL,
+     {.on = "LIST (SPECIAL-USE)", .times = 1,
+      .reply = "* LIST (\\Drafts) \".\" Sent\r\n* LIST (\\HasNoChildren \\Sent) \".\" \"Boite d'envoi\"\r\n%T OK listed\r\n"},
+     IMAP_ERRAND_DONE, "Boite d'envoi", NULL},
+    {"a name that would end a command", "IMAP4rev1 IDLE SPECIAL-USE AUTH=PLAIN", "Sent", NULL,
+     {.on = "LIST (SPECIAL-USE)", .times = 1,
+      .reply = "* LIST (\\Sent) \".\" \"a\\\" (\\\\Deleted) {3+}\"\r\n%T OK listed\r\n"},
+     IMAP_ERRAND_REFUSED, "none can be made", NULL},
+};
+/* clang-format on */
+
+static void test_appends(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_errand errand;
+    size_t i;
+
+    open_boxes(x);
+    for (i = 0; i < sizeof appends / sizeof appends[0]; i++) {
+        const struct append_row *row = &appends[i];
+
+        pthread_mutex_lock(&x->server.lock);
+        x->server.caps = row->caps;
+        x->server.sent_folder = row->sent;
+        x->server.may_create = row->may_create;
+        x->server.appended = 0;
+        pthread_mutex_unlock(&x->server.lock);
+        if (row->rule.on)
+            fake_imap_rule(&x->server, row->rule);
+        add(x, never_looked);
+        errand = append_copy();
+        if (give(x, &errand) != row->outcome)
+            fail_msg("%s: outcome %d: %s", row->name, (int)errand.outcome, errand.e.text);
+        if (errand.outcome == IMAP_ERRAND_DONE) {
+            assert_string_equal(errand.folder, row->folder);
+            assert_int_equal(x->server.appended, 1);
+            assert_string_equal(x->server.append_text, COPY);
+        } else if (!strstr(errand.e.text, row->folder)) {
+            fail_msg("%s: %s", row->name, errand.e.text);
+        }
+        if (row->command)
+            assert_string_equal(x->server.append_command, row->command);
+        imap_box_remove(x->box);
+        assert_true(run_until(x, no_connection, 3000));
+    }
+}
+
+/* The answer is lost: nobody knows whether the copy is there, and there is never a second one. */
+static void test_append_lost(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_errand errand = append_copy();
+
+    x->server.sent_folder = "Sent";
+    x->server.lose_append = 1;
+    add(x, never_looked);
+    assert_true(run_until(x, is_idle, 3000));
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_RETRY);
+    assert_int_equal(x->server.appended, 1);
+    assert_true(run_until(x, is_watching, 3000));
+    errand.may_exist = true;
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_DONE);
+    assert_int_equal(x->server.appended, 1);
+    add_mails(x, 1); /* and the mailbox is watched as before */
+    assert_true(run_until(x, has_one, 3000));
+    assert_int_equal(fake_imap_connections(&x->server), 2);
+}
+
+/* A mailbox that is away answers at once: the caller keeps what it wants done. */
+static void test_errand_while_away(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_errand errand = append_copy();
+
+    x->mailbox.server.password = "wrong";
+    x->settings.pace.login_ms = 60000;
+    add(x, never_looked);
+    assert_true(run_until(x, is_failed, 3000));
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_RETRY);
+    assert_non_null(strstr(errand.e.text, "refused"));
+    assert_int_equal(fake_imap_connections(&x->server), 1);
+}
+
+/* What is given and not begun when the mailbox is removed is answered all the same, once. */
+static void test_errand_of_a_removed_mailbox(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_errand errand = append_copy();
+
+    x->server.sent_folder = "Sent";
+    add(x, never_looked);
+    assert_true(run_until(x, is_idle, 3000));
+    errand.done = note_answer;
+    errand.arg = x;
+    assert_int_equal(imap_box_errand(x->box, &errand), 0);
+    imap_box_remove(x->box);
+    assert_null(x->errand);
+    assert_true(run_until(x, is_answered, 3000));
+    assert_int_equal(errand.outcome, IMAP_ERRAND_RETRY);
+}
+
+static void count_answer(struct imap_errand *errand)
+{
+    struct fixture *x = errand->arg;
+
+    assert_int_equal(errand->outcome, IMAP_ERRAND_RETRY);
+    x->answers++;
+}
+
+static bool all_answered(struct fixture *x)
+{
+    return x->answers == x->given;
+}
+
+/* More than a mailbox takes are refused, and none of the others is forgotten. */
+static void test_too_many_errands(void **state)
+{
+    struct fixture *x = *state;
+    static struct imap_errand errands[100];
+    size_t i;
+
+    x->settings.pace.read_ms = 200;
+    fake_imap_rule(&x->server, (struct fake_rule){.on = "SELECT", .reply = "", .times = -1});
+    add(x, never_looked);
+    for (i = 0; i < 100; i++) {
+        errands[i] = append_copy();
+        errands[i].done = count_answer;
+        errands[i].arg = x;
+        x->given += imap_box_errand(x->box, &errands[i]) == 0;
+    }
+    assert_in_range(x->given, 10, 99);
+    assert_int_equal(x->answers, 0);
+    assert_true(run_until(x, all_answered, 5000));
+}
+
+/* $MDNSent where keywords are refused: the rest is set all the same; hostile names stay outside. */
+static void test_flags(void **state)
+{
+    struct fixture *x = *state;
+    struct imap_errand errand = {.kind = IMAP_ERRAND_FLAG,
+                                 .flags = IMAP_FLAG_SEEN | IMAP_FLAG_MDN_SENT,
+                                 .uidvalidity = 7,
+                                 .uid = 2};
+
+    add_mails(x, 2);
+    fake_imap_rule(&x->server, (struct fake_rule){.on = "UID STORE 2 +FLAGS.SILENT (\\Seen $MDN",
+                                                  .reply = "%T NO no keywords here\r\n",
+                                                  .times = -1});
+    add(x, never_looked);
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_DONE);
+    assert_int_equal(fake_imap_flagged(&x->server, "seen"), 1);
+    fake_imap_rule(&x->server, (struct fake_rule){.on = "UID STORE 2 +FLAGS.SILENT ($MDN",
+                                                  .reply = "%T NO no keywords here\r\n",
+                                                  .times = -1});
+    errand.flags = IMAP_FLAG_MDN_SENT;
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_REFUSED);
+    errand.uid = 9;
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_GONE);
+    errand.message_id = "<x\r\nA1 LOGOUT>"; /* no command of a stranger's */
+    assert_int_equal(give(x, &errand), IMAP_ERRAND_GONE);
+    assert_int_equal(fake_imap_commands(&x->server, "A1"), 0);
+    assert_int_equal(fake_imap_commands(&x->server, "LOGOUT"), 0);
+    assert_int_equal(fake_imap_connections(&x->server), 1);
+}
+
 /* ---- many ---- */
 
 enum { MANY = 300, THREADS = 4, PER_HOST = 2 };
@@ -548,6 +783,12 @@ static bool crowd_never(void *arg)
     return false;
 }
 
+static void crowd_run(struct crowd *c, bool (*until)(void *arg), int64_t limit_ms)
+{
+    for (; limit_ms > 0 && !until(c); limit_ms -= SLICE_MS)
+        loop_run_until(c->loop, until, c, SLICE_MS);
+}
+
 static void crowd_open(struct crowd *c, bool without_idle)
 {
     static const struct imap_boxes_handler handler = {crowd_take, crowd_cursor, crowd_state};
@@ -582,7 +823,7 @@ static void crowd_open(struct crowd *c, bool without_idle)
 static void crowd_close(struct crowd *c)
 {
     imap_boxes_stop(c->boxes, crowd_stopped, c);
-    loop_run_until(c->loop, crowd_is_stopped, c, 10000);
+    crowd_run(c, crowd_is_stopped, 10000);
     assert_true(c->is_stopped);
     imap_boxes_free(c->boxes);
     imap_hall_close(c->hall);
@@ -597,28 +838,28 @@ static void test_many(void **state)
 
     (void)state;
     crowd_open(&c, false);
-    loop_run_until(c.loop, all_idle, &c, 20000);
+    crowd_run(&c, all_idle, 20000);
     assert_true(all_idle(&c));
     assert_int_equal(imap_hall_counts(c.hall).connections, MANY);
     /* one more may be counted before the last one has been answered */
     assert_true(imap_hall_counts(c.hall).opening_most <= PER_HOST + 1);
 
     imap_hall_deliver(c.hall);
-    loop_run_until(c.loop, all_have_one, &c, 20000);
+    crowd_run(&c, all_have_one, 20000);
     assert_true(all_have_one(&c));
 
     imap_hall_forget_most(c.hall);
     imap_hall_drop(c.hall);
     imap_hall_deliver(c.hall); /* while nobody listens */
-    loop_run_until(c.loop, all_have_two, &c, 20000);
+    crowd_run(&c, all_have_two, 20000);
     assert_true(all_have_two(&c));
     assert_true(imap_hall_counts(c.hall).opening_most <= PER_HOST + 1);
 
-    loop_run_until(c.loop, all_watch, &c, 20000);
+    crowd_run(&c, all_watch, 20000);
     for (i = 0; i < MANY; i++)
         imap_box_remove(c.box[i]);
     assert_int_equal(imap_boxes_count(c.boxes), 0);
-    loop_run_until(c.loop, none_left, &c, 10000);
+    crowd_run(&c, none_left, 10000);
     assert_int_equal(imap_hall_counts(c.hall).now, 0);
     assert_true(all_have_two(&c));
     crowd_close(&c);
@@ -631,17 +872,17 @@ static void test_many_at_a_silent_server(void **state)
 
     (void)state;
     crowd_open(&c, false);
-    loop_run_until(c.loop, all_idle, &c, 20000);
+    crowd_run(&c, all_idle, 20000);
     imap_hall_hush(c.hall, true);
     imap_hall_drop(c.hall);
-    loop_run_until(c.loop, nobody_watches, &c, 20000);
+    crowd_run(&c, nobody_watches, 20000);
     assert_true(nobody_watches(&c));
-    loop_run_until(c.loop, crowd_never, &c, 700); /* those that began before have given up */
+    crowd_run(&c, crowd_never, 700); /* those that began before have given up */
     imap_hall_forget_most(c.hall);
-    loop_run_until(c.loop, crowd_never, &c, 1000);
+    crowd_run(&c, crowd_never, 1000);
     assert_true(imap_hall_counts(c.hall).opening_most <= 2);
     imap_hall_hush(c.hall, false);
-    loop_run_until(c.loop, all_idle, &c, 20000);
+    crowd_run(&c, all_idle, 20000);
     assert_true(all_idle(&c));
     crowd_close(&c);
 }
@@ -652,10 +893,10 @@ static void test_many_without_idle(void **state)
 
     (void)state;
     crowd_open(&c, true);
-    loop_run_until(c.loop, all_watch, &c, 20000);
+    crowd_run(&c, all_watch, 20000);
     assert_true(imap_box_state(c.box[0])->is_polling);
     imap_hall_deliver(c.hall);
-    loop_run_until(c.loop, all_have_one, &c, 20000);
+    crowd_run(&c, all_have_one, 20000);
     assert_true(all_have_one(&c));
     assert_int_equal(imap_hall_counts(c.hall).connections, MANY);
     assert_true(imap_hall_counts(c.hall).noops >= MANY);
@@ -675,6 +916,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_trial_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_appends, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_append_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errand_while_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errand_of_a_removed_mailbox, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_errands, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_many_at_a_silent_server),
         cmocka_unit_test(test_many_without_idle),

@@ -23,7 +23,7 @@
     "From: juliet@capulet.example\r\nTo: romeo@montague.example\r\n"                               \
     "Message-ID: <copy@capulet.example>\r\nSubject: x\r\n\r\nbody\r\n"
 
-enum { USERS = 150 };
+enum { USERS = 60 };
 
 struct person {
     struct imap_box *box;
@@ -136,18 +136,34 @@ static void run(struct fixture *x, bool (*until)(void *arg))
 
 /* ---- the stage ---- */
 
+/* One server for all tests; without it each test skips itself. */
+static int setup_server(void **state)
+{
+    static struct dovecot server;
+
+    *state = dovecot_start(&server) ? &server : NULL;
+    return 0;
+}
+
+static int teardown_server(void **state)
+{
+    if (*state)
+        dovecot_stop(*state);
+    return 0;
+}
+
 static int setup(void **state)
 {
     static const struct imap_boxes_handler handler = {take, note_cursor, note_state};
     static const struct imap_boxes_settings settings = {.threads = 8, .per_host = 8};
-    struct fixture *x = calloc(1, sizeof *x);
+    struct fixture *x;
     struct err e;
 
+    if (!*state)
+        return 0;
+    x = calloc(1, sizeof *x);
     log_set_level(getenv("TEST_VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
-    if (!dovecot_start(&x->dovecot)) {
-        free(x);
-        return 0; /* each test skips itself */
-    }
+    x->dovecot = *(struct dovecot *)*state;
     x->loop = loop_new(&e);
     x->boxes = imap_boxes_new(x->loop, &clock_system, &settings, &handler, x, &e);
     *state = x;
@@ -164,7 +180,6 @@ static int teardown(void **state)
     run(x, is_stopped);
     imap_boxes_free(x->boxes);
     loop_free(x->loop);
-    dovecot_stop(&x->dovecot);
     free(x);
     return 0;
 }
@@ -247,7 +262,7 @@ static void test_mail_and_flags(void **state)
     assert_int_equal(give(x, p, &errand), IMAP_ERRAND_GONE);
     errand.message_id = NULL;
     assert_int_equal(give(x, p, &errand), IMAP_ERRAND_GONE);
-    loop_run_until(x->loop, never, x, 1500); /* what was flagged does not come again */
+    loop_run_until(x->loop, never, x, 500); /* what was flagged does not come again */
     assert_int_equal(p->mails, 1);
 }
 
@@ -350,5 +365,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_users, setup, teardown),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup_server, teardown_server);
 }
