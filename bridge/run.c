@@ -8,6 +8,7 @@
  */
 #include "bridge/gateway.h"
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/step.h"
@@ -505,6 +506,7 @@ static int open_loop(struct life *life, struct err *e)
                                              reader_limits_usual, reader_term_usual};
     struct gateway *g = &life->g;
 
+    descriptors_raise(); /* a mailbox that is watched is one */
     g->loop = loop_new(e);
     if (!g->loop)
         return -1;

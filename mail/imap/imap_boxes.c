@@ -11,13 +11,12 @@
  */
 #include "mail/imap/imap_boxes.h"
 
-#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "base/log.h"
+#include "base/descriptors.h"
+#include "base/resident.h"
 #include "mail/imap/imap_boxes_inside.h"
 
 enum {
@@ -73,9 +72,7 @@ void imap_boxes_settle(struct imap_boxes *b)
 static void trim(struct work_job *job)
 {
     (void)job;
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
+    resident_give_back();
 }
 
 static void trimmed(struct work_job *job)
@@ -305,14 +302,10 @@ static void fill(int64_t *value, int64_t usual)
 
 static unsigned room_for_descriptors(void)
 {
-    struct rlimit limit;
-    rlim_t n;
+    unsigned limit = descriptors_limit(), n;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return BOXES_MOST;
-    n = limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED
-                                                  : limit.rlim_cur / 2;
-    return n > BOXES_MOST ? BOXES_MOST : n < BOXES_LEAST ? BOXES_LEAST : (unsigned)n;
+    n = limit > 2 * DESCRIPTORS_RESERVED ? limit - DESCRIPTORS_RESERVED : limit / 2;
+    return n > BOXES_MOST ? BOXES_MOST : n < BOXES_LEAST ? BOXES_LEAST : n;
 }
 
 static void fill_settings(struct imap_boxes_settings *s)

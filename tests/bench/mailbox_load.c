@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "mail/imap/imap_boxes.h"
 #include "tests/fake/imap_hall.h"
@@ -166,16 +167,6 @@ static void add(struct load *l, unsigned port, bool tls)
     }
 }
 
-static void raise_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void measure(struct load *l, struct imap_hall *hall, bool tls, int commands)
 {
     int64_t start = clock_mono_ms(&clock_system), opened, told, got;
@@ -196,9 +187,11 @@ static void measure(struct load *l, struct imap_hall *hall, bool tls, int comman
     (void)!write(commands, "x", 1);
     loop_run_until(l->loop, all_have_it, l, WAIT_MS);
     got = clock_mono_ms(&clock_system);
-    printf("%zu %.1f %ld %zu %.0f %.1f %u\n", l->count, (double)(opened - start) / 1000,
-           before / (long)l->count, given / l->count, cpu * 1e6 / (double)l->count,
-           all_have_it(l) ? (double)(got - told) / 1000 : -1, threads());
+    printf("mailbox_load mailboxes=%zu ready-s=%.1f bytes=%ld heap-bytes=%zu cpu-us/mailbox=%.0f "
+           "told-s=%.1f threads=%u\n",
+           l->count, (double)(opened - start) / 1000, before / (long)l->count, given / l->count,
+           cpu * 1e6 / (double)l->count, all_have_it(l) ? (double)(got - told) / 1000 : -1,
+           threads());
     fflush(stdout);
 }
 
@@ -219,7 +212,7 @@ int main(int argc, char **argv)
         die("usage: mailbox_load COUNT clear|tls");
     tls = strcmp(argv[2], "tls") == 0;
     log_set_level(LOG_LEVEL_ERROR);
-    raise_limit();
+    descriptors_raise();
     snprintf(ca_file, sizeof ca_file, "/tmp/mailbox_load.%d.pem", (int)getpid());
     hall = imap_hall_open(tls ? fake_tls_server(&cert, ca_file) : NULL, false);
     settings.ca_file = tls ? ca_file : "";

@@ -63,6 +63,13 @@ def engine(bed, name, connections, count, size):
     return float(found["mails/s"]), float(found["cpu-us/mail"])
 
 
+def mailboxes(count, tls):
+    """What it costs to watch so many mailboxes that wait in IDLE: numbers by name, as mailbox_load has them."""
+    said = subprocess.run([b.TOOLS / "mailbox_load", str(count), "tls" if tls else "clear"],
+                          check=True, capture_output=True, text=True, timeout=600).stdout
+    return {name: float(value) for name, value in (word.split("=") for word in said.split()[1:])}
+
+
 def smtp_limit(bed, count, size):
     """Mails a second of smtp-source into the same sink over as many kept connections."""
     sink = bed.sink()
