@@ -64,8 +64,12 @@ static int skip_string(struct scan *s)
     int first = s->line;
 
     while (*s->p != quote) {
-        if (*s->p == '\0')
-            return fail(s, first, "a string begins here and has no end; expected a closing quote");
+        /* Without the second of a pair of quotes, all that follow change sides: the line where that
+         * comes to an end is far away.  No option has text of two lines. */
+        if (*s->p == '\0' || *s->p == '\n')
+            return fail(s, first,
+                        "a string begins here and has no end in this line; expected a closing "
+                        "quote");
         if (quote == '"' && skip_variable(s))
             continue;
         if (*s->p == '\\' && s->p[1]) {

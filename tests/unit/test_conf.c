@@ -438,9 +438,11 @@ static void test_syntax(void **state)
          "postern.conf:3: prot: there is no such option here; expected one of host, port, tls, "},
         {JID "smtp { }\nstmp { }\n",
          "postern.conf:3: stmp: there is no such option here; expected one of"},
-        {JID "mail_domain = \"abc\n\n",
-         "postern.conf:2: a string begins here and has no end; expected a closing quote"},
+        {JID "mail_domain = \"abc\n\n", "postern.conf:2: a string begins here and has no end in "
+                                        "this line; expected a closing quote"},
         {JID "mail_domain = 'abc\n\n", "postern.conf:2: a string begins here and has no end"},
+        {JID "mail_domain = \"abc\nlog_level = \"info\"\n",
+         "postern.conf:2: a string begins here and has no end in this line"},
         {JID "/* x\n\n", "postern.conf:2: a comment begins here and has no end; expected */"},
         {JID "# \"\n// '\n/* \" \n */ mail_domain = \"a\\7\"\n",
          "postern.conf:5: a backslash before a digit; expected two backslashes"},
@@ -536,7 +538,7 @@ static void test_values(void **state)
         {JID "jabber { host = 10.0.0.256 }\n",
          "postern.conf:2: jabber.host: \"10.0.0.256\" is no host"},
         {JID "jabber { host = \"\" }\n", "postern.conf:2: jabber.host: \"\" is no host"},
-        {JID "jabber { host = \"a\nb\" }\n", "postern.conf:3: jabber.host: \"a?b\" is no host"},
+        {JID "jabber { host = \"a\\nb\" }\n", "postern.conf:2: jabber.host: \"a?b\" is no host"},
         {JID "jabber { secret = a secret_file = b }\n",
          "postern.conf:2: jabber.secret_file: secret stands in line 2 too; expected one of them"},
         {JID "smtp { tls = yes }\n", "postern.conf:2: smtp.tls: \"yes\" is none of its words; "
@@ -655,8 +657,8 @@ static void test_serve_needs(void **state)
          "postern.conf:5: web.url: is missing; expected the address"},
         {SERVE "lmtp { listen = '' }\n",
          "postern.conf:5: lmtp.listen: is empty; expected address:port"},
-        {JID "jabber { secret = \"a\nb\" }\n",
-         "postern.conf:3: jabber.secret: the secret has a line end"},
+        {JID "jabber { secret = \"a\\nb\" }\n",
+         "postern.conf:2: jabber.secret: the secret has a line end"},
         {JID "jabber { secret = \"a\rb\" }\n",
          "postern.conf:2: jabber.secret: the secret has a line end"},
     };
