@@ -76,6 +76,7 @@ static int read_queue(struct conf *conf, const struct conf_values *v)
     if (conf_value_number(v, "retry_first", 1, DAY_S, &conf->queue.retry_first_s) < 0 ||
         conf_value_number(v, "retry_max", 1, 30 * DAY_S, &conf->queue.retry_max_s) < 0 ||
         conf_value_number(v, "lifetime", 1, YEAR_S, &conf->queue.lifetime_s) < 0 ||
+        conf_value_number(v, "hold_max", 0, YEAR_S, &conf->queue.hold_max_s) < 0 ||
         conf_value_number(v, "delay_notice", 0, YEAR_S, &conf->queue.delay_notice_s) < 0)
         return -1;
     if (conf->queue.retry_max_s < conf->queue.retry_first_s) {
@@ -207,6 +208,7 @@ static struct conf *conf_new(struct err *e)
     conf->queue.retry_first_s = 60;
     conf->queue.retry_max_s = 14400;
     conf->queue.lifetime_s = 432000;
+    conf->queue.hold_max_s = 30 * DAY_S;
     conf->queue.delay_notice_s = 14400;
     conf->map_file = "";
     conf->limit.mail_size_max = 50 * MIB;

@@ -102,6 +102,7 @@ struct conf {
     const char *store_url; /* default sqlite:/var/lib/postern/postern.db */
     struct {
         int64_t retry_first_s, retry_max_s, lifetime_s;
+        int64_t hold_max_s;     /* what users do not want now is held so long; 0: nothing is held */
         int64_t delay_notice_s; /* a mail's sender hears after so long that it waits; 0: never */
     } queue;
     struct conf_map_rule *map;

@@ -51,7 +51,7 @@ static const struct known {
     {"web", 0, {"listen", "url", "keep", "space", "user_space", "per_address"}},
     {"admin", 0, {"listen", "jids*"}},
     {"store", 0, {"url"}},
-    {"queue", 0, {"retry_first", "retry_max", "lifetime", "delay_notice"}},
+    {"queue", 0, {"retry_first", "retry_max", "lifetime", "hold_max", "delay_notice"}},
     {"map", TITLED | MANY, {"mail", "direction"}},
     {"limit", 0, {"mail_size", "stanza_size", "user_rate", "recipient_rate"}},
     {"openpgp", 0, {"mime_inline"}},

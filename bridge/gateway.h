@@ -43,12 +43,14 @@ struct status; /* the administrators' listener, in status.c */
 struct ad_hoc; /* commands that users execute, in ad_hoc.c */
 struct rate;
 struct rulings;
-struct screen;    /* who has rules on senders, in screen.c */
-struct nicknames; /* the users' own names, in nickname.c */
-struct roster;    /* who has which contact, in roster.c */
-struct words;     /* what is said to the gateway itself, in words.c */
-struct own;       /* users' own mailboxes, in own/own.c */
-struct waiting;   /* who is told that a message waits, in waiting.c */
+struct attendance; /* who is there, of those who have mail held, in attendance.c */
+struct release;    /* what is held goes, in release.c */
+struct screen;     /* who has rules on senders, in screen.c */
+struct nicknames;  /* the users' own names, in nickname.c */
+struct roster;     /* who has which contact, in roster.c */
+struct words;      /* what is said to the gateway itself, in words.c */
+struct own;        /* users' own mailboxes, in own/own.c */
+struct waiting;    /* who is told that a message waits, in waiting.c */
 
 struct gateway {
     struct loop *loop;
@@ -88,6 +90,8 @@ struct gateway {
     struct words *words;
     struct ad_hoc *ad_hoc;
     struct screen *screen;
+    struct attendance *attendance;
+    struct release *release;
     struct receipt *receipts; /* on their way through the store, in receipt.c */
     unsigned receipt_count;
     struct lmtp *lmtp; /* NULL: not configured */
@@ -97,12 +101,13 @@ struct gateway {
     int64_t admins_told_s; /* when of a mail that was set aside as it came (poison.h) */
     int64_t delay_seen_id; /* how far delay.c has looked */
     bool is_delay_looking;
-    unsigned accepting; /* stanzas, and mails by LMTP, on their way into the store */
-    unsigned sending;   /* mails at the sender */
-    unsigned preparing; /* mails being parsed for delivery to Jabber */
-    unsigned fetching;  /* mails whose links are being downloaded */
-    unsigned uploading; /* mails whose files are being uploaded */
-    unsigned sightings; /* key ids on their way into the store */
+    struct shipment *released; /* mails that were held and are being prepared, in order */
+    unsigned accepting;        /* stanzas, and mails by LMTP, on their way into the store */
+    unsigned sending;          /* mails at the sender */
+    unsigned preparing;        /* mails being parsed for delivery to Jabber */
+    unsigned fetching;         /* mails whose links are being downloaded */
+    unsigned uploading;        /* mails whose files are being uploaded */
+    unsigned sightings;        /* key ids on their way into the store */
     unsigned registering;
     unsigned cards;   /* vCards of contacts being looked up */
     unsigned looking; /* lists of contacts, in directory.c */

@@ -13,6 +13,7 @@
 #include "base/resident.h"
 #include "base/step.h"
 #include "bridge/people/ad_hoc.h"
+#include "bridge/people/attendance.h"
 #include "bridge/cli/command.h"
 #include "bridge/reports/delay.h"
 #include "bridge/to_jabber/deliver_jabber.h"
@@ -30,6 +31,7 @@
 #include "bridge/rate.h"
 #include "bridge/rulings.h"
 #include "bridge/reports/receipt.h"
+#include "bridge/to_jabber/release.h"
 #include "bridge/to_jabber/screen.h"
 #include "bridge/people/roster.h"
 #include "bridge/status/status.h"
@@ -209,6 +211,10 @@ static void ticked(void *arg)
     courier_poke(g->stanza_out);
     deliver_jabber_overdue(g);
     own_tick(g);
+    if (!g->is_stopping) {
+        attendance_tick(g->attendance);
+        release_tick(g->release);
+    }
     if (life->ticks % SWEEP_EVERY_TICKS == 0)
         success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))
@@ -405,7 +411,10 @@ static int open_store(struct gateway *g, struct conf **conf, struct err *e)
         return -1;
     address_map_register(g->settings->map, g->registered);
     g->screen = screen_open(g->store, e);
-    return g->screen ? open_flight(g, e) : -1;
+    if (!g->screen)
+        return -1;
+    g->attendance = attendance_open(g, e);
+    return g->attendance ? open_flight(g, e) : -1;
 }
 
 static int open_jabber(struct life *life, struct err *e)
@@ -490,12 +499,13 @@ static int open_couriers(struct gateway *g, struct err *e)
     g->words = words_new(g);
     g->ad_hoc = ad_hoc_new(g);
     g->roster = roster_new(g);
+    g->release = release_new(g);
     if (g->mail_out && g->mail_in) {
         courier_set_flight(g->mail_out, g->flight);
         courier_set_flight(g->mail_in, g->flight);
     }
     return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
-                   g->words && g->ad_hoc && g->roster
+                   g->words && g->ad_hoc && g->roster && g->release
                ? 0
                : err_memory(e);
 }
@@ -588,11 +598,13 @@ static void close_all(struct life *life)
     words_free(g->words);
     ad_hoc_free(g->ad_hoc);
     roster_free(g->roster);
+    release_free(g->release);
     courier_free(g->mail_out);
     courier_free(g->mail_in);
     courier_free(g->stanza_out);
     flight_close(g->flight);
     screen_close(g->screen);
+    attendance_close(g->attendance);
     store_close(g->store);
     loop_timer_free(life->tick);
     loop_timer_free(life->drain);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "bridge/people/ad_hoc.h"
+#include "bridge/people/attendance.h"
 #include "bridge/people/card.h"
 #include "bridge/people/directory.h"
 #include "bridge/to_jabber/deliver_jabber.h"
@@ -34,6 +35,7 @@ static void stream_came_up(void *arg)
     courier_poke(g->stanza_out);
     if (!g->is_stopping)
         roster_up(g->roster);
+    attendance_up(g->attendance);
 }
 
 static void stream_went_down(enum stream_loss loss, const char *reason, void *arg)
@@ -109,9 +111,13 @@ static void command_arrived(struct xml_node *iq, struct arena *arena, void *arg)
     ad_hoc_arrived(g->ad_hoc, iq, arena);
 }
 
-static void user_available(const struct xml_node *stanza, void *arg)
+static void user_presence(const struct xml_node *stanza, void *arg)
 {
-    presence_available(arg, stanza);
+    struct gateway *g = arg;
+
+    if (!xml_get(stanza, "type"))
+        presence_available(g, stanza);
+    attendance_seen(g->attendance, stanza);
 }
 
 static bool user_subscribes(const char *jid, const char *contact, void *arg)
@@ -204,7 +210,7 @@ const struct router_handler wiring_router = {
     .registration = registration_wanted,
     .directory = directory_asked_for,
     .command = command_arrived,
-    .available = user_available,
+    .presence = user_presence,
     .send = send_answer,
     .contact = find_contact,
     .prompt = find_prompted,

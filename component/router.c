@@ -401,13 +401,12 @@ static void on_presence(struct visit *v)
     const char *type = xml_get(v->stanza, "type");
     size_t i;
 
-    if (!type)
-        v->r->handler.available(v->stanza, v->r->arg);
     for (i = 0; type && i < sizeof presences / sizeof presences[0]; i++)
         if (strcmp(type, presences[i].type) == 0) {
             presences[i].handle(v);
             return;
         }
+    v->r->handler.presence(v->stanza, v->r->arg);
 }
 
 /* ---- all ---- */

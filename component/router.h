@@ -47,8 +47,9 @@ struct router_handler {
     void (*directory)(struct xml_node *iq, struct arena *arena, void *arg);
     /* commands_is_meant, to the gateway itself; the arena is the callee's. */
     void (*command)(struct xml_node *iq, struct arena *arena, void *arg);
-    /* An available presence, of anybody and to anybody at the component; the stanza is borrowed. */
-    void (*available)(const struct xml_node *stanza, void *arg);
+    /* A presence of no type, unavailable, subscribed or unsubscribed, of anybody and to anybody at
+     * the component; the stanza is borrowed. */
+    void (*presence)(const struct xml_node *stanza, void *arg);
     /* Sends an answer (a whole stanza); -1: it cannot be sent now, and is dropped: the asker asks
      * again. */
     int (*send)(const struct xml_node *stanza, void *arg);

@@ -5,6 +5,7 @@
 #include "store/accounts.h"
 
 #include "store/choices.h"
+#include "store/held.h"
 #include "store/own_boxes.h"
 #include "store/senders.h"
 #include "store/store_inside.h"
@@ -76,10 +77,14 @@ static int run_for(struct store_txn *txn, sqlite3_stmt *s, const char *bare_jid,
     return txn_step(txn, s, e);
 }
 
+/* What is held for them is on its way from here on. */
 int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e)
 {
+    int64_t going;
+
     if (run_for(txn, txn_statement(txn, "DELETE FROM account WHERE bare_jid = ?", e), bare_jid, e) <
             0 ||
+        held_order(txn, bare_jid, HELD_EVERY, NULL, INT64_MAX, &going, e) < 0 ||
         choices_forget(txn, bare_jid, e) < 0 || own_boxes_remove_all(txn, bare_jid, e) < 0 ||
         senders_forget(txn, bare_jid, e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM user_name WHERE bare_jid = ?", e), bare_jid,

@@ -246,12 +246,12 @@ int held_listed(struct store_txn *txn, struct arena *a, int64_t now_s, int64_t b
     return read_users(txn, a, s, max, out, count_out, e);
 }
 
-/* The row in held goes by the trigger. */
+/* The row in held goes by the trigger.  Its author is not told that it waited. */
 static int let_go(struct store_txn *txn, int64_t id, unsigned n, int64_t now_s, int64_t released_s,
                   struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn,
-                                    "UPDATE item SET kind = ?3, next = ?4, released = ?5"
+                                    "UPDATE item SET kind = ?3, next = ?4, released = ?5, told = 1"
                                     " WHERE message = ?1 AND n = ?2 AND kind = ?6",
                                     e);
 

@@ -370,7 +370,7 @@ int queue_retry(struct store_txn *txn, int64_t id, int64_t now_s, unsigned *coun
     sqlite3_stmt *s =
         id ? txn_statement(txn,
                            "UPDATE item SET attempts = iif(next < 0, 0, attempts), crashes = 0,"
-                           " told = 0, next = ?1, released = iif(kind = 4, ?1, released),"
+                           " told = kind = 4, next = ?1, released = iif(kind = 4, ?1, released),"
                            " kind = iif(kind = 4, 2, kind) WHERE message = ?2",
                            e)
            : txn_statement(txn,

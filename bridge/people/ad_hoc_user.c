@@ -5,6 +5,8 @@
  */
 #include "bridge/people/ad_hoc_inside.h"
 
+#include "bridge/people/attendance.h"
+#include "bridge/to_jabber/hold_rules.h"
 #include "bridge/to_jabber/screen.h"
 
 #include <stdio.h>
@@ -15,6 +17,7 @@
 struct chosen {
     struct choices now;
     bool is_given[CHOICE_COUNT];
+    bool is_on_holding; /* something of it */
 };
 
 static int read_choices(struct ad_hoc_step *s)
@@ -37,7 +40,14 @@ static int read_choices(struct ad_hoc_step *s)
         if (choice_value_of(row, word, &c->now.of[row->what]) < 0)
             return ad_hoc_wrong(s, TEXT_WRONG_VALUE, ad_hoc_text(s, row->label), word);
         c->is_given[row->what] = true;
+        c->is_on_holding = c->is_on_holding || choice_is_on_holding(row);
     }
+    if (c->is_on_holding) {
+        c->now.of[CHOICE_LANGUAGE] = texts_number(s->call->lang);
+        c->is_given[CHOICE_LANGUAGE] = true;
+    }
+    if (hold_has_choice(&c->now) && !attendance_want(s->gateway->attendance, s->call->bare))
+        return -1;
     if (c->is_given[CHOICE_STRANGERS])
         screen_add(s->gateway->screen, s->call->bare);
     return 0;
@@ -67,9 +77,23 @@ static struct xml_node *add_choice(struct ad_hoc_step *s, struct xml_node *form,
 
     field = form_option(s->arena, field, texts_get(lang, TEXT_VALUE_DEFAULT), "default");
     for (i = 0; i < row->value_count; i++)
-        field = form_option(s->arena, field, texts_get(lang, row->values[i].label),
+        field = form_option(s->arena, field, choice_label_of(row, row->values[i].value, lang),
                             row->values[i].word);
     return field;
+}
+
+/* What was chosen needs that the gateway sees whether they are there. */
+static const char *choices_kept(struct ad_hoc_step *s)
+{
+    const struct chosen *c = s->data;
+    const char *kept = ad_hoc_text(s, TEXT_CHOICES_KEPT), *both = NULL;
+
+    if (hold_has_choice(&c->now) &&
+        attendance_of(s->gateway->attendance, s->call->bare) == SHOW_UNKNOWN)
+        both = arena_printf(
+            s->arena, "%s %s", kept,
+            ad_hoc_make(s, TEXT_HELD_UNSEEN, address_map_gateway(s->settings->map), NULL));
+    return both ? both : kept;
 }
 
 static int say_choices(struct ad_hoc_step *s)
@@ -78,8 +102,10 @@ static int say_choices(struct ad_hoc_step *s)
     struct xml_node *form;
     size_t i;
 
-    if (s->call->form)
-        return ad_hoc_note(s, "info", ad_hoc_text(s, TEXT_CHOICES_KEPT));
+    if (s->call->form) {
+        attendance_stir(s->gateway->attendance, s->call->bare);
+        return ad_hoc_note(s, "info", choices_kept(s));
+    }
     form = form_new(s->arena, "form", ad_hoc_text(s, TEXT_CHOICES_NAME),
                     ad_hoc_text(s, TEXT_CHOICES_INTRO));
     for (i = 0; i < choice_table_count; i++)

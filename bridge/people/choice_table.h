@@ -12,12 +12,12 @@
 #include "mapping/letter.h"
 #include "store/choices.h"
 
-enum { CHOICE_VALUES_MAX = 3 };
+enum { CHOICE_VALUES_MAX = 30 };
 
 struct choice_value {
     unsigned char value;
     const char *word;
-    enum text label;
+    enum text label; /* TEXT_COUNT: the word says it in all languages */
 };
 
 struct choice_row {
@@ -26,6 +26,7 @@ struct choice_row {
     enum text label;
     struct choice_value values[CHOICE_VALUES_MAX];
     size_t value_count;
+    const char *help; /* the values in short; NULL: as they are */
 };
 
 extern const struct choice_row choice_table[];
@@ -36,6 +37,9 @@ int choice_value_of(const struct choice_row *row, const char *word, unsigned cha
 /* The word for a value. */
 const char *choice_word_of(const struct choice_row *row, unsigned char value);
 const char *choice_label_of(const struct choice_row *row, unsigned char value, const char *lang);
+
+/* Does it say what is held, and when? */
+bool choice_is_on_holding(const struct choice_row *row);
 
 /* A mail as this user wants it: changes ctx and letter. */
 void choice_apply(const struct choices *choices, struct context *ctx, struct letter *letter);

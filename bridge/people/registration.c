@@ -11,8 +11,10 @@
 
 #include "base/log.h"
 #include "bridge/own/own_form.h"
+#include "bridge/people/attendance.h"
 #include "bridge/people/roster.h"
 #include "bridge/people/texts.h"
+#include "bridge/to_jabber/release.h"
 #include "component/form.h"
 #include "component/registering.h"
 #include "mapping/address/display_name.h"
@@ -282,6 +284,10 @@ static void form_done(struct store_work *work, const struct err *e)
                "The gateway could not look this up or store it. Try again later.");
     }
     w->gateway->registering--;
+    if (!e && w->request.what == REGISTERING_REMOVE) { /* what was held for them is on its way */
+        attendance_stir(w->gateway->attendance, w->bare_jid);
+        release_wake(w->gateway->release);
+    }
     settle(w);
     work_free(w);
 }

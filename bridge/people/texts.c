@@ -8,18 +8,36 @@
 
 enum { TEXT_MAX = 16 << 10 };
 
-const char *texts_get(const char *lang, enum text text)
+static const struct {
+    const char *lang;
+    const char *const *texts;
+} tables[] = {{"en", texts_en}, {"de", texts_de}, {"zh", texts_zh}};
+
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
+static size_t table_of(const char *lang)
 {
-    static const struct {
-        const char *lang;
-        const char *const *texts;
-    } tables[] = {{"de", texts_de}, {"zh", texts_zh}};
     size_t i, n = lang ? strcspn(lang, "-_") : 0;
 
-    for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
+    for (i = 0; i < TABLES; i++)
         if (n == strlen(tables[i].lang) && strncasecmp(lang, tables[i].lang, n) == 0)
-            return tables[i].texts[text];
-    return texts_en[text];
+            return i;
+    return 0;
+}
+
+unsigned char texts_number(const char *lang)
+{
+    return (unsigned char)(table_of(lang) + 1);
+}
+
+const char *texts_lang(unsigned number)
+{
+    return tables[number > 0 && number <= TABLES ? number - 1 : 0].lang;
+}
+
+const char *texts_get(const char *lang, enum text text)
+{
+    return tables[table_of(lang)].texts[text];
 }
 
 void texts_write(struct buf *out, const char *lang, enum text text, const char *a, const char *b)

@@ -19,6 +19,10 @@ enum text {
     TEXT_HELP_BLOCK,
     TEXT_HELP_ALLOW,
     TEXT_HELP_FORGET,
+    TEXT_HELP_MAIL,
+    TEXT_HELP_NEXT,
+    TEXT_HELP_ALL,
+    TEXT_HELP_SHOW,
     TEXT_CHOICES_NAME,
     TEXT_CHOICES_INTRO,
     TEXT_CHOICES_KEPT,
@@ -41,11 +45,31 @@ enum text {
     TEXT_VALUE_ALWAYS,
     TEXT_VALUE_NEW,
     TEXT_VALUE_NEVER,
+    TEXT_VALUE_DELIVER,
+    TEXT_VALUE_NOTIFY,
+    TEXT_VALUE_DIGEST,
+    TEXT_VALUE_HOLD,
+    TEXT_VALUE_BACK,
     TEXT_CHOICE_RECEIPTS,
     TEXT_CHOICE_TYPE,
     TEXT_CHOICE_SUBJECT,
     TEXT_CHOICE_QUOTES,
     TEXT_CHOICE_STRANGERS,
+    TEXT_CHOICE_WHEN_CHAT,
+    TEXT_CHOICE_WHEN_ONLINE,
+    TEXT_CHOICE_WHEN_AWAY,
+    TEXT_CHOICE_WHEN_XA,
+    TEXT_CHOICE_WHEN_DND,
+    TEXT_CHOICE_WHEN_OFFLINE,
+    TEXT_CHOICE_DIGEST,
+    TEXT_HELD_NEW,
+    TEXT_HELD_NO_SUBJECT,
+    TEXT_HELD_LIST,
+    TEXT_HELD_MORE,
+    TEXT_HELD_HOW,
+    TEXT_HELD_NONE,
+    TEXT_HELD_GOES,
+    TEXT_HELD_UNSEEN,
     TEXT_NOW,
     TEXT_RECEIPTS_ON,
     TEXT_RECEIPTS_OFF,
@@ -135,6 +159,9 @@ enum text {
     TEXT_COUNT
 };
 
+/* A language as a small number that may be kept, and back: 1 for English and what is not known. */
+unsigned char texts_number(const char *lang);
+const char *texts_lang(unsigned number);
 /* As it stands.  lang: an RFC 5646 tag, of which the first part counts; NULL: not known. */
 const char *texts_get(const char *lang, enum text text);
 /* With a and b (NULL: "") in their places. */

@@ -16,6 +16,10 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_HELP_ALLOW] = "lässt Mail von einer Adresse oder Domain auf jeden Fall herein",
     [TEXT_HELP_FORGET] =
         "sperrt eine Adresse oder Domain nicht mehr und lässt sie nicht mehr eigens zu",
+    [TEXT_HELP_MAIL] = "zeigt die Mails, die für dich zurückgehalten werden",
+    [TEXT_HELP_NEXT] = "bringt die älteste davon",
+    [TEXT_HELP_ALL] = "bringt sie alle",
+    [TEXT_HELP_SHOW] = "bringt die von einem Absender",
     [TEXT_CHOICES_NAME] = "Mail: Einstellungen",
     [TEXT_CHOICES_INTRO] =
         "Wie Mail zu dir kommt. „Wie hier üblich“ überlässt es denen, die das Gateway "
@@ -43,6 +47,11 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_VALUE_ALWAYS] = "immer",
     [TEXT_VALUE_NEW] = "wenn ein Gespräch beginnt",
     [TEXT_VALUE_NEVER] = "nie",
+    [TEXT_VALUE_DELIVER] = "wird zugestellt",
+    [TEXT_VALUE_NOTIFY] = "du erfährst davon, sie wird zurückgehalten",
+    [TEXT_VALUE_DIGEST] = "wird zurückgehalten, du bekommst eine Liste",
+    [TEXT_VALUE_HOLD] = "wird zurückgehalten",
+    [TEXT_VALUE_BACK] = "wenn du wieder da bist",
     [TEXT_CHOICE_RECEIPTS] = "Absender, die es wünschen, erfahren, dass du ihre Mail gesehen hast",
     [TEXT_CHOICE_TYPE] = "Wie Mail ankommt",
     [TEXT_CHOICE_SUBJECT] = "Der Betreff steht über dem Text",
@@ -50,6 +59,24 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_CHOICE_STRANGERS] =
         "Fremde dürfen dir schreiben, nicht nur Leute, denen du geschrieben oder die du "
         "zugelassen hast",
+    [TEXT_CHOICE_WHEN_CHAT] = "Mail, wenn du gern reden möchtest",
+    [TEXT_CHOICE_WHEN_ONLINE] = "Mail, wenn du online bist",
+    [TEXT_CHOICE_WHEN_AWAY] = "Mail, wenn du abwesend bist",
+    [TEXT_CHOICE_WHEN_XA] = "Mail, wenn du länger abwesend bist",
+    [TEXT_CHOICE_WHEN_DND] = "Mail, wenn du nicht gestört werden möchtest",
+    [TEXT_CHOICE_WHEN_OFFLINE] = "Mail, wenn du offline bist",
+    [TEXT_CHOICE_DIGEST] = "Wann die Liste der zurückgehaltenen Mails kommt: alle so viele "
+                           "Stunden, oder zu einer Uhrzeit nach der Uhr des Servers",
+    [TEXT_HELD_NEW] = "Mail von",
+    [TEXT_HELD_NO_SUBJECT] = "(kein Betreff)",
+    [TEXT_HELD_LIST] = "Mails, die für dich zurückgehalten werden: %1",
+    [TEXT_HELD_MORE] = "und %1 weitere",
+    [TEXT_HELD_HOW] = "Sag „next“ für die älteste, „all“ für alle, „show romeo@example.net“ für "
+                      "die von einem Absender.",
+    [TEXT_HELD_NONE] = "Für dich wird keine Mail zurückgehalten.",
+    [TEXT_HELD_GOES] = "Mails auf dem Weg zu dir: %1.",
+    [TEXT_HELD_UNSEEN] = "Ich sehe noch nicht, ob du da bist, und bringe dir bis dahin alle Mail: "
+                         "Erlaube %1, deine Anwesenheit zu sehen.",
     [TEXT_NOW] = "%1: %2.",
     [TEXT_RECEIPTS_ON] =
         "Lesebestätigungen sind an: Wer es wünscht, erfährt, wann du die Mail gesehen hast. "

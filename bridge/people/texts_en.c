@@ -15,6 +15,10 @@ const char *const texts_en[TEXT_COUNT] = {
         "lets in no mail from an address, or from a whole domain (block example.net)",
     [TEXT_HELP_ALLOW] = "lets in mail from an address or a domain in any case",
     [TEXT_HELP_FORGET] = "neither blocks nor allows an address or a domain any longer",
+    [TEXT_HELP_MAIL] = "lists the mails that are held for you",
+    [TEXT_HELP_NEXT] = "brings the oldest of them",
+    [TEXT_HELP_ALL] = "brings all of them",
+    [TEXT_HELP_SHOW] = "brings those of one sender",
     [TEXT_CHOICES_NAME] = "Mail: settings",
     [TEXT_CHOICES_INTRO] =
         "How mail comes to you. \"As usual here\" leaves it to those who run the gateway.",
@@ -41,12 +45,35 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_VALUE_ALWAYS] = "always",
     [TEXT_VALUE_NEW] = "when a conversation begins",
     [TEXT_VALUE_NEVER] = "never",
+    [TEXT_VALUE_DELIVER] = "brought to you",
+    [TEXT_VALUE_NOTIFY] = "you are told, and it is held",
+    [TEXT_VALUE_DIGEST] = "held, and you get a list",
+    [TEXT_VALUE_HOLD] = "held",
+    [TEXT_VALUE_BACK] = "when you are back",
     [TEXT_CHOICE_RECEIPTS] = "Senders who ask are told that you have seen their mail",
     [TEXT_CHOICE_TYPE] = "How mail arrives",
     [TEXT_CHOICE_SUBJECT] = "The subject stands above the text",
     [TEXT_CHOICE_QUOTES] = "Quoted text and signatures are kept in replies",
     [TEXT_CHOICE_STRANGERS] =
         "Strangers may write to you, not only people you have written to or allowed",
+    [TEXT_CHOICE_WHEN_CHAT] = "Mail while you are free to chat",
+    [TEXT_CHOICE_WHEN_ONLINE] = "Mail while you are online",
+    [TEXT_CHOICE_WHEN_AWAY] = "Mail while you are away",
+    [TEXT_CHOICE_WHEN_XA] = "Mail while you are away for long",
+    [TEXT_CHOICE_WHEN_DND] = "Mail while you are not to be disturbed",
+    [TEXT_CHOICE_WHEN_OFFLINE] = "Mail while you are offline",
+    [TEXT_CHOICE_DIGEST] = "When the list of held mail comes: every so many hours, or at a time by "
+                           "the clock of the server",
+    [TEXT_HELD_NEW] = "Mail from",
+    [TEXT_HELD_NO_SUBJECT] = "(no subject)",
+    [TEXT_HELD_LIST] = "Mails that are held for you: %1",
+    [TEXT_HELD_MORE] = "and %1 more",
+    [TEXT_HELD_HOW] = "Say \"next\" for the oldest, \"all\" for all of them, \"show "
+                      "romeo@example.net\" for those of one sender.",
+    [TEXT_HELD_NONE] = "No mail is held for you.",
+    [TEXT_HELD_GOES] = "Mails on their way to you: %1.",
+    [TEXT_HELD_UNSEEN] = "I do not see yet whether you are there, and bring you all mail until I "
+                         "do: allow %1 to see your presence.",
     [TEXT_NOW] = "%1: %2.",
     [TEXT_RECEIPTS_ON] =
         "Read receipts are on: who asks for it is told when you have seen their mail. "

@@ -9,9 +9,14 @@
 
 #include "base/lately.h"
 #include "base/log.h"
+#include "bridge/people/attendance.h"
 #include "bridge/people/choice_table.h"
+#include "bridge/to_jabber/hold_rules.h"
+#include "bridge/to_jabber/hold_say.h"
+#include "bridge/to_jabber/release.h"
 #include "bridge/to_jabber/screen.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +51,9 @@ struct talk {
     const char **blocked, **allowed;
     size_t blocked_count, allowed_count;
     bool is_full;
+    struct held_mail *held; /* HOLD_LIST_MAX of them, held_count filled */
+    size_t held_count;
+    int64_t held_total; /* what is held, or what is on its way now */
     struct talk *next;
 };
 
@@ -65,6 +73,11 @@ static void say_senders(const struct talk *t, struct buf *out);
 static void say_sender(const struct talk *t, struct buf *out);
 static int list_senders(struct store_txn *txn, struct talk *t, struct err *e);
 static int keep_sender(struct store_txn *txn, struct talk *t, struct err *e);
+static void say_held(const struct talk *t, struct buf *out);
+static void say_going(const struct talk *t, struct buf *out);
+static int list_held(struct store_txn *txn, struct talk *t, struct err *e);
+static int send_next(struct store_txn *txn, struct talk *t, struct err *e);
+static int send_all(struct store_txn *txn, struct talk *t, struct err *e);
 
 static const struct word table[] = {
     {"help", NULL, TEXT_HELP_HELP, NULL, say_help},
@@ -73,6 +86,10 @@ static const struct word table[] = {
     {"block", "romeo@example.net", TEXT_HELP_BLOCK, keep_sender, say_sender},
     {"allow", "romeo@example.net", TEXT_HELP_ALLOW, keep_sender, say_sender},
     {"forget", "romeo@example.net", TEXT_HELP_FORGET, keep_sender, say_sender},
+    {"mail", NULL, TEXT_HELP_MAIL, list_held, say_held},
+    {"next", NULL, TEXT_HELP_NEXT, send_next, say_going},
+    {"all", NULL, TEXT_HELP_ALL, send_all, say_going},
+    {"show", "romeo@example.net", TEXT_HELP_SHOW, send_all, say_going},
 };
 
 enum { WORDS = sizeof table / sizeof table[0] };
@@ -148,6 +165,55 @@ static void say_senders(const struct talk *t, struct buf *out)
     add_list(t, out, TEXT_SENDERS_ALLOWED, t->allowed, t->allowed_count);
 }
 
+/* ---- what is held ---- */
+
+static int list_held(struct store_txn *txn, struct talk *t, struct err *e)
+{
+    t->held = arena_alloc(t->arena, HOLD_LIST_MAX * sizeof *t->held);
+    if (!t->held)
+        return err_memory(e);
+    if (held_list(txn, t->arena, t->bare_jid, HELD_EVERY, false, HOLD_LIST_MAX, t->held,
+                  &t->held_count, &t->held_total, e) < 0)
+        return -1;
+    return held_tell(txn, t->bare_jid, HELD_EVERY, e);
+}
+
+static void say_held(const struct talk *t, struct buf *out)
+{
+    hold_say_list(out, t->lang, t->held, t->held_count, t->held_total);
+}
+
+/* The first of it goes at once, what is more by and by. */
+static int send_held(struct store_txn *txn, struct talk *t, int64_t max, struct err *e)
+{
+    int64_t now_s = gateway_now_s(t->all->gateway), gone;
+
+    if (held_order(txn, t->bare_jid, HELD_EVERY, *t->argument ? t->argument : NULL, max,
+                   &t->held_total, e) < 0)
+        return -1;
+    return held_let_go(txn, t->bare_jid, RELEASE_MAX, now_s, &gone, e);
+}
+
+static int send_next(struct store_txn *txn, struct talk *t, struct err *e)
+{
+    return send_held(txn, t, 1, e);
+}
+
+static int send_all(struct store_txn *txn, struct talk *t, struct err *e)
+{
+    return send_held(txn, t, INT64_MAX, e);
+}
+
+static void say_going(const struct talk *t, struct buf *out)
+{
+    char number[24];
+
+    snprintf(number, sizeof number, "%" PRId64, t->held_total);
+    texts_write(out, t->lang, t->held_total > 0 ? TEXT_HELD_GOES : TEXT_HELD_NONE, number, NULL);
+}
+
+/* ---- choices ---- */
+
 static bool has_receipts(const struct talk *t)
 {
     enum conf_receipts conf = t->settings->conf->receipts;
@@ -190,8 +256,10 @@ static void help_on_choice(const struct talk *t, const struct choice_row *row, s
     size_t i;
 
     buf_printf(out, "\n%s", row->word);
-    for (i = 0; i < row->value_count; i++)
+    for (i = 0; i < row->value_count && !row->help; i++)
         buf_printf(out, "%s%s", i == 0 ? " " : " | ", row->values[i].word);
+    if (row->help)
+        buf_printf(out, " %s", row->help);
     buf_printf(out, " - %s", texts_get(t->lang, row->label));
 }
 
@@ -322,6 +390,11 @@ static void answer(const struct talk *t, const char *text)
         log_debug("words", "event=answer-dropped");
 }
 
+static bool is_on_holding(const struct talk *t)
+{
+    return t->chooses && choice_is_on_holding(t->row);
+}
+
 static int talk_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct talk *t = (struct talk *)work;
@@ -329,6 +402,9 @@ static int talk_run(struct store_txn *txn, struct store_work *work, struct err *
     if (t->word && t->word->run && t->word->run(txn, t, e) < 0)
         return -1;
     if (t->chooses && choices_put(txn, t->bare_jid, t->row->what, t->value, e) < 0)
+        return -1;
+    if (is_on_holding(t) &&
+        choices_put(txn, t->bare_jid, CHOICE_LANGUAGE, texts_number(t->lang), e) < 0)
         return -1;
     return choices_get(txn, t->bare_jid, &t->choices, e);
 }
@@ -343,6 +419,24 @@ static void say(const struct talk *t, struct buf *out)
         say_choice(t, t->row, out);
     else
         say_help(t, out);
+}
+
+/* What was said is on disk, and has its effects. */
+static void follow(const struct talk *t, struct buf *out)
+{
+    struct gateway *g = t->all->gateway;
+
+    if (t->word && t->word->say == say_going && t->held_total > 0) {
+        release_wake(g->release);
+        courier_rescan(g->mail_in);
+    }
+    if (!is_on_holding(t))
+        return;
+    attendance_stir(g->attendance, t->bare_jid);
+    if (hold_has_choice(&t->choices) && attendance_of(g->attendance, t->bare_jid) == SHOW_UNKNOWN) {
+        buf_addc(out, '\n');
+        texts_write(out, t->lang, TEXT_HELD_UNSEEN, address_map_gateway(t->settings->map), NULL);
+    }
 }
 
 static void talk_done(struct store_work *work, const struct err *e)
@@ -362,6 +456,7 @@ static void talk_done(struct store_work *work, const struct err *e)
         else
             log_info("words", "event=not-understood from=%s", t->bare_jid);
         say(t, &text);
+        follow(t, &text);
     }
     answer(t, buf_failed(&text) ? NULL : text.data);
     buf_clear(&text);
@@ -422,6 +517,12 @@ void words_arrived(struct words *w, const struct letter *letter, const struct xm
     }
     if (t->word ? t->word->run == keep_sender : t->chooses && t->row->what == CHOICE_STRANGERS)
         screen_add(w->gateway->screen, bare_jid);
+    if (is_on_holding(t) && t->row->what != CHOICE_LIST_AT && t->value > CHOICE_DELIVER &&
+        !attendance_want(w->gateway->attendance, bare_jid)) {
+        answer(t, texts_get(t->lang, TEXT_BUSY));
+        talk_free(t);
+        return;
+    }
     t->work.run = talk_run;
     t->work.done = talk_done;
     if (store_submit(w->gateway->store, &t->work) < 0) {

@@ -21,6 +21,7 @@
     X(MAIL_ACCEPTED, "accepted_total{from=\"mail\"}", "mails accepted")                            \
     X(JABBER_DELIVERED, "outcomes_total{to=\"jabber\",outcome=\"delivered\"}",                     \
       "taken by the Jabber server")                                                                \
+    X(JABBER_HELD, "outcomes_total{to=\"jabber\",outcome=\"held\"}", "held for their readers")     \
     X(JABBER_LATER, "outcomes_total{to=\"jabber\",outcome=\"later\"}", "to be tried again")        \
     X(JABBER_FAILED, "outcomes_total{to=\"jabber\",outcome=\"failed\"}", "failed")                 \
     X(JABBER_DROPPED, "outcomes_total{to=\"jabber\",outcome=\"dropped\"}", "nothing to deliver")   \

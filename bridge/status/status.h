@@ -13,7 +13,7 @@
 #include "store/queue.h"
 #include "web/admin.h"
 
-enum { STATUS_KINDS = 3 }; /* of the queue: kind - 1 is the place */
+enum { STATUS_KINDS = 4 }; /* of the queue: kind - 1 is the place; the last are held */
 
 /* What a page is made from. */
 struct status_view {

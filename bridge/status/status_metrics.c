@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const kinds[STATUS_KINDS] = {"to-mail", "to-jabber", "stanza"};
+static const char *const kinds[STATUS_KINDS] = {"to-mail", "to-jabber", "stanza", "held"};
 
 static void put_head(struct buf *out, const char *name, const char *type, const char *help)
 {

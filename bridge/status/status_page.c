@@ -216,7 +216,8 @@ static void put_connections(const struct status_view *v, struct buf *out)
 static void put_queue(const struct status_view *v, struct buf *out)
 {
     static const char *const names[STATUS_KINDS] = {"To mail", "Mails for Jabber users",
-                                                    "Answers and errors to Jabber"};
+                                                    "Answers and errors to Jabber",
+                                                    "Held, as their readers want it"};
     int i, j;
 
     buf_adds(out, "<section><h2>Queue</h2>");

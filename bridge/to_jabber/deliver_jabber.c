@@ -14,11 +14,13 @@
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/to_jabber/introduction.h"
 #include "bridge/to_jabber/leg_report.h"
+#include "bridge/to_jabber/release.h"
 #include "bridge/outcome.h"
 #include "bridge/reports/poison.h"
 #include "bridge/policy.h"
 #include "bridge/to_jabber/shipment.h"
 #include "bridge/reports/success.h"
+#include "store/held.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -50,6 +52,21 @@ static int write_later(struct store_txn *txn, const struct leg *leg, struct err 
                        leg->status.text ? leg->status.text : "", e);
 }
 
+/* It is held already.  Its user may have come since: then it is due, and nobody has looked for it,
+ * as it was in memory. */
+static int look_after(struct store_txn *txn, struct leg *leg, struct err *e)
+{
+    int64_t id = leg->shipment->parcel->message.id;
+    bool is_held;
+
+    if (leg_report_late_is_due(leg) && queue_forget_deadline(txn, id, e) < 0)
+        return -1;
+    if (held_has(txn, id, leg->item->n, &is_held, e) < 0)
+        return -1;
+    leg->next_at_s = is_held ? 0 : leg->shipment->now_s;
+    return 0;
+}
+
 static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
 {
     const struct queue_message *m = &leg->shipment->parcel->message;
@@ -65,6 +82,8 @@ static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
         return queue_remove(txn, m->id, leg->item->n, e);
     case LEG_DROPPED:
         return queue_remove(txn, m->id, leg->item->n, e);
+    case LEG_HELD:
+        return look_after(txn, leg, e);
     case LEG_LATER:
         return write_later(txn, leg, e);
     case LEG_FAILED:
@@ -157,7 +176,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
     for (i = 0; i < s->parcel->message.item_count; i++) {
         const struct leg *leg = &s->legs[i];
 
-        if (leg->fate == LEG_LATER && (next == 0 || leg->next_at_s < next))
+        if ((leg->fate == LEG_LATER || (leg->fate == LEG_HELD && leg->next_at_s != 0)) &&
+            (next == 0 || leg->next_at_s < next))
             next = leg->next_at_s;
         if (leg->fate == LEG_BLAMED && leg->crashes < POISON_CRASHES)
             next = s->now_s;
@@ -169,10 +189,12 @@ static void outcome_done(struct persist_work *w, const struct err *e)
             gateway_count(g, STAT_SET_ASIDE);
             outcome_log_set_aside(&s->parcel->message, leg->item->n, leg->to, leg->why);
         }
+        if (leg->fate == LEG_HELD)
+            release_wake(g->release);
         has_report = has_report || leg->report_id != 0 || is_aside;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
-                     leg->contacts_id != 0 || leg->question_id != 0 || is_aside;
+                     leg->contacts_id != 0 || leg->question_id != 0 || leg->has_notice || is_aside;
     }
     is_back = lost == s->parcel->message.item_count;
     if (is_back)
@@ -192,14 +214,14 @@ static void outcome_done(struct persist_work *w, const struct err *e)
 
 static void log_leg(const struct leg *leg)
 {
-    static const char *const words[] = {"send",   "delivered", "answered", "dropped", "later",
-                                        "failed", "lost",      "poison",   "blamed"};
+    static const char *const words[] = {"send",  "delivered", "answered", "dropped", "held",
+                                        "later", "failed",    "lost",     "poison",  "blamed"};
     static const enum stat stats[] = {
         [LEG_SEND] = STAT_JABBER_LATER,       [LEG_TAKEN] = STAT_JABBER_DELIVERED,
         [LEG_ANSWERED] = STAT_JABBER_DROPPED, [LEG_DROPPED] = STAT_JABBER_DROPPED,
-        [LEG_LATER] = STAT_JABBER_LATER,      [LEG_FAILED] = STAT_JABBER_FAILED,
-        [LEG_LOST] = STAT_JABBER_LATER,       [LEG_POISON] = STAT_SET_ASIDE,
-        [LEG_BLAMED] = STAT_JABBER_LATER};
+        [LEG_HELD] = STAT_JABBER_HELD,        [LEG_LATER] = STAT_JABBER_LATER,
+        [LEG_FAILED] = STAT_JABBER_FAILED,    [LEG_LOST] = STAT_JABBER_LATER,
+        [LEG_POISON] = STAT_SET_ASIDE,        [LEG_BLAMED] = STAT_JABBER_LATER};
     char id[ID_TEXT_SIZE];
 
     if (leg->fate == LEG_POISON) /* told, and counted, once it is */
@@ -226,6 +248,16 @@ static void give_up(struct leg *leg)
     }
 }
 
+/* What was held has the queue's whole lifetime from then on. */
+static struct queue_message since_release(const struct leg *leg)
+{
+    struct queue_message m = leg->shipment->parcel->message;
+
+    if (leg->item->released_s > m.created_s)
+        m.created_s = leg->item->released_s;
+    return m;
+}
+
 static void write_outcome(struct shipment *s)
 {
     size_t i;
@@ -233,14 +265,14 @@ static void write_outcome(struct shipment *s)
     s->now_s = gateway_now_s(s->gateway);
     for (i = 0; i < s->parcel->message.item_count; i++) {
         struct leg *leg = &s->legs[i];
+        struct queue_message since = since_release(leg);
 
-        if (policy_is_given_up(s->settings, &s->parcel->message, s->now_s))
+        if (policy_is_given_up(s->settings, &since, s->now_s))
             give_up(leg);
         else if (leg->fate == LEG_LOST && leg_report_is_late(leg))
             leg->fate = LEG_LATER; /* which is told, once */
         if (leg->fate == LEG_LATER)
-            leg->next_at_s =
-                policy_next_try(s->settings, &s->parcel->message, leg->item->attempts, s->now_s);
+            leg->next_at_s = policy_next_try(s->settings, &since, leg->item->attempts, s->now_s);
         if (leg->fate == LEG_FAILED || leg_report_late_is_due(leg))
             leg->report_id = id_next(&s->gateway->ids);
         if (introduction_is_due(leg))
@@ -383,17 +415,79 @@ static void fail_all(struct shipment *s, const struct err *e)
     write_outcome(s);
 }
 
-static void ready(struct shipment *s, const struct err *e)
+static void go(struct shipment *s, const struct err *e)
 {
-    s->gateway->preparing--;
-    s->parcel->is_new = false; /* it may be sent from here on, and an error may come back */
-    courier_unmark(s->gateway->mail_in, s->parcel); /* it has been read, and nothing broke */
     if (e)
         fail_all(s, e);
     else
         send_legs(s);
-    courier_poke(s->gateway->mail_in);
-    courier_poke(s->gateway->stanza_out); /* when careful they wait for each other */
+}
+
+/* Mails are prepared side by side, and one that is short may be ready before the one that came
+ * before it.  What was held goes together, so that this would show: each waits for those before it
+ * of its lane. */
+
+static bool was_held(const struct shipment *s)
+{
+    size_t i;
+
+    for (i = 0; i < s->parcel->message.item_count; i++)
+        if (s->parcel->message.items[i].released_s != 0)
+            return true;
+    return false;
+}
+
+static void line_up(struct shipment *s)
+{
+    struct shipment **at = &s->gateway->released;
+
+    s->is_released = was_held(s);
+    while (*at)
+        at = &(*at)->next_released;
+    if (s->is_released)
+        *at = s;
+}
+
+static bool is_first(const struct gateway *g, const struct shipment *s)
+{
+    const struct shipment *other = g->released;
+
+    while (other != s && other->parcel->message.lane != s->parcel->message.lane)
+        other = other->next_released;
+    return other == s;
+}
+
+static void go_in_order(struct gateway *g)
+{
+    struct shipment **at = &g->released, *s;
+
+    while ((s = *at) != NULL) {
+        if (!s->is_prepared || !is_first(g, s)) {
+            at = &s->next_released;
+            continue;
+        }
+        *at = s->next_released;
+        go(s, s->prepare_err.class == ERR_NONE ? NULL : &s->prepare_err);
+        at = &g->released; /* going may have changed the line */
+    }
+}
+
+static void ready(struct shipment *s, const struct err *e)
+{
+    struct gateway *g = s->gateway;
+
+    g->preparing--;
+    s->parcel->is_new = false; /* it may be sent from here on, and an error may come back */
+    courier_unmark(g->mail_in, s->parcel); /* it has been read, and nothing broke */
+    if (s->is_released) {
+        s->is_prepared = true;
+        s->prepare_err = e ? *e : (struct err){.class = ERR_NONE};
+        go_in_order(g);
+    } else {
+        go(s, e);
+    }
+    courier_poke(g->mail_in);
+    courier_poke(g->stanza_out); /* when careful they wait for each other */
 }
 
 /* When one entry at a time is sent, what else was prepared would be given up. */
@@ -415,6 +509,7 @@ static bool begin(struct gateway *g, struct parcel *p)
         return false;
     }
     g->preparing++;
+    line_up(s);
     return true;
 }
 

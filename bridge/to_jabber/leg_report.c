@@ -27,7 +27,7 @@ bool leg_report_is_late(const struct leg *leg)
 
 bool leg_report_late_is_due(const struct leg *leg)
 {
-    return leg->fate == LEG_LATER && leg_report_is_late(leg);
+    return (leg->fate == LEG_LATER || leg->fate == LEG_HELD) && leg_report_is_late(leg);
 }
 
 /* 1: it belongs into this report. */

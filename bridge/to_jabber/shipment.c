@@ -15,6 +15,7 @@
 #include "bridge/outcome.h"
 #include "bridge/own/own.h"
 #include "bridge/policy.h"
+#include "bridge/to_jabber/hold.h"
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/people/choice_table.h"
 #include "bridge/to_jabber/screen.h"
@@ -100,6 +101,7 @@ struct shipment *shipment_new(struct gateway *g, struct parcel *p)
     for (i = 0; i < p->message.item_count; i++) {
         s->legs[i].shipment = s;
         s->legs[i].item = &p->message.items[i];
+        s->legs[i].notice_id = id_next(&g->ids);
         if (make_answer_ids(&s->legs[i]) < 0) {
             shipment_free(s);
             return NULL;
@@ -329,6 +331,10 @@ static int make_message(struct store_txn *txn, struct leg *leg, const struct con
     leg->to = jid_bare(s->arena, jid);
     if (!leg->to)
         return err_memory(e);
+    if (hold_leg(txn, leg, e) < 0)
+        return -1;
+    if (leg->fate == LEG_HELD)
+        return 0;
     if (threading_to_jabber(txn, ctx, s->letter, leg->to, e) < 0)
         return -1;
     s->letter->stanza_id = leg->id;

@@ -18,11 +18,12 @@ enum leg_fate {
     LEG_TAKEN,    /* the host has it */
     LEG_ANSWERED, /* a report: what it says is queued for the senders, and the item gone */
     LEG_DROPPED,  /* nothing to send or to report (expired, a forged or pointless report) */
-    LEG_LATER,    /* again at next_at_s */
-    LEG_FAILED,   /* to be reported to the mail's sender */
-    LEG_LOST,     /* the stream went away: again as soon as it is back */
-    LEG_POISON,   /* the host closes the stream over it: set aside */
-    LEG_BLAMED    /* reading the mail kills the reader: set aside at the third time */
+    LEG_HELD,   /* as its user wants it, and written down; next_at_s: it was let go since, 0: not */
+    LEG_LATER,  /* again at next_at_s */
+    LEG_FAILED, /* to be reported to the mail's sender */
+    LEG_LOST,   /* the stream went away: again as soon as it is back */
+    LEG_POISON, /* the host closes the stream over it: set aside */
+    LEG_BLAMED  /* reading the mail kills the reader: set aside at the third time */
 };
 
 struct leg { /* one item */
@@ -39,7 +40,8 @@ struct leg { /* one item */
     const char *condition; /* of the Jabber error; NULL: none */
     const char *jid;
     const char *why; /* for the log, when dropped */
-    int64_t report_id, contacts_id, question_id, next_at_s;
+    int64_t report_id, contacts_id, question_id, notice_id, next_at_s;
+    bool has_notice;               /* a message to its user about it is queued under notice_id */
     struct poison_ids *poison_ids; /* for LEG_POISON and LEG_BLAMED */
     unsigned crashes;              /* so many by now, when LEG_BLAMED has been written */
     int64_t *answer_ids; /* ANSWERS_MAX, when the item is addressed to a reverse-path; NULL: not */
@@ -65,6 +67,9 @@ struct shipment {
     bool is_own;      /* of a user's own mailbox, whose user own is; NULL: that is gone */
     const char *own;
     int64_t now_s;
+    struct shipment *next_released; /* g->released: what was held goes in the order it came */
+    bool is_released, is_prepared;
+    struct err prepare_err;
     void (*ready)(struct shipment *s, const struct err *e); /* on the loop, after preparing */
 };
 

@@ -16,6 +16,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def build_shim():
     source = ROOT / "tests" / "crash" / "shim.c"
+    SHIM.parent.mkdir(parents=True, exist_ok=True)
     if not SHIM.exists() or SHIM.stat().st_mtime < source.stat().st_mtime:
         subprocess.run([*os.environ.get("CC", "gcc").split(), "-std=gnu17", "-Wall", "-Wextra", "-Werror",
                         "-O1", "-shared", "-fPIC", "-o", SHIM, source, "-ldl"], check=True)

@@ -61,6 +61,7 @@ class Gateway:
         self.conf = self.folder / "postern.conf"
         self.database = self.folder / "postern.db"
         self.process = None
+        self.env = None  # beside its own: of a clock that can be set
         self._log_start = 0
         self.options = merge({
             "web": {"listen": f"127.0.0.1:{self.web_port}",
@@ -79,7 +80,7 @@ class Gateway:
         assert PROGRAM.exists(), f"{PROGRAM} is not built"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         argv = [PROGRAM, "-c", self.conf, "run"]
-        self.process = Process("postern", argv, self.log, cwd=self.folder)
+        self.process = Process("postern", argv, self.log, env=self.env, cwd=self.folder)
         self.wait_log(*ready)
         return self
 

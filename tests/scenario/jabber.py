@@ -122,6 +122,10 @@ class JabberClient:
         """Writes a stanza as it stands."""
         self._loop.call_soon_threadsafe(self._client.send_raw, xml)
 
+    def allow_presence(self, may):
+        """Does the client say yes, as it does, when somebody asks to see its presence?"""
+        self._loop.call_soon_threadsafe(setattr, self._client, "auto_authorize", may)
+
     def send_message(self, to, body, extra="", subject=None, thread=None, kind=None,
                      stanza_id=None):
         """A message; extra is XML within it.  Returns its id."""

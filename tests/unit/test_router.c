@@ -44,11 +44,11 @@ static void on_error(struct xml_node *stanza, struct arena *arena, void *arg)
     hand(arg, "error", stanza, arena);
 }
 
-static void on_available(const struct xml_node *stanza, void *arg)
+static void on_presence(const struct xml_node *stanza, void *arg)
 {
     struct world *w = arg;
 
-    buf_adds(&w->told, "[available]");
+    buf_adds(&w->told, "[presence]");
     xml_write(&w->told, stanza, STREAM_NS);
 }
 
@@ -163,7 +163,7 @@ static const struct router_handler handler = {
     .registration = on_registration,
     .directory = on_directory,
     .command = on_command,
-    .available = on_available,
+    .presence = on_presence,
     .send = on_send,
     .contact = contact,
     .prompt = prompt,
@@ -422,13 +422,16 @@ static const struct {
     {"<presence type='probe' " U BAD "/>",
      "<presence type='error' from='bad@gw' to='u@home/r'>" MALFORMED("bad@gw") "</presence>"},
     {"<presence type='probe' " U BUSY "/>", ""},
-    {"<presence type='subscribed' " U ANN "/>", ""},
-    {"<presence type='unsubscribed' " U ANN "/>", ""},
-    {"<presence " U GW "/>", "[available]<presence from='u@home/r' to='gw'/>"},
+    {"<presence type='subscribed' " U ANN "/>",
+     "[presence]<presence type='subscribed' from='u@home/r' to='ann\\40example.org@gw'/>"},
+    {"<presence type='unsubscribed' " U ANN "/>",
+     "[presence]<presence type='unsubscribed' from='u@home/r' to='ann\\40example.org@gw'/>"},
+    {"<presence " U GW "/>", "[presence]<presence from='u@home/r' to='gw'/>"},
     {"<presence " X ANN "><show>away</show></presence>",
-     "[available]<presence from='x@else/r' "
+     "[presence]<presence from='x@else/r' "
      "to='ann\\40example.org@gw'><show>away</show></presence>"},
-    {"<presence type='unavailable' " U GW "/>", ""},
+    {"<presence type='unavailable' " U GW "/>",
+     "[presence]<presence type='unavailable' from='u@home/r' to='gw'/>"},
     {"<presence type='subscribe' " ANN "/>", ""},
 };
 
