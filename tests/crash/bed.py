@@ -271,6 +271,21 @@ class Instance:
         self.stanza("later", "later")
         self.stanza("bounced", "bounce")
 
+    def hold(self, user="keeper"):
+        """Mails that their reader does not want now, in the queue of a gateway that has ended."""
+        def is_held():
+            return self.rows("SELECT count(*) FROM held") == [(3,)]
+        self.gateway.launch()
+        self.gateway.wait_up_or_dead()
+        self.people.send(user, self.domain, "choice", "when dnd hold")
+        wait_for(lambda: "the choice", lambda: self.rows("SELECT 1 FROM chosen WHERE what = 11"), 10)
+        self.people.appear(user, self.domain, "dnd")
+        wait_for(lambda: "it to be seen", lambda: "show=dnd" in self.gateway.log_text(), 10)
+        for _ in range(3):
+            self.mail(user=user)
+        wait_for(lambda: f"mails to be held\n{self.show_logs()}", is_held, 20)
+        self.gateway.kill9()
+
     def pump(self):
         """What the relay accepted for bounce@ comes back as a delivery report."""
         new = self.relay.mails[self._seen:]

@@ -70,6 +70,12 @@ class People:
         with self._lock:
             return list(self.errors.get(token, ()))
 
+    def appear(self, user, to, show=None):
+        """A presence, to this one alone."""
+        inside = f"<show>{show}</show>" if show else ""
+        self._write(f"<presence from={quoteattr(user + '@' + self.domain + '/x')} to={quoteattr(to)}>"
+                    f"{inside}</presence>")
+
     def _write(self, text):
         data = text.encode()
         with self._lock:

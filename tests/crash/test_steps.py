@@ -49,9 +49,13 @@ def run(instance, name):
     instance.mails()
     if name.startswith("success."):
         instance.mail("asked", by_lmtp=True)
+    if name.startswith("release."):
+        instance.hold()
     gateway.launch(die_at=name)
     gateway.wait_up_or_dead()
     instance.stanzas()
+    if name.startswith("release."):
+        instance.people.appear("keeper", instance.domain)
     if name.startswith("stop."):
         gateway.process.popen.terminate()
     assert instance.wait_dead(DEATH_S), f"{name} is never passed\n{instance.show_logs()}"
