@@ -141,8 +141,10 @@ crash-check: crash-program
 	$(CRASH_TESTS) tests/crash $(CRASH)
 crash: crash-program
 	POSTERN_KILLS=$(KILLS) $(CRASH_TESTS) -s tests/crash/test_random.py $(CRASH)
-# What takes minutes: a queue of a million messages (memory, time to start, who waits for whom), half-open streams.
-soak: postern crash-program
+# What takes minutes: a queue of a million messages (memory, time to start, who waits for whom), 5,000
+# connections each way, half-open streams.
+soak: postern crash-program $(BUILD)/unit/test_crowd
+	CROWD=5000 $(BUILD)/unit/test_crowd
 	SOAK=1000000 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' $(PYTHON) -m pytest -q -s \
 	    -p no:cacheprovider tests/scenario/test_long_queue.py
 	$(CRASH_TESTS) tests/crash/soak_wire.py

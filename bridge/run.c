@@ -77,7 +77,8 @@ enum {
     WORKER_THREADS = 2,
     READER_PROCESSES = 2,
     READER_IDLE_MS = 120000,
-    POOL_WAITING_MAX = 1000
+    POOL_WAITING_MAX = 1000,
+    DESCRIPTORS_OWN = 200 /* of the store, of readers, of transfers, and of what web servers ask */
 };
 
 /* The running gateway and what only its life needs. */
@@ -516,7 +517,6 @@ static int open_loop(struct life *life, struct err *e)
                                              reader_limits_usual, reader_term_usual};
     struct gateway *g = &life->g;
 
-    descriptors_raise(); /* a mailbox that is watched is one */
     g->loop = loop_new(e);
     if (!g->loop)
         return -1;
@@ -632,6 +632,20 @@ static int open_all(struct life *life, struct conf **conf, struct err *e)
     return start(life, e);
 }
 
+/* Clients that are turned away for want of descriptors come again; somebody should know why. */
+static void take_descriptors(const struct conf *conf)
+{
+    unsigned have = descriptors_raise();
+    size_t want = DESCRIPTORS_OWN + conf->smtp_connections + conf->mailbox_count +
+                  (conf->lmtp.text ? conf->lmtp_connections : 0);
+
+    if (have < want)
+        log_warning("gateway",
+                    "event=few-descriptors have=%u want=%zu next=\"raise the limit of open files "
+                    "(LimitNOFILE=), or lower lmtp.connections\"",
+                    have, want);
+}
+
 static int serve(const char *conf_path)
 {
     struct life *life;
@@ -650,6 +664,7 @@ static int serve(const char *conf_path)
     log_set_journal(getenv("JOURNAL_STREAM") != NULL);
     log_set_level(level_of(conf->log_level));
     conf_each_pending(conf, say_pending, NULL);
+    take_descriptors(conf);
     life = calloc(1, sizeof *life);
     if (!life) {
         conf_free(conf);
