@@ -16,6 +16,7 @@ int pings_begin(struct pings *ps, struct err *e)
 
     if (keyed_random(random, sizeof random, e) < 0)
         return -1;
+    memcpy(ps->last_prefix, ps->prefix, sizeof ps->last_prefix);
     snprintf(ps->prefix, sizeof ps->prefix, "p%02x%02x%02x%02x%02x%02x%02x%02x-", random[0],
              random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
     ps->number = 0;
@@ -61,6 +62,17 @@ bool pings_is_answer(const struct pings *ps, const struct xml_node *stanza, uint
         return false;
     *number_out = strtoull(id + len, NULL, 10);
     return true;
+}
+
+bool pings_is_foreign(const struct pings *ps, const struct xml_node *stanza, const char *host)
+{
+    const char *id = xml_get(stanza, "id"), *type = xml_get(stanza, "type");
+    const char *from = xml_get(stanza, "from");
+
+    return strcmp(stanza->name, "iq") == 0 && id && type && from && strcmp(from, host) == 0 &&
+           (strcmp(type, "result") == 0 || strcmp(type, "error") == 0) && id[0] == 'p' &&
+           strspn(id + 1, "0123456789abcdef") == 16 && id[17] == '-' &&
+           strncmp(id, ps->prefix, 18) != 0 && strncmp(id, ps->last_prefix, 18) != 0;
 }
 
 struct ping *pings_take(struct pings *ps, uint64_t number)

@@ -27,7 +27,8 @@ struct ping {
 
 struct pings {
     char prefix[PINGS_PREFIX_SIZE];
-    uint64_t number; /* of the newest */
+    char last_prefix[PINGS_PREFIX_SIZE]; /* of the connection before: late answers may still come */
+    uint64_t number;                     /* of the newest */
     struct ping *first, *last;
     unsigned count;
 };
@@ -44,6 +45,9 @@ void pings_write(const struct pings *ps, const struct ping *p, const char *from,
 /* Is it an answer, by result or error, to a ping of this connection? *number_out gets its number.
  */
 bool pings_is_answer(const struct pings *ps, const struct xml_node *stanza, uint64_t *number_out);
+/* Is it an answer of that host to a ping that a component of this kind has sent, but not this one?
+ * Another instance is connected then, and the host shares what comes between the two. */
+bool pings_is_foreign(const struct pings *ps, const struct xml_node *stanza, const char *host);
 /* Takes it out of the list; the caller frees it.  NULL when it is not there. */
 struct ping *pings_take(struct pings *ps, uint64_t number);
 struct ping *pings_take_first(struct pings *ps);

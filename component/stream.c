@@ -153,7 +153,12 @@ static void on_answer_due(void *arg)
         return;
     }
     enter(s);
-    stream_lose(s, STREAM_LOSS_NETWORK, "%s does not answer a ping", s->settings->ping_to);
+    if (s->twin_ms != 0 && clock_mono_ms(s->clock) - s->twin_ms <= 2 * s->times.answer)
+        stream_lose(s, STREAM_LOSS_CONFLICT,
+                    "another instance is connected as '%s', and gets what is meant for this one",
+                    s->settings->jid);
+    else
+        stream_lose(s, STREAM_LOSS_NETWORK, "%s does not answer a ping", s->settings->ping_to);
     leave(s);
 }
 
@@ -356,6 +361,7 @@ static void connect_now(struct stream *s)
 
     stream_set_state(s, STATE_CONNECTING);
     s->queued = 0;
+    s->twin_ms = 0;
     s->parser = parser_new(&limits, &handler, s);
     if (!s->parser)
         err_memory(&e);

@@ -23,6 +23,17 @@ static void on_stream_error(struct stream *s, const struct xml_node *error, stru
     buf_clear(&reason);
 }
 
+/* ejabberd and jabberd2 let two in, and answer either of them. */
+static void note_twin(struct stream *s)
+{
+    if (s->twin_ms == 0)
+        log_warning("stream",
+                    "event=another-instance jid=%s reason=\"answers to its pings come here\" "
+                    "next=\"end one of the two: each gets a part of what is meant for the other\"",
+                    s->settings->jid);
+    s->twin_ms = clock_mono_ms(s->clock);
+}
+
 static void on_stanza_flowing(struct stream *s, struct xml_node *stanza, struct arena *arena)
 {
     uint64_t number;
@@ -31,6 +42,9 @@ static void on_stanza_flowing(struct stream *s, struct xml_node *stanza, struct 
     if (pings_is_answer(&s->pings, stanza, &number)) {
         arena_free(arena);
         stream_on_pong(s, number);
+    } else if (pings_is_foreign(&s->pings, stanza, s->settings->ping_to)) {
+        arena_free(arena);
+        note_twin(s);
     } else if (s->handler.stanza) {
         s->handler.stanza(stanza, arena, s->arg);
     } else {

@@ -56,6 +56,7 @@ struct stream {
 
     struct backoff backoff;
     int64_t up_since_ms;
+    int64_t twin_ms; /* when another instance's answer came here; 0: none did on this connection */
     void (*closed)(void *arg);
     void *closed_arg;
 

@@ -5,6 +5,7 @@ import re
 import signal
 import smtplib
 import threading
+import time
 
 import pytest
 
@@ -66,3 +67,52 @@ def test_a_host_that_goes_in_mid_traffic_loses_nothing(make_world, host, how):
         pytest.fail(f"{len(lost)} of {MAILS} are missing: {lost}")
     assert all(len(i) <= 2 and len(set(i)) == 1 for i in ids.values())
     assert "event=set-aside" not in world.gateway.log_text()
+
+
+def by_lmtp(port, body):
+    with smtplib.LMTP("127.0.0.1", port) as lmtp:
+        mail = make_mail(f"romeo@{w.MAIL_DOMAIN}", f"juliet@{w.GATEWAY}", None, body)
+        lmtp.sendmail(f"romeo@{w.MAIL_DOMAIN}", [f"juliet@{w.GATEWAY}"], mail.as_bytes())
+
+
+def test_a_second_gateway_of_the_same_name_is_refused_and_waits(make_world):
+    """By mistake, on another store.  Prosody refuses it: it says so and waits.  The first one does not
+    notice, and what the second has accepted arrives once it may come in."""
+    port = free_port()
+    first = make_world().start()
+    second = make_world({"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{port}"}})
+    second.start(ready=(f"another instance is connected as '{w.GATEWAY}'",))
+    tokens = [new_id("both") for _ in range(2)]
+    by_lmtp(port, tokens[0])
+    first.romeo.write(first.mail_of("juliet"), tokens[1], tokens[1])
+    first.juliet.wait_message(has(tokens[1]))
+    time.sleep(3)
+    assert first.gateway.log_text().count("state=up") == 1
+    assert "state=lost" not in first.gateway.log_text()
+    assert second.gateway.log_text().count("to=CONNECTING") == 1, "it does not try again and again"
+    assert len(second.gateway.command("queue", "list").stdout.splitlines()) == 1
+    assert first.gateway.stop() == 0
+    second.gateway.restart(ready=("stream .*state=up",))
+    second.juliet.wait_message(has(tokens[0]))
+    for token in tokens:
+        assert len(second.juliet.stanzas(has(token))) == 1
+
+
+def test_two_gateways_of_one_name_that_share_a_host_say_so(make_world):
+    """ejabberd lets both in, and what is meant for one of them comes to either.  It is told, and both
+    carry what they have accepted."""
+    port = free_port()
+    first = make_world(host="ejabberd").start()
+    second = make_world({"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{port}"}},
+                        host="ejabberd")
+    second.start(ready=("stream .*state=up", "inbound .*event=listening"))
+    tokens = [new_id("both") for _ in range(20)]
+    for token in tokens:
+        by_lmtp(port, token)
+    wait_until("word of the other one", lambda: any(
+        "event=another-instance" in world.gateway.log_text() for world in (first, second)), 40)
+    for token in tokens:
+        first.juliet.wait_message(has(token), timeout_s=60)
+    for world in (first, second):
+        assert world.gateway.log_text().count("to=CONNECTING") <= 3, "they do not fight"
+    second.gateway.kill9()  # or it would wait for the answers that the other one gets

@@ -686,6 +686,46 @@ static void test_keep_alive(void **state)
     world_close(&w);
 }
 
+/* ejabberd lets two in and answers either: who misses an answer and has got one of another's is not
+ * cut off, but one of two. */
+static void test_another_instance(void **state)
+{
+    static const struct script mute = {
+        .opening = OPENING, .handshake = "<handshake/>", .lost_pings = -1};
+    static const struct {
+        const char *say, *down;
+    } rows[] = {
+        {"<iq type='result' from='home.test' to='gw.test' id='p0123456789abcdef-1'/>",
+         "down:conflict"},
+        {"<iq type='error' from='home.test' to='gw.test' id='p0123456789abcdef-77'/>",
+         "down:conflict"},
+        {"<iq type='result' from='u@home.test' to='gw.test' id='p0123456789abcdef-1'/>",
+         "down:network"}, /* a stranger who would like to be believed */
+        {"<iq type='result' from='home.test' to='gw.test' id='p0123456789abcde-1'/>",
+         "down:network"},
+        {"<message from='home.test' to='gw.test' id='p0123456789abcdef-1'/>", "down:network"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world w;
+
+        world_open(&w, &good);
+        w.settings.times.answer = 60;
+        world_start(&w);
+        world_run(&w, "up", 5000);
+        w.script = &mute;
+        host_say(&w, rows[i].say);
+        assert_int_equal(stream_barrier(w.stream, NULL, NULL), 0);
+        world_run(&w, rows[i].down, 2000);
+        assert_non_null(strstr(w.trace, rows[i].down));
+        assert_int_equal(strcmp(rows[i].down, "down:conflict") == 0,
+                         strstr(w.reason, "another instance is connected as 'gw.test'") != NULL);
+        world_close(&w);
+    }
+}
+
 static void test_barrier(void **state)
 {
     static const struct script error = {
@@ -1059,6 +1099,7 @@ int main(void)
         cmocka_unit_test(test_back_off),
         cmocka_unit_test(test_back_off_starts_anew),
         cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_another_instance),
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_barrier_lost),
         cmocka_unit_test(test_barrier_is_behind),
