@@ -146,7 +146,7 @@ crash: crash-program
 soak: postern crash-program $(BUILD)/unit/test_crowd
 	CROWD=5000 $(BUILD)/unit/test_crowd
 	SOAK=1000000 POSTERN='$(or $(POSTERN),$(CURDIR)/postern)' $(PYTHON) -m pytest -q -s \
-	    -p no:cacheprovider tests/scenario/test_long_queue.py
+	    -p no:cacheprovider tests/scenario/test_long_queue.py tests/scenario/soak_host.py
 	$(CRASH_TESTS) tests/crash/soak_wire.py
 crash-program:
 	@$(MAKE) --no-print-directory BUILD=build/crash CFLAGS='-O1 -g -DPOSTERN_CRASH' build/crash/postern
