@@ -428,6 +428,28 @@ static void do_plain(struct fake_imap *f, const char *tag)
     do_login(f, tag, memcmp(got, want, n) == 0);
 }
 
+/* A failure is told in a second challenge, which wants an empty answer. */
+static void do_xoauth2(struct fake_imap *f, const char *tag)
+{
+    char line[1024], want[512];
+    unsigned char got[1024] = {0};
+    bool ok;
+
+    say(f, "+ \r\n");
+    if (!get_line(f, line, sizeof line))
+        return;
+    snprintf(want, sizeof want, "user=%s\001auth=Bearer %s\001\001", f->user,
+             f->token ? f->token : "");
+    EVP_DecodeBlock(got, (unsigned char *)line, (int)strlen(line));
+    ok = f->token && memcmp(got, want, strlen(want)) == 0;
+    if (!ok) {
+        say(f, "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n");
+        if (!get_line(f, line, sizeof line) || line[0])
+            return;
+    }
+    do_login(f, tag, ok);
+}
+
 /* Until the client goes, or the server ends. */
 static void stall(struct fake_imap *f)
 {
@@ -608,6 +630,8 @@ static void obey(struct fake_imap *f, const char *tag, const char *c)
         do_login(f, tag, strcmp(c, login) == 0 || strcmp(c, quoted) == 0);
     else if (strcasecmp(c, "AUTHENTICATE PLAIN") == 0)
         do_plain(f, tag);
+    else if (strcasecmp(c, "AUTHENTICATE XOAUTH2") == 0)
+        do_xoauth2(f, tag);
     else if (strcasecmp(c, "LOGOUT") == 0) {
         say(f, "* BYE logging out\r\n%s OK done\r\n", tag);
         f->is_dropped = true;

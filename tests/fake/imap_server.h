@@ -38,6 +38,7 @@ struct fake_rule {
 struct fake_imap {
     const char *caps, *caps_after; /* before log-in, and after it (NULL: the same) */
     const char *user, *password;   /* what LOGIN and PLAIN must bring */
+    const char *token;             /* and XOAUTH2; NULL: none is right */
     uint32_t uidvalidity;
     SSL_CTX *tls;  /* the caller's */
     bool implicit; /* TLS from the first byte, else STARTTLS */

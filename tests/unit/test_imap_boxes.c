@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "mail/imap/imap_boxes.h"
 #include "tests/fake/imap_hall.h"
 #include "tests/fake/imap_server.h"
+#include "tests/fake/tls.h"
 
 enum { SEEN_MAX = 64, SLICE_MS = 10 };
 
@@ -129,6 +131,11 @@ static bool is_watching(struct fixture *x)
 static bool is_idle(struct fixture *x)
 {
     return is_watching(x) && fake_imap_commands(&x->server, "IDLE") > 0;
+}
+
+static bool is_failed(struct fixture *x)
+{
+    return x->failures > 0;
 }
 
 static bool is_tried(struct fixture *x)
@@ -396,6 +403,117 @@ static void test_trials(void **state)
     }
 }
 
+/* ---- TLS and tokens ---- */
+
+struct tls_row {
+    const char *name;
+    struct fake_tls cert;
+    enum conf_tls tls;
+    bool is_foreign; /* signed by somebody nobody knows */
+    bool is_fit;
+};
+
+static const struct tls_row tls_rows[] = {
+    {"good", {"IP:127.0.0.1", 5, false}, CONF_TLS_IMPLICIT, false, true},
+    {"good, STARTTLS", {"IP:127.0.0.1", 5, false}, CONF_TLS_STARTTLS, false, true},
+    {"expired", {"IP:127.0.0.1", -1, false}, CONF_TLS_IMPLICIT, false, false},
+    {"expired, STARTTLS", {"IP:127.0.0.1", -1, false}, CONF_TLS_STARTTLS, false, false},
+    {"another's name", {"DNS:imap.example", 5, false}, CONF_TLS_IMPLICIT, false, false},
+    {"unknown authority", {"IP:127.0.0.1", 5, false}, CONF_TLS_STARTTLS, true, false},
+};
+
+static const char *ca_file(void)
+{
+    return "build/test_imap_boxes_ca.pem";
+}
+
+static void run_tls_row(struct fixture *x, const struct tls_row *row)
+{
+    struct err e;
+
+    fake_imap_init(&x->server);
+    x->server.user = "juliet";
+    x->server.caps = "IMAP4rev1 STARTTLS IDLE AUTH=PLAIN";
+    x->server.implicit = row->tls == CONF_TLS_IMPLICIT;
+    x->server.tls = fake_tls_server(&row->cert, ca_file());
+    if (row->is_foreign)
+        SSL_CTX_free(fake_tls_server(&row->cert, ca_file()));
+    x->settings.ca_file = ca_file();
+    x->mailbox.server.tls = row->tls;
+    open_boxes(x);
+    x->is_tried = false;
+    assert_non_null(imap_trial_start(x->boxes, &x->mailbox, 0, note_trial, x, &e));
+    assert_true(run_until(x, is_tried, 5000));
+    if (x->trial.fault != (row->is_fit ? IMAP_FAULT_NONE : IMAP_FAULT_TLS))
+        fail_msg("%s: %s: %s", row->name, imap_fault_name(x->trial.fault), x->trial.e.text);
+    add(x, never_looked);
+    assert_true(run_until(x, row->is_fit ? is_idle : is_failed, 5000));
+    if (!row->is_fit) {
+        assert_int_equal(x->state.fault, IMAP_FAULT_TLS);
+        assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE"), 0);
+    }
+    imap_boxes_stop(x->boxes, note_stopped, x);
+    assert_true(run_until(x, is_stopped, 5000));
+    imap_boxes_free(x->boxes);
+    fake_imap_stop(&x->server);
+    SSL_CTX_free(x->server.tls);
+    x->boxes = NULL;
+    x->is_stopped = false;
+    x->failures = 0;
+    x->state = (struct imap_state){0};
+    x->server.port = 0;
+}
+
+/* With the trust that many mailboxes share. */
+static void test_tls(void **state)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof tls_rows / sizeof tls_rows[0]; i++)
+        run_tls_row(*state, &tls_rows[i]);
+    unlink(ca_file());
+}
+
+static void test_token(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+
+    x->server.caps = "IMAP4rev1 IDLE AUTH=PLAIN AUTH=XOAUTH2";
+    x->server.token = "ya29.right";
+    x->mailbox.server.password = NULL;
+    x->mailbox.server.token = "ya29.old";
+    add(x, never_looked);
+    assert_true(run_until(x, is_resting, 3000));
+    assert_int_equal(x->state.fault, IMAP_FAULT_LOGIN);
+    assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE XOAUTH2"), 3);
+    assert_null(strstr(x->state.e.text, "ya29"));
+    x->mailbox.server.token = "ya29.right";
+    assert_int_equal(imap_box_change(x->box, &x->mailbox, &e), 0);
+    assert_true(run_until(x, is_idle, 3000));
+    assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE PLAIN"), 0);
+}
+
+static bool refuse_all(const struct sockaddr *address)
+{
+    (void)address;
+    return false;
+}
+
+/* What users may not have us connect to is not connected to. */
+static void test_unfit(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+
+    x->settings.may_connect = refuse_all;
+    open_boxes(x);
+    assert_non_null(imap_trial_start(x->boxes, &x->mailbox, 0, note_trial, x, &e));
+    assert_true(run_until(x, is_tried, 3000));
+    assert_int_equal(x->trial.fault, IMAP_FAULT_NAME);
+    assert_int_equal(fake_imap_connections(&x->server), 0);
+}
+
 static void test_trial_cancelled(void **state)
 {
     struct fixture *x = *state;
@@ -470,11 +588,6 @@ static bool is_answered(struct fixture *x)
     return x->errand != NULL;
 }
 
-static bool is_failed(struct fixture *x)
-{
-    return x->failures > 0;
-}
-
 static enum imap_errand_outcome give(struct fixture *x, struct imap_errand *errand)
 {
     x->errand = NULL;
@@ -485,6 +598,16 @@ static enum imap_errand_outcome give(struct fixture *x, struct imap_errand *erra
     assert_true(run_until(x, is_answered, 5000));
     assert_ptr_equal(x->errand, errand);
     return errand->outcome;
+}
+
+static unsigned appended(struct fixture *x)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&x->server.lock);
+    n = x->server.appended;
+    pthread_mutex_unlock(&x->server.lock);
+    return n;
 }
 
 static struct imap_errand append_copy(void)
@@ -556,7 +679,7 @@ static void test_appends(void **state)
             fail_msg("%s: outcome %d: %s", row->name, (int)errand.outcome, errand.e.text);
         if (errand.outcome == IMAP_ERRAND_DONE) {
             assert_string_equal(errand.folder, row->folder);
-            assert_int_equal(x->server.appended, 1);
+            assert_int_equal(appended(x), 1);
             assert_string_equal(x->server.append_text, COPY);
         } else if (!strstr(errand.e.text, row->folder)) {
             fail_msg("%s: %s", row->name, errand.e.text);
@@ -579,11 +702,11 @@ static void test_append_lost(void **state)
     add(x, never_looked);
     assert_true(run_until(x, is_idle, 3000));
     assert_int_equal(give(x, &errand), IMAP_ERRAND_RETRY);
-    assert_int_equal(x->server.appended, 1);
+    assert_int_equal(appended(x), 1);
     assert_true(run_until(x, is_watching, 3000));
     errand.may_exist = true;
     assert_int_equal(give(x, &errand), IMAP_ERRAND_DONE);
-    assert_int_equal(x->server.appended, 1);
+    assert_int_equal(appended(x), 1);
     add_mails(x, 1); /* and the mailbox is watched as before */
     assert_true(run_until(x, has_one, 3000));
     assert_int_equal(fake_imap_connections(&x->server), 2);
@@ -913,6 +1036,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_removed_while_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_password, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trials, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tls, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unfit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trial_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
