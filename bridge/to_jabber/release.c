@@ -260,10 +260,10 @@ void release_wake(struct release *r)
     r->has_any = true;
 }
 
-/* What is to be let go waits on disk while the host is away. */
+/* Also while the host is away: a time that was promised (BY=n;R) is over then as well. */
 void release_tick(struct release *r)
 {
-    if (r->has_any && !r->is_sweeping && stream_is_up(r->gateway->stream))
+    if (r->has_any && !r->is_sweeping)
         sweep(r);
 }
 

@@ -1,6 +1,7 @@
 """Mail that its reader does not want now: held, told of, listed, and brought when they are back."""
 
 import json
+import sqlite3
 import time
 from email.utils import format_datetime
 from datetime import datetime, timedelta, timezone
@@ -10,8 +11,9 @@ import pytest
 import world as w
 from crash.faults import Clock
 from jabber import has, is_message, new_id, quote, text_of
-from servers.base import wait_until
+from servers.base import free_port, wait_until
 from test_commands import Command
+from test_lmtp import Lmtp, letter
 from test_registration import end, register
 from test_words import Listener, say
 
@@ -88,8 +90,8 @@ def forget(world):
     world.jabber_side.leave_all()
 
 
-def start(make_world, host="prosody", clock=False, **queue):
-    world = make_world({"queue": queue}, host=host)
+def start(make_world, host="prosody", clock=False, lmtp=None, **queue):
+    world = make_world({"queue": queue, "lmtp": lmtp}, host=host)
     world.clock = Clock(world.gateway.folder)
     world.gateway.env = world.clock.env if clock else None
     world.romeo.empty()
@@ -236,6 +238,59 @@ def test_its_own_deadline_and_the_longest_time(timed):
     stanza = hold.world.juliet.wait_message(has(long))
     assert stanza.find("{urn:xmpp:delay}delay") is not None  # when it was written
     assert hold.got(short) == [] and not hold.reported()
+
+
+@pytest.fixture
+def promised(make_world):
+    """The same with a mail server that hands mail over by LMTP."""
+    port = free_port()
+    made = start(make_world, clock=True, lmtp={"listen": f"127.0.0.1:{port}"})
+    made.lmtp_port = port
+    yield made
+    forget(made.world)
+
+
+def test_a_time_that_was_promised(promised):
+    """DELIVERBY: the sender hears when it is over; with R it is over for the mail, with N it stays."""
+    made = promised
+    made.choose("when dnd hold")
+    made.show("dnd")
+    mta = Lmtp(made.lmtp_port).hello()
+    tokens = [new_id() for _ in range(3)]
+    for token, by in zip(tokens, ("BY=3600;R", "BY=3600;N", "")):
+        assert mta.send(letter(token, {"Comments": token}), made.world.mail_of("juliet"), parameters=f" {by}".rstrip()) \
+            [0].startswith("250")
+    mta.close()
+    wait_until("all are held", lambda: len(made.held()) == 3)
+    made.world.clock.set(2 * 3600)
+    wait_until("two reports", lambda: len(made.reported()) == 2)
+    wait_until("one is over", lambda: len(made.held()) == 2)
+    told = {token: m for m in made.reported() for token in tokens if token in m.as_string()}
+    assert "5.4.7" in told[tokens[0]].as_string() and "Action: failed" in told[tokens[0]].as_string()
+    assert "Action: delayed" in told[tokens[1]].as_string()
+    assert made.got(*tokens) == []
+    made.show("online")
+    made.wait_got(*tokens[1:])
+    assert len(made.reported()) == 2
+
+
+def test_what_is_too_much_is_brought(hold):
+    """As if there were a thousand for her already."""
+    hold.choose("when dnd hold")
+    hold.show("dnd")
+    token = hold.mail()
+    hold.world.gateway.stop()
+    with sqlite3.connect(hold.world.gateway.database) as db:
+        for n in range(1, 1000):
+            db.execute("INSERT INTO item SELECT message, ?, kind, recipient, attempts, next, error, notify,"
+                       " original, lane, owner, crashes, told, released FROM item WHERE kind = 4 AND n = 0", (n,))
+            db.execute("INSERT INTO held SELECT message, ?, bare_jid, how, arrived, due, list, told, size,"
+                       " mail, name, subject, words FROM held WHERE n = 0", (n,))
+    hold.world.gateway.start()
+    hold.wait_seen("dnd")
+    over = hold.mail("one too many")
+    hold.wait_got(over)
+    assert hold.got(token) == [] and len(hold.held()) == 1000
 
 
 def test_who_does_not_let_herself_be_seen_gets_all(hold):
