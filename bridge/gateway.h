@@ -40,6 +40,7 @@ struct inbound_box; /* one watched mailbox, in inbound.c */
 struct deliver_jabber;
 struct receipt;
 struct status; /* the administrators' listener, in status.c */
+struct announce;
 struct ad_hoc; /* commands that users execute, in ad_hoc.c */
 struct rate;
 struct rulings;
@@ -89,6 +90,7 @@ struct gateway {
     struct roster *roster;
     struct words *words;
     struct ad_hoc *ad_hoc;
+    struct announce *announce; /* what all users are told, in announce.c */
     struct screen *screen;
     struct attendance *attendance;
     struct release *release;

@@ -13,6 +13,7 @@
 #include "base/resident.h"
 #include "base/step.h"
 #include "bridge/people/ad_hoc.h"
+#include "bridge/people/announce.h"
 #include "bridge/people/attendance.h"
 #include "bridge/cli/command.h"
 #include "bridge/reports/delay.h"
@@ -211,6 +212,7 @@ static void ticked(void *arg)
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
     deliver_jabber_overdue(g);
+    announce_tick(g->announce);
     own_tick(g);
     if (!g->is_stopping) {
         attendance_tick(g->attendance);
@@ -499,6 +501,7 @@ static int open_couriers(struct gateway *g, struct err *e)
         return -1;
     g->words = words_new(g);
     g->ad_hoc = ad_hoc_new(g);
+    g->announce = announce_new(g);
     g->roster = roster_new(g);
     g->release = release_new(g);
     if (g->mail_out && g->mail_in) {
@@ -506,7 +509,7 @@ static int open_couriers(struct gateway *g, struct err *e)
         courier_set_flight(g->mail_in, g->flight);
     }
     return g->persist && g->mail_out && g->mail_in && g->stanza_out && g->waiting && g->nicknames &&
-                   g->words && g->ad_hoc && g->roster && g->release
+                   g->words && g->ad_hoc && g->announce && g->roster && g->release
                ? 0
                : err_memory(e);
 }
@@ -597,6 +600,7 @@ static void close_all(struct life *life)
     rate_free(g->rate);
     words_free(g->words);
     ad_hoc_free(g->ad_hoc);
+    announce_free(g->announce);
     roster_free(g->roster);
     release_free(g->release);
     courier_free(g->mail_out);

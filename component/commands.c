@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ADMIN_NODE "http://jabber.org/protocol/admin#" /* XEP-0133 */
+
 enum { ID_BYTES = 16 };
 
 struct commands_session {
@@ -494,7 +496,8 @@ bool commands_is_meant(const struct xml_node *iq)
         return true;
     node = type && strcmp(type, "get") == 0 ? disco_node(iq, &is_items) : NULL;
     return node && (strcmp(node, COMMANDS_NS) == 0 ||
-                    strncmp(node, COMMANDS_NODE, strlen(COMMANDS_NODE)) == 0);
+                    strncmp(node, COMMANDS_NODE, strlen(COMMANDS_NODE)) == 0 ||
+                    strncmp(node, ADMIN_NODE, strlen(ADMIN_NODE)) == 0);
 }
 
 void commands_arrived(struct commands *c, struct xml_node *iq, struct arena *arena)

@@ -224,6 +224,11 @@ static const char *const steps[] = {
     "  uidvalidity INTEGER NOT NULL, uid INTEGER NOT NULL, message_id TEXT,"
     "  created INTEGER NOT NULL, content BLOB);"
     "CREATE INDEX chore_box ON chore(box, id);",
+
+    /* What administrators announce: to whom it has gone (after), in the order of JIDs. */
+    "CREATE TABLE announcement("
+    "  id INTEGER PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,"
+    "  after TEXT NOT NULL, told INTEGER NOT NULL);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

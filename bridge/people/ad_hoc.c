@@ -24,8 +24,9 @@ struct ad_hoc {
 };
 
 static const struct ad_hoc_row *const rows[] = {
-    &ad_hoc_choices, &ad_hoc_senders, &ad_hoc_status, &ad_hoc_queue,  &ad_hoc_map,
-    &ad_hoc_pairs,   &ad_hoc_rights,  &ad_hoc_limits, &ad_hoc_reload,
+    &ad_hoc_choices, &ad_hoc_senders, &ad_hoc_status,   &ad_hoc_queue,
+    &ad_hoc_map,     &ad_hoc_pairs,   &ad_hoc_rights,   &ad_hoc_limits,
+    &ad_hoc_users,   &ad_hoc_count,   &ad_hoc_announce, &ad_hoc_reload,
 };
 
 /* ---- for the commands ---- */

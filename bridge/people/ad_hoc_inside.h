@@ -50,6 +50,8 @@ int ad_hoc_form(struct ad_hoc_step *s, struct xml_node *form, unsigned stage, un
 
 /* ad_hoc_user.c */
 extern const struct ad_hoc_row ad_hoc_choices, ad_hoc_senders;
+/* ad_hoc_people.c */
+extern const struct ad_hoc_row ad_hoc_users, ad_hoc_count, ad_hoc_announce;
 /* ad_hoc_rule.c */
 extern const struct ad_hoc_row ad_hoc_pairs, ad_hoc_rights, ad_hoc_limits;
 /* ad_hoc_admin.c */
