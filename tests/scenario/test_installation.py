@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,22 @@ def test_make_install_brings_program_manual_service_and_samples(installed):
         copy = samples / sample.relative_to(ETC)
         assert copy.read_text() == sample.read_text()
         assert copy.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+@pytest.mark.skipif(not (ROOT / "postern").exists(), reason="./postern is not built")
+def test_the_service_manager_understands_the_unit(installed, tmp_path):
+    """No service is started: the unit is only read, and what it leaves to an attacker is rated."""
+    unit = tmp_path / "postern.service"
+    text = (installed / "lib/systemd/system/postern.service").read_text()
+    unit.write_text(text.replace("/usr/bin/postern", str(installed / "bin/postern")))
+    read = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
+                          text=True)
+    assert (read.returncode, read.stdout + read.stderr) == (0, "")
+    rated = subprocess.run(["systemd-analyze", "security", "--offline=true", unit],
+                           capture_output=True, text=True)
+    found = re.search(r"exposure level for postern.service: ([0-9.]+)", rated.stdout)
+    assert not found or float(found.group(1)) < 2, rated.stdout
 
 
 def step(number):
