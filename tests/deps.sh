@@ -3,6 +3,7 @@
 #
 #   tests/deps.sh [build] [test] [lint]      default: all three
 #   tests/deps.sh desktop                    what pictures for doc/ are taken with
+#   tests/deps.sh bench                      what make bench compares with, where it is there
 #
 # Only what is missing is installed, and nothing is asked.  The servers among it are for private
 # instances of the tests: none of those installed here is started, and none stays enabled.  What was
@@ -16,6 +17,7 @@ TEST="libcmocka-dev prosody ejabberd jabberd2 dovecot-core dovecot-imapd postfix
       python3-pytest python3-pytest-xdist python3-slixmpp gnupg util-linux
       libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 libpam0g libdb5.3" # the last six: tests/mta.sh
 DESKTOP="psi-plus xvfb openbox xdotool imagemagick pngquant optipng chromium fonts-noto-core"
+BENCH="go-sendxmpp"
 LINT="clang libclang-rt-dev clang-format clang-tidy cppcheck mandoc"
 
 POLICY=/usr/sbin/policy-rc.d
@@ -46,8 +48,9 @@ for group in "$@"; do
     test) want="$want $TEST" ;;
     lint) want="$want $LINT" ;;
     desktop) want="$want $DESKTOP" ;;
+    bench) want="$want $BENCH" ;;
     *)
-        say "what is \"$group\"?  It takes: build test lint desktop"
+        say "what is \"$group\"?  It takes: build test lint desktop bench"
         exit 64
         ;;
     esac

@@ -44,6 +44,11 @@ class BenchProsody(Prosody):
     def __init__(self, *args):
         super().__init__(*args)
         self.ports = {jid: self.component_port for jid in (LOAD, READER)}
+        self.tls_port = free_port()  # go-sendxmpp does not log in without
+        conf = self.folder / "prosody.cfg.lua"
+        conf.write_text(f'c2s_direct_tls_ports = {{ {self.tls_port} }}\n'
+                        f'c2s_direct_tls_ssl = {{ certificate = "{self.certificates.cert}",'
+                        f' key = "{self.certificates.key}" }}\n' + conf.read_text())
         (self.folder / "conf.d" / "load.cfg.lua").write_text("".join(
             f'Component "{jid}"\n    component_secret = "{SECRET}"\n' for jid in self.ports))
 
@@ -376,6 +381,13 @@ class Bed:
         said = subprocess.run([TOOLS / "lmtp_load", str(port), str(sessions), str(count), str(size),
                                TO_JABBER.format("#")], check=True, capture_output=True, text=True, timeout=120)
         return int(re.search(r"^first (\d+)$", said.stdout, re.M)[1])
+
+    def by_command(self, host, number, mail):
+        """One mail as a message, sent by a command that is started for it, as a pipe in a mail server's aliases does."""
+        host = self.host(host)
+        subprocess.run(["go-sendxmpp", "--tls", "--no-tls-verify", "--jserver", f"127.0.0.1:{host.tls_port}",
+                        "--username", f"juliet@{DOMAIN}", "--password", host.users["juliet"],
+                        f"u{number % 100}@{READER}"], input=mail, check=True, capture_output=True, timeout=30)
 
     def sink(self):
         return Sink(self.folder)

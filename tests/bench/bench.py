@@ -143,6 +143,18 @@ class Run:
         for name, other in (("Python component, not durable", peer), ("the host server alone", route)):
             self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
         self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
+        self.command_for_each(what, ours, sessions, size)
+
+    def command_for_each(self, what, ours, sessions, size):
+        """What a pipe in a mail server's aliases does: no gateway, but a program for every mail."""
+        if sessions > 8 or size != SIZES[0]:
+            return
+        rate = measure.commands_to_jabber(self.bed, "Prosody", sessions, 20 if self.quick else 50 * sessions, size)
+        if rate is None:
+            print("go-sendxmpp is not installed: tests/deps.sh bench")
+        else:
+            self.table.add(what, per_second(ours.median), f"go-sendxmpp for each mail, as many at a time: "
+                           f"{per_second(rate)}", ours.median / rate)
 
     def part_engines(self):
         """Both ways for a mail to leave, without the rest of the gateway."""

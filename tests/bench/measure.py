@@ -1,9 +1,11 @@
 """The measurements, each a function of a bed that ends what it starts."""
 
 import os
+import shutil
 import statistics
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import bed as b
 from servers.base import free_port, wait_until
@@ -166,6 +168,20 @@ def peer_lmtp_to_jabber(bed, host, sessions, count, size):
         load.stop()
 
 
+def commands_to_jabber(bed, host, sessions, count, size):
+    """Mails a second, as many at a time, until the last message is at its component; None: there is no such command."""
+    if not shutil.which("go-sendxmpp"):
+        return None
+    load = bed.reader(host, count)
+    try:
+        start = time.monotonic_ns()
+        with ThreadPoolExecutor(sessions) as pool:
+            list(pool.map(lambda number: bed.by_command(host, number, b"x" * size), range(count)))
+        return count / b.seconds(load.wait("count", 60)[1] - start)
+    finally:
+        load.stop()
+
+
 def milliseconds(times_ns):
     """(median, 99th percentile)"""
     ordered = sorted(times_ns)
@@ -276,7 +292,7 @@ def waiting_memory(bed, host, count, batch):
             load = bed.writer(host, min(batch, count - done), 200, 0, b.TO_MAIL)
             wait_until(f"{done + batch} in the queue", lambda: gateway.waiting() >= min(done + batch, count), 120, 0.2)
             assert load.stop() == 0, "messages came back as errors"
-        time.sleep(2)
+        time.sleep(18)  # after a quarter of a minute without a message it gives back what the load took
         return gateway.status("VmRSS")
     finally:
         gateway.stop()
