@@ -11,6 +11,18 @@ void id_maker_init(struct id_maker *m, const struct clock *clock)
 {
     m->clock = clock;
     m->last = 0;
+    m->random_left = 0;
+}
+
+/* Failing randomness costs only that two gateways might meet in one millisecond. */
+static uint32_t next_random(struct id_maker *m)
+{
+    if (m->random_left == 0) {
+        if (RAND_bytes((unsigned char *)m->random, sizeof m->random) != 1)
+            return 0;
+        m->random_left = ID_RANDOM;
+    }
+    return m->random[--m->random_left];
 }
 
 /* In the high bits: the time, where it can be written; the largest leaves room to count on in. */
@@ -34,11 +46,8 @@ int64_t id_time_s(int64_t id)
 int64_t id_next(struct id_maker *m)
 {
     int64_t id, ms = clock_wall_ms(m->clock);
-    uint32_t random = 0;
+    uint32_t random = next_random(m);
 
-    /* Failing randomness costs only that two gateways might meet in one millisecond. */
-    if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
-        random = 0;
     id = at_ms(ms) | (random & 0xfffff);
     if (id <= m->last)
         id = m->last + 1 + (random & 0xff); /* same millisecond, or the clock went back */

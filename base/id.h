@@ -15,11 +15,15 @@
 #include "base/clock.h"
 
 enum { ID_TEXT_SIZE = 14 }; /* with the NUL */
+enum { ID_RANDOM = 64 };
 
 /* State of a maker of ids; each is used by one thread. */
 struct id_maker {
     const struct clock *clock;
     int64_t last;
+    uint32_t random[ID_RANDOM]; /* asked for in advance: a call for each would cost more than all
+                                   else about an id */
+    unsigned random_left;
 };
 
 void id_maker_init(struct id_maker *m, const struct clock *clock);

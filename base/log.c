@@ -28,6 +28,15 @@ struct held {
 
 static _Thread_local struct held held;
 
+/* What a line begins with, up to the second: it is the same for thousands of lines. */
+struct second {
+    bool is_known;
+    time_t at_s;
+    char text[40];
+};
+
+static _Thread_local struct second second;
+
 /* Trouble, for the administrators' page: a ring, next is written next. */
 static struct {
     pthread_mutex_t mutex;
@@ -105,19 +114,30 @@ void log_set_journal(int on)
     atomic_store(&journal, on);
 }
 
+static const char *second_text(time_t at_s)
+{
+    struct tm tm;
+
+    if (!second.is_known || second.at_s != at_s) {
+        gmtime_r(&at_s, &tm);
+        snprintf(second.text, sizeof second.text, "%04d-%02d-%02dT%02d:%02d:%02d",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        second.at_s = at_s;
+        second.is_known = true;
+    }
+    return second.text;
+}
+
 static int head(char *out, size_t size, enum log_level level, const char *area)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     static const char priorities[] = "3467";
     struct timespec ts;
-    struct tm tm;
 
     if (atomic_load(&journal))
         return snprintf(out, size, "<%c>%s ", priorities[level], area);
     clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    return snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s %s ", tm.tm_year + 1900,
-                    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+    return snprintf(out, size, "%s.%03dZ %s %s ", second_text(ts.tv_sec),
                     (int)(ts.tv_nsec / 1000000), names[level], area);
 }
 

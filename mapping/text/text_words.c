@@ -392,13 +392,22 @@ static bool is_at(const char *s, const char *end, const char *needle)
     return true;
 }
 
+/* The next place with this letter, large or small.  Each line of a mail is asked for dozens of
+ * words, and most do not even have the letter. */
+static const char *next_letter(const char *p, const char *end, unsigned char c)
+{
+    const char *small = memchr(p, tolower(c), (size_t)(end - p));
+    const char *large = memchr(p, toupper(c), (size_t)((small ? small : end) - p));
+
+    return large ? large : small;
+}
+
 bool text_has(const char *s, size_t n, const char *needle)
 {
-    int first = tolower((unsigned char)needle[0]);
-    const char *end = s + n, *p;
+    const char *end = s + n, *p = n > 0 ? s : NULL;
 
-    for (p = s; p < end; p++)
-        if (tolower((unsigned char)*p) == first && is_at(p, end, needle))
+    for (; p && (p = next_letter(p, end, (unsigned char)needle[0])); p++)
+        if (is_at(p, end, needle))
             return true;
     return false;
 }
