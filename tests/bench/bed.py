@@ -372,6 +372,11 @@ class Bed:
     def writer(self, host, count, size, rate, to):
         return Load(self.host(host).ports[LOAD], LOAD, "send", count, size, rate, to)
 
+    def copier(self, host, count, stanza):
+        file = self.folder / "stanza.xml"
+        file.write_text(stanza)
+        return Load(self.host(host).ports[LOAD], LOAD, "copy", count, file)
+
     def reader(self, host, count, mode="count"):
         return Load(self.host(host).ports[READER], READER, mode, count)
 

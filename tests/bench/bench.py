@@ -107,12 +107,14 @@ class Run:
     def part_mail_to_jabber(self):
         for size in SIZES:
             count = 1000 if self.quick else 10000
-            raw, ours, cpu, peak, route = self.repeat(lambda: (
+            raw, ours, cpu, peak, route, same = self.repeat(lambda: (
                 *measure.mail_to_jabber(self.bed, "Prosody", count, size),
-                measure.route_limit(self.bed, "Prosody", count, size)))
+                measure.route_limit(self.bed, "Prosody", count, size),
+                measure.stanza_limit(self.bed, "Prosody", count, size)))
             self.peaks += peak.values
             what = f"mail to Jabber, IMAP backlog, Prosody, {kb(size)}"
-            for name, other in (("bare IMAP reader", raw), ("the host server alone", route)):
+            for name, other in (("bare IMAP reader", raw), ("the host server alone", route),
+                                ("the host server alone, the same stanzas", same)):
                 self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
             self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
 
@@ -134,13 +136,15 @@ class Run:
     def lmtp_to_jabber(self, sessions, size):
         count = 1000 if self.quick else 20000 if size < 1000 else 10000
         peer_count = 500 if self.quick else 4000
-        ours, cpu, peak, peer, route = self.repeat(lambda: (
+        ours, cpu, peak, peer, route, same = self.repeat(lambda: (
             *measure.lmtp_to_jabber(self.bed, "Prosody", sessions, count, size),
             measure.peer_lmtp_to_jabber(self.bed, "Prosody", sessions, peer_count, size),
-            measure.route_limit(self.bed, "Prosody", count, size)))
+            measure.route_limit(self.bed, "Prosody", count, size),
+            measure.stanza_limit(self.bed, "Prosody", count, size)))
         self.peaks += peak.values
         what = f"LMTP to Jabber, {sessions} session{'s' if sessions > 1 else ''}, Prosody, {kb(size)}"
-        for name, other in (("Python component, not durable", peer), ("the host server alone", route)):
+        for name, other in (("Python component, not durable", peer), ("the host server alone", route),
+                            ("the host server alone, the same stanzas", same)):
             self.table.add(what, per_second(ours.median), f"{name}: {per_second(other.median)}", ours.over(other))
         self.table.add(what + ", processor time", f"{cpu.median * 1e6:.0f} us a mail")
         self.command_for_each(what, ours, sessions, size)

@@ -3,6 +3,7 @@
  *
  *     jabber_load PORT JID SECRET send COUNT SIZE RATE TO   RATE a second, 0: as fast as it goes;
  *                                                           the # in TO becomes a number
+ *     jabber_load PORT JID SECRET copy COUNT FILE           the stanza in FILE again and again
  *     jabber_load PORT JID SECRET count COUNT
  *     jabber_load PORT JID SECRET stamps COUNT              says more of each
  *
@@ -37,7 +38,7 @@ struct load {
     size_t in_len;
     char out[OUT_SIZE];
     size_t out_len, out_at;
-    char *body;
+    char *body, *stanza; /* what is sent: a message with this body, or just this */
     long count, sent, arrived, errors;
     long rate;
     int64_t first_ns;
@@ -181,21 +182,43 @@ static void make_body(struct load *l, size_t size)
     l->body[size] = '\0';
 }
 
-static void add_stanza(struct load *l)
+static void read_stanza(struct load *l, const char *name)
 {
-    char *out = l->out + l->out_len, stamp[32];
+    FILE *in = fopen(name, "r");
+    size_t n;
+
+    l->stanza = calloc(1, STANZA_MAX);
+    if (!in || !l->stanza)
+        fail(name);
+    n = fread(l->stanza, 1, STANZA_MAX - 1, in);
+    fclose(in);
+    if (n == 0 || n > STANZA_MAX / 2)
+        fail("a stanza of that size");
+}
+
+/* Its length. */
+static size_t write_message(const struct load *l, char *out)
+{
+    char stamp[32];
     const char *mark = strchr(l->to, '#');
     int head = (int)(mark - l->to);
     int n = snprintf(stamp, sizeof stamp, "t=%" PRId64 ";", now_ns());
 
     if (n > (int)strlen(l->body))
         n = (int)strlen(l->body);
-    l->out_len += (size_t)snprintf(
+    return (size_t)snprintf(
         out, STANZA_MAX,
         "<message from='u%ld@%s/bench' to='%.*s%ld%s' id='bench-%ld' type='chat'><body>%.*s%s"
         "</body></message>",
         l->sent % NUMBERS, l->jid, head, l->to, l->sent / 7 % NUMBERS, mark + 1, l->sent, n, stamp,
         l->body + n);
+}
+
+static void add_stanza(struct load *l)
+{
+    char *out = l->out + l->out_len;
+
+    l->out_len += l->stanza ? strlen(strcpy(out, l->stanza)) : write_message(l, out);
     if (l->sent == 0) {
         l->first_ns = now_ns();
         printf("first %" PRId64 "\n", l->first_ns);
@@ -311,16 +334,17 @@ static void run(struct load *l)
 
 int main(int argc, char **argv)
 {
+    bool is_copier = argc == 7 && strcmp(argv[4], "copy") == 0;
     struct load *l = calloc(1, sizeof *l);
 
     if (!l)
         fail("memory");
     l->is_sender = argc == 9 && strcmp(argv[4], "send") == 0;
     l->has_stamps = argc == 6 && strcmp(argv[4], "stamps") == 0;
-    if (!l->is_sender && !l->has_stamps && !(argc == 6 && strcmp(argv[4], "count") == 0)) {
-        fprintf(
-            stderr,
-            "jabber_load PORT JID SECRET send COUNT SIZE RATE TO | count COUNT | stamps COUNT\n");
+    if (!l->is_sender && !is_copier && !l->has_stamps &&
+        !(argc == 6 && strcmp(argv[4], "count") == 0)) {
+        fprintf(stderr, "jabber_load PORT JID SECRET send COUNT SIZE RATE TO | copy COUNT FILE | "
+                        "count COUNT | stamps COUNT\n");
         return 64;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -333,6 +357,10 @@ int main(int argc, char **argv)
         if (!strchr(l->to, '#'))
             fail("TO has no #");
     }
+    if (is_copier) {
+        read_stanza(l, argv[6]);
+        l->is_sender = true;
+    }
     open_socket(l, atoi(argv[1]));
     shake_hands(l, argv[3]);
     ping(l);
@@ -341,6 +369,7 @@ int main(int argc, char **argv)
     printf("up\n");
     run(l);
     free(l->body);
+    free(l->stanza);
     free(l);
     return 0;
 }

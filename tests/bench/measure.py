@@ -1,6 +1,7 @@
 """The measurements, each a function of a bed that ends what it starts."""
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -87,13 +88,28 @@ def smtp_limit(bed, count, size):
 
 def route_limit(bed, host, count, size):
     """Messages a second that the host server carries from one component to another."""
-    reader = bed.reader(host, count)
-    writer = bed.writer(host, count, size, 0, f"u#@{b.READER}")
+    return by_route(bed.reader(host, count), bed.writer(host, count, size, 0, f"u#@{b.READER}"), count)
+
+
+def by_route(reader, writer, count):
     try:
         return count / b.seconds(reader.wait("count", 120)[1] - writer.wait("first", 10)[0])
     finally:
         writer.stop()
         reader.stop()
+
+
+def stanza_limit(bed, host, count, size):
+    """The same of the stanza that a mail of that size becomes: it says more than a body, and to read and write all
+    of it is most of what the host server does."""
+    gateway = bed.gateway(host, free_port(), {"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{free_port()}"}},
+                          ("state=up", "event=listening"))
+    try:
+        stanza = gateway.command("convert", "--to", "jabber", stdin=bed.mailbox.mail(0, size).decode()).stdout.strip()
+    finally:
+        gateway.stop()
+    stanza = re.sub(r" from='[^']*'", f" from='u0@{b.LOAD}'", stanza, count=1)
+    return by_route(bed.reader(host, count), bed.copier(host, count, stanza), count)
 
 
 def mail_to_jabber(bed, host, count, size):
