@@ -544,6 +544,7 @@ static int start(struct life *life, struct err *e)
     struct gateway *g = &life->g;
 
     step("start.opened");
+    resident_give_back();
     if (store_start(g->store, g->loop, e) < 0)
         return -1;
     stream_start(g->stream);
