@@ -94,6 +94,19 @@ static void send_presence(const struct form_work *w, const char *type)
     tell(w->gateway, p);
 }
 
+/* Words between the fields, a field for each line: clients give one of them little room. */
+static int add_words(struct arena *a, struct xml_node *form, const char *text)
+{
+    size_t n;
+
+    for (; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        if (!form_field(a, form, "fixed", NULL, NULL, arena_strndup(a, text, n)))
+            return -1;
+    }
+    return 0;
+}
+
 static const struct xml_node *make_form(const struct form_work *w)
 {
     struct registering_state state = {
@@ -116,7 +129,7 @@ static const struct xml_node *make_form(const struct form_work *w)
     reply = state.address ? registering_form(w->arena, w->iq, &state, &form) : NULL;
     if (!reply || !own_is_on(w->gateway))
         return reply;
-    if (!form_field(w->arena, form, "fixed", NULL, NULL, texts_get(lang, TEXT_BOX_INTRO)) ||
+    if (add_words(w->arena, form, texts_get(lang, TEXT_BOX_INTRO)) < 0 ||
         own_form_add(w->arena, form, lang, own_first_of(w->gateway->own, w->bare_jid)) < 0)
         return NULL;
     return reply;

@@ -95,7 +95,8 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_BOX_WELL] = "Dein Postfach %1 geht wieder.",
     [TEXT_BOX_INTRO] =
         "Mails in diesem Postfach kommen als Chat zu dir, und was du schreibst, geht von seiner "
-        "Adresse aus. Leere Server werden geraten: imap. und smtp. vor der Domain der Adresse. Ein "
+        "Adresse aus.\nLeere Server werden geraten: imap. und smtp. vor der Domain der "
+        "Adresse.\nEin "
         "leeres Passwort bleibt, wie es ist; das für SMTP ist das für IMAP.",
     [TEXT_BOX_EMAIL] = "Adresse deines eigenen Postfachs",
     [TEXT_BOX_IMAP_HOST] = "IMAP-Server",

@@ -90,10 +90,11 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_BOX_FAILS] = "Your mailbox %1 does not work: %2. Your mail stays where it is. Change "
                        "what the gateway knows of it in its registration form.",
     [TEXT_BOX_WELL] = "Your mailbox %1 works again.",
-    [TEXT_BOX_INTRO] = "Mail of this mailbox comes to you as chat, and what you write leaves from "
-                       "its address. Servers that you leave empty are guessed: imap. and smtp. "
-                       "before the domain of the address. A password that you leave empty stays as "
-                       "it is; that for SMTP is the one for IMAP.",
+    [TEXT_BOX_INTRO] =
+        "Mail of this mailbox comes to you as chat, and what you write leaves from "
+        "its address.\nServers that you leave empty are guessed: imap. and smtp. "
+        "before the domain of the address.\nA password that you leave empty stays as "
+        "it is; that for SMTP is the one for IMAP.",
     [TEXT_BOX_EMAIL] = "Address of your own mailbox",
     [TEXT_BOX_IMAP_HOST] = "IMAP server",
     [TEXT_BOX_SMTP_HOST] = "SMTP server",

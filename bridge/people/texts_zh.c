@@ -76,9 +76,9 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_WRONG_VALUE] = "%1 不能为 %2。",
     [TEXT_BOX_FAILS] = "您的邮箱 %1 无法使用：%2。邮件仍留在原处。可在网关的注册表单中修改其设置。",
     [TEXT_BOX_WELL] = "您的邮箱 %1 已恢复正常。",
-    [TEXT_BOX_INTRO] =
-        "此邮箱的邮件会以聊天形式送达，您写的内容从该地址发出。服务器留空时按地址的域名猜测（imap. "
-        "和 smtp.）。密码留空则保持不变；SMTP 密码默认与 IMAP 相同。",
+    [TEXT_BOX_INTRO] = "此邮箱的邮件会以聊天形式送达，您写的内容从该地址发出。\n服务器留空时按地址"
+                       "的域名猜测（imap. "
+                       "和 smtp.）。\n密码留空则保持不变；SMTP 密码默认与 IMAP 相同。",
     [TEXT_BOX_EMAIL] = "您自己的邮箱地址",
     [TEXT_BOX_IMAP_HOST] = "IMAP 服务器",
     [TEXT_BOX_SMTP_HOST] = "SMTP 服务器",
