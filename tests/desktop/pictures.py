@@ -141,7 +141,7 @@ class Pictures:
         error.click(40, -22)
 
     def ask_for_help(self):
-        chat = self.chat(GATEWAY_ROW, "Mail gateway", (500, 100, 640, 560))
+        chat = self.chat(GATEWAY_ROW, "Mail gateway", (500, 30, 700, 830))
         self.say(chat, "help")
         time.sleep(2)
         self.take("help", chat)
@@ -158,7 +158,7 @@ class Pictures:
         commands.click(150, 27)
         self.desktop.key("Down", "Return")
         commands.click(100, 53)
-        form = self.desktop.window("Mail: .*").place(500, 100, 520, 420)
+        form = self.desktop.window("Mail: .*").place(500, 60, 520, 600)
         self.take("settings", form)
         self.desktop.key("Escape")
 
