@@ -157,6 +157,17 @@ int own_boxes_set_told(struct store_txn *txn, int64_t id, bool is_told, struct e
     return txn_step(txn, s, e);
 }
 
+int own_boxes_set_first(struct store_txn *txn, const char *bare_jid, int64_t id, struct err *e)
+{
+    return run_for(txn,
+                   txn_statement(txn,
+                                 "UPDATE own_box SET first = (id = ?2) WHERE bare_jid = ?1"
+                                 " AND EXISTS (SELECT 1 FROM own_box WHERE id = ?2"
+                                 "  AND bare_jid = ?1)",
+                                 e),
+                   bare_jid, id, e);
+}
+
 int own_boxes_has(struct store_txn *txn, int64_t id, bool *out, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "SELECT 1 FROM own_box WHERE id = ?", e);

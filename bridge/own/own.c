@@ -174,6 +174,16 @@ void own_drop(struct own *own, int64_t id)
     account_free(a);
 }
 
+void own_make_first(struct own *own, const char *bare_jid, int64_t id)
+{
+    struct own_account *a = own_find(own, id);
+
+    if (!a || strcmp(a->bare_jid, bare_jid) != 0)
+        return;
+    for (a = NULL; (a = own_next_of(own, bare_jid, a));)
+        a->is_first = a->id == id;
+}
+
 void own_drop_all(struct own *own, const char *bare_jid)
 {
     struct own_account *a;

@@ -68,6 +68,7 @@ struct own_account *own_first_of(const struct own *own, const char *bare_jid);
 int own_put(struct own *own, const struct own_box_row *row, const struct own_description *what,
             struct err *e) MUST_CHECK;
 void own_drop(struct own *own, int64_t id);
+void own_make_first(struct own *own, const char *bare_jid, int64_t id);
 void own_drop_all(struct own *own, const char *bare_jid);
 void own_watch(struct own_account *a);
 bool own_is_public(const struct sockaddr *address);

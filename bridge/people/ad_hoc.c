@@ -8,6 +8,7 @@
 #include "bridge/people/ad_hoc.h"
 
 #include "base/log.h"
+#include "bridge/own/own.h"
 #include "bridge/people/ad_hoc_inside.h"
 #include "bridge/policy.h"
 
@@ -24,9 +25,9 @@ struct ad_hoc {
 };
 
 static const struct ad_hoc_row *const rows[] = {
-    &ad_hoc_choices, &ad_hoc_senders, &ad_hoc_status,   &ad_hoc_queue,
-    &ad_hoc_map,     &ad_hoc_pairs,   &ad_hoc_rights,   &ad_hoc_limits,
-    &ad_hoc_users,   &ad_hoc_count,   &ad_hoc_announce, &ad_hoc_reload,
+    &ad_hoc_choices, &ad_hoc_senders, &ad_hoc_mailbox_add, &ad_hoc_mailboxes, &ad_hoc_status,
+    &ad_hoc_queue,   &ad_hoc_map,     &ad_hoc_pairs,       &ad_hoc_rights,    &ad_hoc_limits,
+    &ad_hoc_users,   &ad_hoc_count,   &ad_hoc_announce,    &ad_hoc_reload,
 };
 
 /* ---- for the commands ---- */
@@ -117,12 +118,8 @@ static void step_done(struct store_work *work, const struct err *e)
     refuse(s, TEXT_NOT_STORED);
 }
 
-static void start(struct ad_hoc_step *s)
+void ad_hoc_go_on(struct ad_hoc_step *s)
 {
-    if (s->row->read && s->row->read(s) < 0) {
-        refuse(s, TEXT_BUSY);
-        return;
-    }
     if (s->answer.wrong || !s->row->run) {
         finish(s);
         return;
@@ -131,6 +128,17 @@ static void start(struct ad_hoc_step *s)
     s->work.done = step_done;
     if (store_submit(s->gateway->store, &s->work) < 0)
         refuse(s, TEXT_BUSY);
+}
+
+static void start(struct ad_hoc_step *s)
+{
+    if (s->row->read && s->row->read(s) < 0) {
+        refuse(s, TEXT_BUSY);
+        return;
+    }
+    if (!s->answer.wrong && s->row->wait && s->row->wait(s))
+        return;
+    ad_hoc_go_on(s);
 }
 
 static void on_step(struct commands_call *call, void *arg)
@@ -179,6 +187,8 @@ static bool may(size_t command, const char *text, void *arg)
     if (a && jid_parse(a, text, &jid, NULL) == 0 && (bare = jid_bare(a, &jid)) != NULL)
         yes = rows[command]->is_for_admins ? is_admin(settings->conf, bare)
                                            : policy_may_send(settings, &jid);
+    if (yes && rows[command]->is_for_mailboxes)
+        yes = own_is_on(all->gateway) && jid.node && conf_is_home(settings->conf, jid.domain);
     arena_free(a);
     return yes;
 }

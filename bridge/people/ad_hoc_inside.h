@@ -29,10 +29,13 @@ struct ad_hoc_row {
     const char *node; /* "postern/..." */
     enum text name;
     bool is_for_admins;
+    bool is_for_mailboxes; /* of users' own, where there can be any, and for home users alone */
     /* Each may be NULL.  -1: memory; else what is wrong goes to answer.wrong, and ends it.
      * read: on the loop, before the store.  run: inside store work; repeatable.  say: on the loop,
      * once that is on disk. */
     int (*read)(struct ad_hoc_step *s);
+    /* wait: on the loop, after read: true: it goes on later, with ad_hoc_go_on. */
+    bool (*wait)(struct ad_hoc_step *s);
     int (*run)(struct store_txn *txn, struct ad_hoc_step *s, struct err *e);
     int (*say)(struct ad_hoc_step *s);
 };
@@ -50,6 +53,11 @@ int ad_hoc_form(struct ad_hoc_step *s, struct xml_node *form, unsigned stage, un
 
 /* ad_hoc_user.c */
 extern const struct ad_hoc_row ad_hoc_choices, ad_hoc_senders;
+/* What `wait` waited for has come. */
+void ad_hoc_go_on(struct ad_hoc_step *s);
+
+/* ad_hoc_mailbox.c */
+extern const struct ad_hoc_row ad_hoc_mailbox_add, ad_hoc_mailboxes;
 /* ad_hoc_people.c */
 extern const struct ad_hoc_row ad_hoc_users, ad_hoc_count, ad_hoc_announce;
 /* ad_hoc_rule.c */

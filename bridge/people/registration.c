@@ -10,7 +10,7 @@
 #include "bridge/people/registration.h"
 
 #include "base/log.h"
-#include "bridge/own/own_form.h"
+#include "bridge/own/own_plan.h"
 #include "bridge/people/attendance.h"
 #include "bridge/people/roster.h"
 #include "bridge/people/texts.h"
@@ -45,9 +45,8 @@ struct form_work {
     const char *why;
     /* their own mailbox */
     enum { BOX_STAYS, BOX_PUT, BOX_REMOVE } box;
-    struct own_wish wish;
-    struct own_box_row row;
-    int64_t old_box; /* that the new one takes the place of; 0: none */
+    struct own_plan plan;
+    int64_t removed; /* the mailbox that goes */
 };
 
 /* ---- answers ---- */
@@ -76,8 +75,7 @@ static void work_free(struct form_work *w)
 {
     if (w->box == BOX_PUT) {
         wipe_given(w);
-        own_wipe(&w->wish.what);
-        own_wipe(&w->wish.was);
+        own_plan_wipe(&w->plan);
     }
     settings_drop(w->settings);
     arena_free(w->arena);
@@ -138,23 +136,12 @@ static const struct xml_node *make_form(const struct form_work *w)
 /* It is on disk: and now in memory, and watched. */
 static void settle_box(const struct form_work *w)
 {
-    struct own *own = w->gateway->own;
-    char name[OWN_BOX_NAME_SIZE];
-    struct err e;
-
-    if (w->box == BOX_STAYS)
+    if (w->box == BOX_PUT)
+        own_plan_settle(w->gateway, &w->plan);
+    if (w->box != BOX_REMOVE)
         return;
-    log_info("registration", "event=mailbox-%s from=%s mailbox=%s",
-             w->box == BOX_PUT ? "put" : "removed", w->bare_jid, own_box_name(w->row.id, name));
-    if (w->old_box)
-        own_drop(own, w->old_box);
-    if (w->box == BOX_REMOVE) {
-        own_drop(own, w->row.id);
-        own_announce(own, w->bare_jid);
-    } else if (own_put(own, &w->row, &w->wish.what, &e) < 0) {
-        log_error("registration", "event=not-in-force from=%s next=\"it will be after a restart\"",
-                  w->bare_jid);
-    }
+    own_drop(w->gateway->own, w->removed);
+    own_announce(w->gateway->own, w->bare_jid);
 }
 
 /* A registered user sees the gateway, and it sees them (XEP-0100 §4.1). */
@@ -233,23 +220,19 @@ static int find_other(struct store_txn *txn, const struct form_work *w, bool *ou
     return strcmp(bare, w->bare_jid) == 0 ? 0 : accounts_is_known(txn, bare, out, e);
 }
 
-static int put_box(struct store_txn *txn, struct form_work *w, bool *is_full_out, struct err *e)
+static int put_box(struct store_txn *txn, struct form_work *w, struct err *e)
 {
-    *is_full_out = false;
     if (w->box == BOX_STAYS)
         return 0;
     if (w->box == BOX_REMOVE)
-        return own_boxes_remove(txn, w->bare_jid, w->row.id, e);
-    if (w->old_box && own_boxes_remove(txn, w->bare_jid, w->old_box, e) < 0)
-        return -1;
-    return own_boxes_put(txn, &w->row, (unsigned)w->settings->conf->accounts.per_user, is_full_out,
-                         e);
+        return own_boxes_remove(txn, w->bare_jid, w->removed, e);
+    return own_plan_store(txn, &w->plan, w->settings->conf->accounts.per_user, e);
 }
 
 static int put(struct store_txn *txn, struct form_work *w, struct err *e)
 {
     const char *alias = w->request.alias;
-    bool is_others, is_full;
+    bool is_others;
 
     if (alias && *alias) {
         if (find_other(txn, w, &is_others, e) < 0)
@@ -257,9 +240,9 @@ static int put(struct store_txn *txn, struct form_work *w, struct err *e)
         if (is_others)
             return refuse(w, REPLY_CONFLICT, "This address belongs to somebody else.");
     }
-    if (put_box(txn, w, &is_full, e) < 0)
+    if (put_box(txn, w, e) < 0)
         return -1;
-    if (is_full)
+    if (w->box == BOX_PUT && w->plan.is_full)
         return refuse(w, REPLY_NOT_ALLOWED, texts_get(NULL, TEXT_BOX_FULL));
     if (alias)
         w->account.alias = *alias ? alias : NULL;
@@ -370,32 +353,12 @@ static bool wants_none(const struct own_answers *answers)
     return answers->of[OWN_EMAIL] && !*answers->of[OWN_EMAIL];
 }
 
-static int seal_box(struct form_work *w, const struct own_account *old)
-{
-    struct gateway *g = w->gateway;
-    struct err e;
-
-    w->old_box = old && w->wish.is_elsewhere ? old->id : 0;
-    w->row = (struct own_box_row){
-        .id = old && !w->old_box ? old->id : id_next(&g->ids),
-        .bare_jid = w->bare_jid,
-        .address = w->wish.what.address,
-        .is_first = !old || old->is_first,
-        .copies = w->wish.copies,
-        .created_s = old ? old->created_s : w->now_s,
-    };
-    w->row.sealed = own_seal(&g->own->key, w->arena, w->bare_jid, w->row.id, &w->wish.what,
-                             &w->row.sealed_len, &e);
-    return w->row.sealed ? 0
-                         : refuse(w, REPLY_UNAVAILABLE_WAIT,
-                                  "The gateway is out of memory. Try again later.");
-}
-
 static void judge_box(struct form_work *w)
 {
     struct own_answers answers;
     struct own_account *old = own_first_of(w->gateway->own, w->bare_jid);
     const char *why = NULL;
+    struct err e;
 
     memcpy(answers.of, w->request.extra, sizeof answers.of);
     if (!says_mailbox(&answers))
@@ -403,17 +366,17 @@ static void judge_box(struct form_work *w)
     if (wants_none(&answers)) {
         if (old) {
             w->box = BOX_REMOVE;
-            w->row.id = old->id;
+            w->removed = old->id;
         }
         return;
     }
     w->box = BOX_PUT;
-    if (own_form_read(w->settings, w->arena, old, &answers, &w->wish, &why) < 0)
+    if (own_form_read(w->settings, w->arena, old, &answers, &w->plan.wish, &why) < 0)
         refuse(w, REPLY_NOT_ACCEPTABLE, why);
-    else if (w->wish.is_tried && old->copies == w->wish.copies)
+    else if (w->plan.wish.is_tried && old->copies == w->plan.wish.copies)
         w->box = BOX_STAYS;
-    else
-        (void)seal_box(w, old);
+    else if (own_plan_make(w->gateway, w->arena, w->bare_jid, old, true, &w->plan, &e) < 0)
+        refuse(w, REPLY_UNAVAILABLE_WAIT, "The gateway is out of memory. Try again later.");
 }
 
 static void judge(struct form_work *w)
@@ -496,7 +459,7 @@ static void try(struct form_work *w)
     struct own_verdict refused;
 
     w->gateway->registering++;
-    if (own_try(w->gateway->own, w->bare_jid, &w->wish.what, tried, w, &refused) == 0)
+    if (own_try(w->gateway->own, w->bare_jid, &w->plan.wish.what, tried, w, &refused) == 0)
         return;
     w->gateway->registering--;
     refuse(w, refused.error, refused.text);
@@ -527,7 +490,7 @@ void registration_asked(struct gateway *g, struct xml_node *iq, struct arena *ar
         end(w);
         return;
     }
-    if (w->box == BOX_PUT && !w->wish.is_tried)
+    if (w->box == BOX_PUT && !w->plan.wish.is_tried)
         try(w);
     else
         submit(w);

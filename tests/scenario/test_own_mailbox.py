@@ -12,6 +12,7 @@ from mail import MailUser, make_mail
 from servers import postfix
 from servers.base import free_port, wait_until
 from servers.dovecot import Dovecot
+from test_commands import Command, names
 import world as w
 
 DOMAIN = "verona.example"
@@ -286,6 +287,54 @@ def test_restarts_and_removal(prosody, provider):
     mail = prosody.user("benvolio").wait_body(fresh)
     assert mail["From"].addresses[0].addr_spec == prosody.mail_of("juliet")
     assert not prosody.juliet.stanzas(lambda s: silent in "".join(s.itertext()))
+
+
+def sends_from(world, provider, to="romeo", **how):
+    token = new_id()
+    world.juliet.send_message(world.contact(f"{to}@{DOMAIN}"), token, **how)
+    return provider.user(to).wait_body(token)["From"].addresses[0].addr_spec
+
+
+def choose(world, address, action):
+    command = Command(world.juliet, "postern/mailboxes")
+    options = {o.get("label"): o.findtext(f"{FORM}value") for o in command.command.iter(f"{FORM}option")}
+    return command.submit("next", mailbox=options[address], action=action)
+
+
+def test_several_mailboxes_by_command(make_world, folder, provider):
+    world = make_world(accounts(folder, provider, per_user=2), host="ejabberd").start()
+    register(world, provider)
+    second = f"capulet@{DOMAIN}"
+    fields = {k: str(v) for k, v in fields_of(provider, email=second, imap_user="capulet").items()}
+    assert {"postern/mailbox-add", "postern/mailboxes"} <= set(names(world.juliet))
+    adding = Command(world.juliet, "postern/mailbox-add").submit(**fields)
+    assert "bad-payload" in adding.specific() and "does not let" in "".join(adding.answer.itertext())
+    adding.submit(**{**fields, "imap_password": OTHER})
+    assert second in adding.note()
+    world.gateway.wait_log(r"(?s)event=watching.*own event=watching")
+    full = Command(world.juliet, "postern/mailbox-add").submit(**{**fields, "imap_password": OTHER})
+    assert "as many" in full.note() and rows(world, "SELECT count(*) FROM own_box") == [(2,)]
+
+    # Each conversation stays with its mailbox; a new one begins from the first.
+    _, message = writes(world, provider, to=second, send_to=[second])
+    assert sends_from(world, provider) == second
+    assert sends_from(world, provider, "capulet") == JULIET
+    assert second in choose(world, second, "first").note()
+    assert sends_from(world, provider, "juliet") == second
+    writes(world, provider)
+    assert sends_from(world, provider) == JULIET
+
+    change = choose(world, second, "change")
+    shown = {k: v[0] or "" for k, v in change.values().items() if k}
+    assert shown["imap_user"] == "capulet" and shown["imap_password"] == ""
+    assert second in change.submit(**{**shown, "sent_copies": "false"}).note()
+    world.gateway.restart()
+    assert rows(world, "SELECT address, first, copies FROM own_box ORDER BY id") == [
+        (JULIET, 0, 1), (second, 1, 0)]
+    assert second in choose(world, second, "remove").note()
+    assert rows(world, "SELECT address, first FROM own_box") == [(JULIET, 1)]
+    assert sends_from(world, provider, "capulet") == JULIET
+    leave(world)
 
 
 def test_another_key(prosody, provider, folder):

@@ -1,0 +1,54 @@
+/*
+ * own_plan: a described mailbox becomes a row, and then an account.
+ *
+ * No data of its own.  Another mailbox in the place of an old one gets another id, for how far the
+ * old one was read says nothing about it.  A crash after the commit finds it in the store.
+ */
+#include "bridge/own/own_plan.h"
+
+#include "base/log.h"
+
+int own_plan_make(struct gateway *g, struct arena *a, const char *bare_jid,
+                  const struct own_account *old, bool is_first, struct own_plan *plan,
+                  struct err *e)
+{
+    plan->old = old && plan->wish.is_elsewhere ? old->id : 0;
+    plan->row = (struct own_box_row){
+        .id = old && !plan->old ? old->id : id_next(&g->ids),
+        .bare_jid = bare_jid,
+        .address = plan->wish.what.address,
+        .is_first = old ? old->is_first : is_first,
+        .copies = plan->wish.copies,
+        .created_s = old ? old->created_s : gateway_now_s(g),
+    };
+    plan->row.sealed = own_seal(&g->own->key, a, bare_jid, plan->row.id, &plan->wish.what,
+                                &plan->row.sealed_len, e);
+    return plan->row.sealed ? 0 : -1;
+}
+
+int own_plan_store(struct store_txn *txn, struct own_plan *plan, int64_t per_user, struct err *e)
+{
+    if (plan->old && own_boxes_remove(txn, plan->row.bare_jid, plan->old, e) < 0)
+        return -1;
+    return own_boxes_put(txn, &plan->row, (unsigned)per_user, &plan->is_full, e);
+}
+
+void own_plan_settle(struct gateway *g, const struct own_plan *plan)
+{
+    char name[OWN_BOX_NAME_SIZE];
+    struct err e;
+
+    if (plan->old)
+        own_drop(g->own, plan->old);
+    log_info("own", "event=kept from=%s mailbox=%s", plan->row.bare_jid,
+             own_box_name(plan->row.id, name));
+    if (own_put(g->own, &plan->row, &plan->wish.what, &e) < 0)
+        log_error("own", "event=not-in-force from=%s next=\"it will be after a restart\"",
+                  plan->row.bare_jid);
+}
+
+void own_plan_wipe(struct own_plan *plan)
+{
+    own_wipe(&plan->wish.what);
+    own_wipe(&plan->wish.was);
+}
