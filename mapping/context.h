@@ -20,6 +20,7 @@ struct context {
     bool cut_quotes;             /* cut quoted text and signature (default true) */
     bool external_body;          /* links to files as message/external-body, too (default false) */
     bool pgp_mime_inline;        /* PGP/MIME as jabber:x:encrypted (default false) */
+    bool hides_jabber_id;        /* no Jabber-ID (R7259) in this mail (default false) */
     const char *verdict_server;  /* authserv-id whose word on authors is believed; NULL: none */
 };
 

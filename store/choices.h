@@ -29,6 +29,7 @@ enum choice_what {
     CHOICE_LIST_AT = 13,  /* when a list of what is held is sent */
     CHOICE_LANGUAGE = 14, /* the one they chose the above in: that of such lists */
     CHOICE_SHOWN = 15,    /* as what they were seen last; found out, not chosen */
+    CHOICE_JABBERID = 16, /* do their mails have a Jabber-ID? */
     CHOICE_COUNT
 };
 

@@ -69,10 +69,13 @@ static const struct {
 
 enum { ACTIONS = sizeof actions / sizeof actions[0] };
 
+enum { STAGE_PAGE = 1, STAGE_SURE = 2 };
+
 struct queue_step {
     const char *action; /* NULL: a page is shown */
     int64_t id;         /* for the action */
     int64_t after_id;   /* for the page */
+    bool is_sure;       /* that it is to be dropped */
     struct {
         int64_t id;
         const char *line;
@@ -109,6 +112,12 @@ static int read_queue(struct ad_hoc_step *s)
     }
     word = form_value(s->arena, form_find(s->call->form, "action"));
     q->id = read_id(s, "message");
+    if (s->call->stage == STAGE_SURE) {
+        const char *sure = form_value(s->arena, form_find(s->call->form, "sure"));
+
+        word = "drop";
+        q->is_sure = sure && (strcmp(sure, "1") == 0 || strcmp(sure, "true") == 0);
+    }
     for (i = 0; word && i < ACTIONS; i++)
         if (strcmp(word, actions[i].word) == 0)
             q->action = actions[i].word;
@@ -210,7 +219,19 @@ static int run_queue(struct store_txn *txn, struct ad_hoc_step *s, struct err *e
         return show_message(txn, s, q, e);
     if (strcmp(q->action, "retry") == 0)
         return queue_retry(txn, q->id, s->now_s, &q->touched, e);
-    return queue_drop(txn, q->id, &q->touched, e);
+    if (s->call->stage != STAGE_SURE) /* what it is about is in the question */
+        return show_message(txn, s, q, e);
+    return q->is_sure ? queue_drop(txn, q->id, &q->touched, e) : 0;
+}
+
+static int ask_sure(struct ad_hoc_step *s, const struct queue_step *q, const char *id)
+{
+    struct xml_node *form = form_new(s->arena, "form", ad_hoc_text(s, TEXT_QUEUE_NAME), q->shown);
+
+    if (!form_field(s->arena, form, "hidden", "message", NULL, id) ||
+        !form_field(s->arena, form, "boolean", "sure", ad_hoc_text(s, TEXT_QUEUE_SURE), "0"))
+        return -1;
+    return ad_hoc_form(s, form, STAGE_SURE, COMMANDS_COMPLETE);
 }
 
 static int say_page(struct ad_hoc_step *s, const struct queue_step *q)
@@ -239,7 +260,7 @@ static int say_page(struct ad_hoc_step *s, const struct queue_step *q)
         field = form_option(s->arena, field, ad_hoc_text(s, actions[i].label), actions[i].word);
     if (!field)
         return -1;
-    return ad_hoc_form(s, form, 1, COMMANDS_COMPLETE | (q->has_more ? COMMANDS_NEXT : 0U));
+    return ad_hoc_form(s, form, STAGE_PAGE, COMMANDS_COMPLETE | (q->has_more ? COMMANDS_NEXT : 0U));
 }
 
 static int say_queue(struct ad_hoc_step *s)
@@ -250,8 +271,12 @@ static int say_queue(struct ad_hoc_step *s)
     if (!q->action)
         return say_page(s, q);
     id_format(q->id, id);
+    if (q->shown && strcmp(q->action, "drop") == 0)
+        return ask_sure(s, q, id);
     if (q->shown)
         return ad_hoc_note(s, "info", q->shown);
+    if (s->call->stage == STAGE_SURE && !q->is_sure)
+        return ad_hoc_note(s, "info", ad_hoc_text(s, TEXT_NOTHING_DONE));
     if (q->touched == 0)
         return ad_hoc_note(s, "warn", ad_hoc_make(s, TEXT_QUEUE_GONE, id, NULL));
     courier_rescan(s->gateway->mail_out);

@@ -32,6 +32,7 @@ const struct choice_row choice_table[] = {
      NULL},
     {"quotes", CHOICE_QUOTES, TEXT_CHOICE_QUOTES, ON_OFF, NULL},
     {"strangers", CHOICE_STRANGERS, TEXT_CHOICE_STRANGERS, ON_OFF, NULL},
+    {"jabberid", CHOICE_JABBERID, TEXT_CHOICE_JABBERID, ON_OFF, NULL},
     {"when chat", CHOICE_WHEN_CHAT, TEXT_CHOICE_WHEN_CHAT, WHEN, NULL},
     {"when online", CHOICE_WHEN_ONLINE, TEXT_CHOICE_WHEN_ONLINE, WHEN, NULL},
     {"when away", CHOICE_WHEN_AWAY, TEXT_CHOICE_WHEN_AWAY, WHEN, NULL},

@@ -210,4 +210,6 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "alle: wer nicht da ist, liest es später",
     [TEXT_ANNOUNCE_WRONG] = "Der Text fehlt oder ist zu lang.",
     [TEXT_ANNOUNCE_DONE] = "Sie ist gespeichert und geht jetzt hinaus.",
+    [TEXT_CHOICE_JABBERID] = "Deine Mails nennen deine Jabber-Adresse",
+    [TEXT_QUEUE_SURE] = "Diese Nachricht verwerfen? Niemand erfährt es.",
 };

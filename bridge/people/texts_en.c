@@ -206,4 +206,6 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "all: who is away reads it later",
     [TEXT_ANNOUNCE_WRONG] = "The text is missing, or it is too long.",
     [TEXT_ANNOUNCE_DONE] = "It is stored, and goes out now.",
+    [TEXT_CHOICE_JABBERID] = "Your mails say your Jabber address",
+    [TEXT_QUEUE_SURE] = "Drop this message? Nobody is told.",
 };

@@ -185,4 +185,6 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "所有用户：离线者稍后阅读",
     [TEXT_ANNOUNCE_WRONG] = "缺少内容或内容过长。",
     [TEXT_ANNOUNCE_DONE] = "已保存，正在发送。",
+    [TEXT_CHOICE_JABBERID] = "在您的邮件中注明您的 Jabber 地址",
+    [TEXT_QUEUE_SURE] = "丢弃此消息？不会通知任何人。",
 };

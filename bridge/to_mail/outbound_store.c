@@ -19,6 +19,7 @@
 #include "mapping/mime/mime_write.h"
 #include "mapping/address/reverse_path.h"
 #include "mapping/stanza/stanza_write.h"
+#include "store/choices.h"
 #include "store/accounts.h"
 #include "store/faces.h"
 #include "store/keys.h"
@@ -340,9 +341,13 @@ int outbound_store(struct store_txn *txn, struct store_work *work, struct err *e
 {
     struct acceptance *a = (struct acceptance *)work;
     struct parcel *p;
+    struct choices choices;
     struct context ctx;
 
     settings_context(a->settings, a->now_s, &ctx);
+    if (choices_get(txn, a->bare_jid, &choices, e) < 0)
+        return -1;
+    ctx.hides_jabber_id = choices.of[CHOICE_JABBERID] == CHOICE_NO;
     if (put_mails(txn, a, &ctx, e) < 0)
         return -1;
     for (p = a->stanzas; p; p = p->next)

@@ -332,7 +332,7 @@ static void write_jabber_id(struct writing *w)
     const struct jid *jid = &w->letter->from.jid;
     struct buf bare;
 
-    if (!w->letter->from.is_jabber || !jid->domain)
+    if (!w->letter->from.is_jabber || !jid->domain || w->ctx->hides_jabber_id)
         return;
     buf_init(&bare, 8192);
     jid_write_bare(&bare, jid);

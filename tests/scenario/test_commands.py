@@ -120,6 +120,16 @@ def test_settings_by_word_act_on_the_next_mail(fresh):
     assert Command(world.juliet, "postern/settings").values()["quotes"] == ["on"]
 
 
+def test_the_jabber_address_is_left_out_of_mails_on_demand(fresh):
+    world, gateway = fresh, Listener(fresh.juliet)
+    for n, (said, field) in enumerate((("off", None), ("on", f"juliet@{w.JABBER_DOMAIN}")), 1):
+        say(world, f"jabberid {said}")
+        gateway.wait(n)
+        world.juliet.send_message(world.contact(world.romeo.address), f"jabberid {said}")
+        mail = world.romeo.wait_mail(lambda m: f"jabberid {said}" in m.as_string())
+        assert mail["Jabber-ID"] == field
+
+
 def test_who_is_blocked_does_not_come_through(fresh):
     world, gateway = fresh, Listener(fresh.juliet)
     say(world, f"Block {world.romeo.address.upper()}.")
@@ -254,6 +264,13 @@ def test_administrators_look_after_the_queue(make_world):
     assert world.romeo.address in command.submit(message=rest[0], action="show").note()
     act = lambda action: Command(juliet, "postern/admin/queue").submit(message=rest[0], action=action).note()
     assert "done for 1" in act("retry")
-    assert "done for 1" in act("drop")
-    assert "no longer" in act("drop")
+    def drop(sure):
+        command = Command(juliet, "postern/admin/queue").submit(message=rest[0], action="drop")
+        if command.status() != "executing":
+            return command.note()
+        assert world.romeo.address in command.command.find(f"{FORM}x/{FORM}instructions").text
+        return command.submit(message=rest[0], sure=sure).note()
+    assert drop("0") == "Nothing was done."
+    assert "done for 1" in drop("1")
+    assert "no longer" in drop("1")
     assert rest[0] not in world.gateway.command("queue").stdout and first[0] in world.gateway.command("queue").stdout
