@@ -173,10 +173,17 @@ def test_the_walk(make_world, host):
     assert text_of(message, "c:body") == f"This is Illyria, lady. {answer}"
     assert text_of(message, "c:thread") == "shore" and message.get("type") == "chat"
 
-    # Presence (§7.6): hers changes, and mail still comes; when the gateway is away, so are the contacts.
-    viola.present(show="away")
-    token = new_id("away")
+    # Presence (§7.6): hers changes, and the gateway does not disturb her, for she has asked for that; when
+    # the gateway is away, so are the contacts.
+    viola.client.send_message(gateway, "when dnd hold")
+    viola.client.wait_message(lambda m: m.get("from") == gateway)
+    viola.present(show="dnd")
+    world.gateway.wait_log("attendance event=seen .*show=dnd")
+    token = new_id("later")
     romeo.write(world.mail_of("viola"), "Where art thou?", token)
+    world.gateway.wait_log("jabber event=held ")
+    assert not viola.client.stanzas(has(token))
+    viola.present()
     viola.client.wait_message(has(token))
     assert world.stop() == 0
     for jid in (contact, gateway):
