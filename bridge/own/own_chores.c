@@ -15,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHORE_ARENA_EXTRA = 64 << 10, HEADER_MAX = 64 << 10 };
+enum {
+    CHORE_ARENA_EXTRA = 64 << 10,
+    HEADER_MAX = 64 << 10,
+    AGAIN_MS = 30000,
+    TRIES_MAX = 10, /* of one that the connection is lost over each time */
+    KEEP_S = 30 * 86400
+};
 
 /* ---- doing ---- */
 
@@ -60,6 +66,20 @@ static void drop_done(struct persist_work *w, const struct err *e)
     leave((struct chore *)((char *)w - offsetof(struct chore, drop)), !e);
 }
 
+/* Is it worth another try, or does it keep back those behind it? */
+static bool is_hopeless(const struct chore *c)
+{
+    struct own_account *a = own_find(c->own, c->box);
+
+    if (!a)
+        return false;
+    a->chores_due_ms = clock_mono_ms(c->own->gateway->clock) + AGAIN_MS;
+    a->chore_tries = a->chore == c->what->id ? a->chore_tries + 1 : 1;
+    a->chore = c->what->id;
+    return a->chore_tries >= TRIES_MAX ||
+           gateway_now_s(c->own->gateway) - c->what->created_s > KEEP_S;
+}
+
 static void errand_done(struct imap_errand *errand)
 {
     static const char *const words[] = {"done", "later", "gone", "refused"};
@@ -72,7 +92,7 @@ static void errand_done(struct imap_errand *errand)
              errand->outcome != IMAP_ERRAND_DONE ? " error=\"" : "",
              errand->outcome != IMAP_ERRAND_DONE ? errand->e.text : "",
              errand->outcome != IMAP_ERRAND_DONE ? "\"" : "");
-    if (errand->outcome == IMAP_ERRAND_RETRY) {
+    if (errand->outcome == IMAP_ERRAND_RETRY && !is_hopeless(c)) {
         leave(c, false);
         return;
     }
@@ -126,10 +146,13 @@ void own_chores_go_on(struct own_account *a)
     c->arena = arena_new((size_t)g->settings->conf->limit.mail_size_max + CHORE_ARENA_EXTRA);
     c->look.run = look_run;
     c->look.done = look_done;
-    if (!c->arena || store_submit(g->store, &c->look) < 0)
+    a->chores_due_ms = 0;
+    if (!c->arena || store_submit(g->store, &c->look) < 0) {
+        a->chores_due_ms = clock_mono_ms(g->clock) + AGAIN_MS;
         chore_free(c);
-    else
+    } else {
         a->is_at_work = true;
+    }
 }
 
 void own_work(struct gateway *g, const char *origin)

@@ -37,6 +37,9 @@ struct own_account {
     char reason[300];             /* of the mailbox */
     char refusal[300];            /* of the submission server's log-in; "": none */
     bool is_at_work;              /* a chore of it is under way */
+    int64_t chores_due_ms;        /* one is tried again then; 0: none is known */
+    int64_t chore;                /* that was not done, */
+    unsigned chore_tries;         /* so often in a row */
     struct own_account *next_by_id, *next_by_user;
 };
 

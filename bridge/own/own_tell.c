@@ -272,13 +272,19 @@ void own_look_after(struct own_account *a)
 {
     int64_t now_ms = clock_mono_ms(a->own->gateway->clock);
 
-    if (a->is_locked && !a->is_failing) {
+    if (a->is_locked && !a->own->is_on) {
+        /* Mail goes by the gateway's own way then, so nobody is to look away. */
+        snprintf(a->refusal, sizeof a->refusal, "%s",
+                 "mailboxes of their own are switched off at this gateway for now");
+    } else if (a->is_locked && !a->is_failing) {
         set_reason(a, "the gateway cannot open what it keeps of this mailbox: its administrators "
                       "must see to that");
         fail(a);
     }
     if (!a->is_locked && !a->box)
         own_watch(a);
+    if (a->chores_due_ms && now_ms >= a->chores_due_ms)
+        own_chores_go_on(a);
     if (a->away_since_ms && !a->is_failing && now_ms - a->away_since_ms >= GRACE_MS)
         fail(a);
     if (a->is_failing || *a->refusal)

@@ -381,6 +381,27 @@ static int circle_run(struct store_txn *txn, struct store_work *work, struct err
     return reply_all_find(txn, a->letter, a->bare_jid, contact, &a->circle, e);
 }
 
+static bool is_own(const struct acceptance *a, const struct party *p)
+{
+    const char *address = p->mail.domain ? addr_text(a->letter_arena, &p->mail) : NULL;
+    size_t i;
+
+    for (i = 0; address && i < a->exit_count; i++)
+        if (strcmp(address, a->exits[i].address) == 0)
+            return true;
+    return false;
+}
+
+/* The mail that is answered may name the sender's own mailbox: they need no copy of their words. */
+static void leave_out_own(const struct acceptance *a, struct party **list)
+{
+    while (*list)
+        if (is_own(a, *list))
+            *list = (*list)->next;
+        else
+            list = &(*list)->next;
+}
+
 static void circle_found(struct acceptance *a)
 {
     struct context ctx;
@@ -394,9 +415,14 @@ static void circle_found(struct acceptance *a)
                     "/all.");
     else if (reply_all_add(&ctx, a->letter, a->circle, &e) < 0)
         refuse_with(a, e.class == ERR_PERMANENT ? "not-acceptable" : "resource-constraint", e.text);
-    else if (admit(a)) {
-        submit(a);
-        return;
+    else {
+        a->exits = own_exits(a->gateway, a->letter_arena, a->bare_jid, &a->exit_count);
+        leave_out_own(a, &a->letter->recipients->next);
+        leave_out_own(a, &a->letter->parties);
+        if (admit(a)) {
+            submit(a);
+            return;
+        }
     }
     acceptance_free(a);
 }

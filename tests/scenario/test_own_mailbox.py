@@ -191,8 +191,8 @@ def writes(world, provider, to=JULIET, headers=None, body=None, send_to=None):
     return token, message
 
 
-def test_registered_only_when_both_servers_let_us_in(home, provider):
-    juliet = home.juliet
+def test_registered_only_when_both_servers_let_us_in(prosody, provider):
+    juliet = prosody.juliet
     assert look(juliet)["email"] == ""
     for changes, server, condition in (
             ({"imap_password": "wrong", "smtp_password": PASSWORD}, "IMAP", "not-acceptable"),
@@ -204,17 +204,17 @@ def test_registered_only_when_both_servers_let_us_in(home, provider):
         assert got == condition and f"The {server} server localhost" in text, (changes, text)
         assert code == ("406" if condition == "not-acceptable" else "503")
         assert "wrong" not in text or "wrong" not in changes.values()
-    assert rows(home, "SELECT count(*) FROM own_box") == [(0,)]
+    assert rows(prosody, "SELECT count(*) FROM own_box") == [(0,)]
     assert look(juliet)["email"] == ""
 
-    register(home, provider)
+    register(prosody, provider)
     shown = look(juliet)
     assert (shown["email"], shown["imap_host"], shown["imap_user"]) == (JULIET, "localhost", "juliet")
     assert shown["imap_password"] == shown["smtp_password"] == ""
-    assert rows(home, "SELECT count(*) FROM own_box") == [(1,)]
+    assert rows(prosody, "SELECT count(*) FROM own_box") == [(1,)]
     for secret in (PASSWORD, "localhost"):
-        assert secret.encode() not in database(home)
-    assert PASSWORD not in home.gateway.log.read_text()
+        assert secret.encode() not in database(prosody)
+    assert PASSWORD not in prosody.gateway.log.read_text()
 
     # As it was shown it may come back; elsewhere the password does not go by itself.
     assert submit(juliet, **{k: v or "" for k, v in shown.items() if k and k != "FORM_TYPE"},
@@ -253,6 +253,21 @@ def test_whoever_the_header_names(prosody, provider):
     register(prosody, provider)
     writes(prosody, provider, to=f"everybody@{DOMAIN}")
     writes(prosody, provider, to=f"nurse@{w.GATEWAY}")
+
+
+def test_a_reply_to_all_brings_no_copy_to_the_sender(prosody, provider):
+    register(prosody, provider)
+    romeo, capulet, token, answer = provider.user("romeo"), provider.user("capulet"), new_id(), new_id()
+    romeo.send(make_mail(romeo.address, f"{JULIET}, {capulet.address}", "To all", token), [JULIET])
+    message = prosody.juliet.wait_message(has(token))
+    prosody.juliet.send_message(f"{prosody.contact(romeo.address)}/all", answer,
+                                thread=message.findtext("{*}thread"))
+    for user in (romeo, capulet):
+        mail = user.wait_body(answer)
+        assert mail["From"].addresses[0].addr_spec == JULIET
+        assert JULIET not in f"{mail['To']} {mail['Cc']}"
+    wait_until("the copy", lambda: provider.sent("juliet", answer), 15)
+    assert provider.flags("juliet", answer) == ""
 
 
 def test_a_report_on_what_left_becomes_an_error(prosody, provider):
@@ -354,6 +369,20 @@ def test_another_key(prosody, provider, folder):
     prosody.gateway.configure({"accounts": {"old_key_file": None}})
     prosody.gateway.start()
     prosody.gateway.wait_log("own .*event=watching")
+    writes(prosody, provider)
+
+    # Switched off: mail leaves by the gateway, and what is kept is kept.
+    with_key = prosody.gateway.options["accounts"]
+    prosody.gateway.stop()
+    prosody.gateway.configure({"accounts": None})
+    prosody.gateway.start()
+    token = new_id()
+    prosody.juliet.send_message(prosody.contact(prosody.user("benvolio").address), token)
+    mail = prosody.user("benvolio").wait_body(token)
+    assert mail["From"].addresses[0].addr_spec == prosody.mail_of("juliet")
+    prosody.gateway.stop()
+    prosody.gateway.configure({"accounts": with_key})
+    prosody.gateway.start()
     writes(prosody, provider)
 
 
