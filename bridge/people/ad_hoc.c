@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 100, JID_ARENA = 16 << 10 };
+enum { STEPS_MAX = 100, JID_ARENA = 16 << 10, SAID_BACK_MAX = 400 };
 
 struct ad_hoc {
     struct gateway *gateway;
@@ -44,9 +44,15 @@ const char *ad_hoc_make(const struct ad_hoc_step *s, enum text text, const char 
     return made ? made : "";
 }
 
+/* What was submitted is said back, but not all of it whatever its length. */
+static const char *brief(const struct ad_hoc_step *s, const char *text)
+{
+    return text && strlen(text) > SAID_BACK_MAX ? xml_clean(s->arena, text, SAID_BACK_MAX) : text;
+}
+
 int ad_hoc_wrong(struct ad_hoc_step *s, enum text text, const char *a, const char *b)
 {
-    s->answer.wrong = ad_hoc_make(s, text, a, b);
+    s->answer.wrong = ad_hoc_make(s, text, brief(s, a), brief(s, b));
     return 0;
 }
 

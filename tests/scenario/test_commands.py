@@ -197,6 +197,43 @@ def test_requests_that_are_wrong(fresh):
     assert error_of(Command(juliet, "postern/none").answer)[:2] == ("404", "item-not-found")
 
 
+def test_a_client_that_goes_astray(make_world):
+    """Steps in a wrong order, others' sessions, forms and languages of any size: each has its answer."""
+    world = make_world().start()
+    juliet, nurse = world.juliet, world.jabber_side.client("nurse")
+    def wrong(command, answer):
+        command.answer = answer
+        return (*error_of(answer)[:2], *command.specific())
+    command = Command(juliet, "postern/settings")
+    form = "<x xmlns='jabber:x:data' type='submit'/>"
+    assert wrong(command, command._step("prev", "")) == ("400", "bad-request", "bad-action")
+    assert wrong(command, command._step("next", form)) == ("400", "bad-request", "bad-action")
+    assert wrong(command, command._step("jump", form)) == ("400", "bad-request", "malformed-action")
+    assert wrong(command, command._step("complete", "")) == ("400", "bad-request", "bad-payload")
+    thief = Command(nurse, "postern/settings")
+    own, thief.session = thief.session, command.session
+    assert wrong(thief, thief._step("complete", form)) == ("405", "not-allowed", "session-expired")
+    thief.session = "mine"
+    assert wrong(thief, thief._step("complete", form)) == ("400", "bad-request", "bad-sessionid")
+    thief.session = None
+    assert wrong(thief, thief._step("complete", form)) == ("400", "bad-request", "bad-action")
+    thief.session = own
+    assert thief._step("cancel", "").get("type") == "result" and thief.status() == "canceled"
+
+    long = command.submit(type="x" * 100000).answer
+    assert error_of(long)[1] == "bad-request" and len(error_of(long)[3]) < 1000
+    twice = "<field var='type'><value>chat</value></field>" * 2
+    assert command._step("complete", f"<x xmlns='jabber:x:data' type='submit'>{twice}</x>").get("type") == "result"
+    for lang in ("x" * 2000, "-", "de" * 500, "&#x202e;"):
+        assert "Mail: settings" == Command(juliet, "postern/settings", lang).command.find(
+            f"{FORM}x/{FORM}title").text
+    first = Command(juliet, "postern/settings")
+    for _ in range(5):  # so many a user has at a time: the oldest goes
+        last = Command(juliet, "postern/settings")
+    assert wrong(first, first.submit().answer) == ("405", "not-allowed", "session-expired")
+    assert last.submit().status() == "completed"
+
+
 @pytest.mark.parametrize("lang, name, answer", [
     ("en", "Mail: settings", "Read receipts are on"), ("de-DE", "Mail: Einstellungen", "Lesebestätigungen sind an"),
     ("zh-CN", "邮件：设置", "阅读回执已开启"), ("tlh", "Mail: settings", "Read receipts are on")])
@@ -214,7 +251,7 @@ def test_in_the_user_s_language(make_world, lang, name, answer):
 ADMINS = ["postern/admin/status", "postern/admin/queue", "postern/admin/map", "postern/admin/reload"]
 
 
-@pytest.fixture(params=["prosody", "ejabberd"])
+@pytest.fixture(params=["prosody", "ejabberd", "jabberd2"])
 def governed(request, make_world):
     """Juliet is an administrator, and the nurse is none."""
     return make_world({"admin": {"jids": [f"juliet@{w.JABBER_DOMAIN}"]}}, host=request.param).start()

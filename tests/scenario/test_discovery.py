@@ -17,7 +17,7 @@ SERVER_INFO = "http://jabber.org/network/serverinfo"
 CONTACTS = ["xmpp:admin@capulet.example", "mailto:help@capulet.example"]
 
 
-@pytest.fixture(params=["prosody", "ejabberd"])
+@pytest.fixture(params=["prosody", "ejabberd", "jabberd2"])
 def found(request, make_world):
     return make_world({"contact": CONTACTS}, host=request.param).start()
 

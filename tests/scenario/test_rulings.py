@@ -4,10 +4,16 @@ import pytest
 
 import world as w
 from jabber import error_of, text_of
-from test_commands import Command, governed, mail_comes, names  # noqa: F401 (governed is a fixture)
+from test_commands import Command, names
 
 RULES = ["postern/admin/pairs", "postern/admin/rights", "postern/admin/limits"]
 ALIAS = f"juliet.c@{w.GATEWAY}"
+
+
+@pytest.fixture
+def governed(make_world):
+    """What is decided is the same whatever the host is."""
+    return make_world({"admin": {"jids": [f"juliet@{w.JABBER_DOMAIN}"]}}).start()
 
 
 def mapped(world, address):
