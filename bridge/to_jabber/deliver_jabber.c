@@ -14,6 +14,7 @@
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/to_jabber/introduction.h"
 #include "bridge/to_jabber/leg_report.h"
+#include "bridge/to_jabber/lineup.h"
 #include "bridge/to_jabber/release.h"
 #include "bridge/outcome.h"
 #include "bridge/reports/poison.h"
@@ -423,55 +424,6 @@ static void go(struct shipment *s, const struct err *e)
         send_legs(s);
 }
 
-/* Mails are prepared side by side, and one that is short may be ready before the one that came
- * before it.  What was held goes together, so that this would show: each waits for those before it
- * of its lane. */
-
-static bool was_held(const struct shipment *s)
-{
-    size_t i;
-
-    for (i = 0; i < s->parcel->message.item_count; i++)
-        if (s->parcel->message.items[i].released_s != 0)
-            return true;
-    return false;
-}
-
-static void line_up(struct shipment *s)
-{
-    struct shipment **at = &s->gateway->released;
-
-    s->is_released = was_held(s);
-    while (*at)
-        at = &(*at)->next_released;
-    if (s->is_released)
-        *at = s;
-}
-
-static bool is_first(const struct gateway *g, const struct shipment *s)
-{
-    const struct shipment *other = g->released;
-
-    while (other != s && other->parcel->message.lane != s->parcel->message.lane)
-        other = other->next_released;
-    return other == s;
-}
-
-static void go_in_order(struct gateway *g)
-{
-    struct shipment **at = &g->released, *s;
-
-    while ((s = *at) != NULL) {
-        if (!s->is_prepared || !is_first(g, s)) {
-            at = &s->next_released;
-            continue;
-        }
-        *at = s->next_released;
-        go(s, s->prepare_err.class == ERR_NONE ? NULL : &s->prepare_err);
-        at = &g->released; /* going may have changed the line */
-    }
-}
-
 static void ready(struct shipment *s, const struct err *e)
 {
     struct gateway *g = s->gateway;
@@ -479,13 +431,7 @@ static void ready(struct shipment *s, const struct err *e)
     g->preparing--;
     s->parcel->is_new = false; /* it may be sent from here on, and an error may come back */
     courier_unmark(g->mail_in, s->parcel); /* it has been read, and nothing broke */
-    if (s->is_released) {
-        s->is_prepared = true;
-        s->prepare_err = e ? *e : (struct err){.class = ERR_NONE};
-        go_in_order(g);
-    } else {
-        go(s, e);
-    }
+    lineup_ready(s, e, go);
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out); /* when careful they wait for each other */
 }
@@ -509,7 +455,7 @@ static bool begin(struct gateway *g, struct parcel *p)
         return false;
     }
     g->preparing++;
-    line_up(s);
+    lineup_enter(s);
     return true;
 }
 

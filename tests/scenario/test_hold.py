@@ -120,8 +120,7 @@ def everywhere(request, make_world):
     forget(made.world)
 
 
-def test_held_until_she_is_back(everywhere):
-    hold = everywhere
+def test_held_until_she_is_back(hold):
     hold.choose("when dnd hold")
     before = hold.mail()
     hold.wait_got(before)
