@@ -5,12 +5,14 @@
  * is one.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "mail/imap/imap_errand.h"
 #include "mail/imap/imap_session.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -67,7 +69,11 @@ static void *serve(void *arg)
     const char *at = s->text, *end = s->text + s->len;
     int fd = accept(s->listener, NULL, NULL);
     char tag[32] = "*";
+    int on = 1;
 
+    /* It sends byte by byte: without this the client would have given up before the second one. */
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     while (fd >= 0 && at <= end) {
         const char *next = at;
 
@@ -94,6 +100,33 @@ static int listen_on(unsigned *port)
         abort();
     *port = ntohs(a.sin_port);
     return fd;
+}
+
+/* What a user's own mailbox is asked for beside its mails. */
+static void run_errands(struct imap_session *s)
+{
+    static const char message[] = "Message-ID: <1@a.example>\r\n\r\nbody\r\n";
+    struct imap_errand errands[] = {
+        {.kind = IMAP_ERRAND_FLAG, .flags = 7, .uidvalidity = 7, .uid = 2, .message_id = "<1@a>"},
+        {.kind = IMAP_ERRAND_APPEND,
+         .flags = 1,
+         .message = message,
+         .message_len = sizeof message - 1,
+         .message_id = "<1@a.example>",
+         .may_exist = true},
+        {.kind = IMAP_ERRAND_APPEND, .message = message, .message_len = sizeof message - 1}};
+    uint32_t uid;
+    struct err e;
+    size_t i;
+
+    (void)!imap_session_find_end(s, &uid, &e);
+    for (i = 0; i < 3 && !imap_session_is_broken(s); i++) {
+        imap_errand_run(s, &errands[i]);
+        HOLDS(errands[i].outcome == IMAP_ERRAND_DONE ? errands[i].e.class == ERR_NONE
+                                                     : errands[i].e.text[0] != '\0');
+        HOLDS(!imap_session_is_broken(s) || errands[i].outcome == IMAP_ERRAND_RETRY ||
+              errands[i].outcome == IMAP_ERRAND_DONE);
+    }
 }
 
 static void work(struct imap_session *s)
@@ -140,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
+    mailbox.server.token = size % 16 == 11 ? "token" : NULL;
     if (size > 20000 || imap_cancel_init(&cancel, &e) < 0)
         return 0;
     server.listener = listen_on(&server.port);
@@ -148,7 +182,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     s = imap_session_open(&mailbox, &cancel, &terms, &fault, &e);
     HOLDS(s || e.text[0]);
-    if (s)
+    if (s && size % 4 == 3)
+        run_errands(s);
+    if (s && !imap_session_is_broken(s))
         work(s);
     imap_session_close(s, false);
     shutdown(server.listener, SHUT_RDWR); /* it may not have been called at all */
