@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/step.h"
+#include "bridge/clean.h"
 #include "bridge/people/ad_hoc.h"
 #include "bridge/people/announce.h"
 #include "bridge/people/attendance.h"
@@ -41,11 +42,8 @@
 #include "bridge/to_mail/waiting.h"
 #include "bridge/wiring.h"
 #include "bridge/people/words.h"
-#include "store/faces.h"
 #include "store/files.h"
 #include "store/life.h"
-#include "store/links.h"
-#include "store/people.h"
 #include "store/uploads.h"
 
 #include <openssl/crypto.h>
@@ -64,12 +62,7 @@ enum {
     REST_AFTER_TICKS = 15, /* without a message */
     REST_AFTER_START_TICKS = 3,
     SWEEP_EVERY_TICKS = 5,
-    CLEAN_COUNT = 1000,
     SET_BACK_S = 5,
-    DAY_S = 86400,
-    LINK_KEEP_S = 60 * DAY_S,
-    SPELLING_KEEP_S = 400 * 86400,
-    ALIAS_KEEP_S = 5 * 365 * 86400, /* mail may come to it after years */
     PARCELS_MAX = 1000,
     PARCEL_BYTES_MAX = 16 << 20,
     WINDOW_MAX = 1000,
@@ -103,82 +96,6 @@ static struct life *life_of(struct gateway *g)
     return (struct life *)g; /* its first member */
 }
 
-/* Housekeeping. */
-
-struct cleaning {
-    struct persist_work work;
-    struct settings *settings;
-    struct gateway *gateway;
-    struct poison_ids ids; /* of the messages to the administrators */
-    bool has_told;
-    unsigned hastened; /* items */
-    int64_t now_s;
-};
-
-static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *e)
-{
-    struct cleaning *c = (struct cleaning *)w;
-    unsigned count;
-
-    if (life_renew(txn, c->now_s, e) < 0 ||
-        queue_hasten(txn, c->now_s + 2 * c->settings->conf->queue.retry_max_s, c->now_s,
-                     CLEAN_COUNT, &c->hastened, e) < 0 ||
-        poison_expire(txn, c->settings, c->now_s - c->settings->conf->queue.lifetime_s, CLEAN_COUNT,
-                      &c->ids, c->now_s, &c->has_told, e) < 0)
-        return -1;
-    if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
-        return -1;
-    if (faces_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
-        return -1;
-    if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - ALIAS_KEEP_S,
-                      c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)
-        return -1;
-    /* As long as a mail may wait. */
-    if (uploads_expire(txn, c->now_s - c->settings->conf->queue.lifetime_s - DAY_S, CLEAN_COUNT,
-                       e) < 0)
-        return -1;
-    return files_expire(txn, c->now_s, CLEAN_COUNT, &count, e);
-}
-
-static void rescan(struct gateway *g)
-{
-    courier_rescan(g->mail_out);
-    courier_rescan(g->mail_in);
-    courier_rescan(g->stanza_out);
-}
-
-static void clean_done(struct persist_work *w, const struct err *e)
-{
-    struct cleaning *c = (struct cleaning *)w;
-
-    if (e)
-        log_warning("store", "event=cleaning-failed error=\"%s\"", e->text);
-    if (c->has_told)
-        courier_rescan(c->gateway->stanza_out);
-    if (!e && c->hastened > 0) {
-        log_warning("queue", "event=clock-set-back items=%u next=\"they are due now\"",
-                    c->hastened);
-        rescan(c->gateway);
-    }
-    settings_drop(c->settings);
-    free(c);
-}
-
-static void clean(struct gateway *g)
-{
-    struct cleaning *c = calloc(1, sizeof *c);
-
-    if (!c)
-        return;
-    c->gateway = g;
-    c->now_s = gateway_now_s(g);
-    c->settings = settings_hold(g->settings);
-    poison_make_ids(&g->ids, &c->ids);
-    c->work.run = clean_run;
-    c->work.done = clean_done;
-    persist_submit(g->persist, &c->work);
-}
-
 /* What waits for its next try would wait for so much longer. */
 static bool is_set_back(struct life *life)
 {
@@ -207,7 +124,7 @@ static void ticked(void *arg)
     struct gateway *g = &life->g;
 
     if (store_has_foreign_change(g->store)) /* `postern queue` was here */
-        rescan(g);
+        gateway_rescan(g);
     courier_poke(g->mail_out); /* one that found no memory to deliver with tries again */
     courier_poke(g->mail_in);
     courier_poke(g->stanza_out);
@@ -221,7 +138,7 @@ static void ticked(void *arg)
     if (life->ticks % SWEEP_EVERY_TICKS == 0)
         success_tick(g);
     if (life->ticks++ % CLEAN_EVERY_TICKS == 0 || is_set_back(life))
-        clean(g);
+        clean_start(g);
     if (life->ticks % DELAY_EVERY_TICKS == 1)
         delay_look(g);
     rest(life);

@@ -272,3 +272,10 @@ fail:
     free(f);
     web_answer(request, NULL);
 }
+
+void gateway_rescan(struct gateway *g)
+{
+    courier_rescan(g->mail_out);
+    courier_rescan(g->mail_in);
+    courier_rescan(g->stanza_out);
+}

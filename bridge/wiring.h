@@ -11,6 +11,9 @@
 extern const struct stream_handler wiring_stream;
 extern const struct router_handler wiring_router;
 
+/* Another program changed the queue, or its clock was set: the disk is looked at again. */
+void gateway_rescan(struct gateway *g);
+
 /* The stream or its window has room again; arg: the gateway. */
 void wiring_room(void *arg);
 
