@@ -270,6 +270,26 @@ def test_a_reply_to_all_brings_no_copy_to_the_sender(prosody, provider):
     assert provider.flags("juliet", answer) == ""
 
 
+def test_what_is_too_large_is_announced_and_left(make_world, folder, provider):
+    world = make_world({**accounts(folder, provider), "limit": {"mail_size": 65536}}).start()
+    register(world, provider)
+    token = new_id()
+    provider.user("romeo").write(JULIET, f"Large {token}", f"{token}\n" * 8000)
+    message = world.juliet.wait_message(has("too large to come here"))
+    assert message.get("from").startswith(world.contact(f"romeo@{DOMAIN}"))
+    assert token in message.findtext("{*}subject")
+    writes(world, provider)  # and the next one comes
+    leave(world)
+
+
+def test_nobody_else_sends_from_it(prosody, provider):
+    register(prosody, provider)
+    token = new_id()
+    prosody.jabber_side.client("nurse").send_message(prosody.contact(f"benvolio@{w.MAIL_DOMAIN}"), token)
+    mail = prosody.user("benvolio").wait_body(token)
+    assert mail["From"].addresses[0].addr_spec == prosody.mail_of("nurse")
+
+
 def test_a_report_on_what_left_becomes_an_error(prosody, provider):
     register(prosody, provider)
     sent = prosody.juliet.send_message(prosody.contact(f"tybalt@{DOMAIN}"), new_id())
