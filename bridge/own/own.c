@@ -354,6 +354,21 @@ struct sender *own_sender(struct gateway *g, const char *origin, bool *is_gone_o
     return a->sender;
 }
 
+void own_count(const struct gateway *g, struct own_counts *out)
+{
+    const struct own_account *a;
+    size_t i;
+
+    *out = (struct own_counts){0};
+    for (i = 0; g->own && i < OWN_HEADS; i++)
+        for (a = g->own->by_id[i]; a; a = a->next_by_id) {
+            out->all++;
+            out->watching += a->is_watching;
+            out->locked += a->is_locked;
+            out->failing += a->is_failing && !a->is_locked;
+        }
+}
+
 /* ---- beginning and end ---- */
 
 static int reseal(struct store_txn *txn, struct own *own, struct arena *a,

@@ -42,6 +42,11 @@ const struct own_exit *own_exits(const struct gateway *g, struct arena *a, const
 /* Whose mailbox "own:ID" is, copied; NULL: another origin, gone, or memory. */
 const char *own_user(const struct gateway *g, struct arena *a, const char *origin);
 
+struct own_counts {
+    unsigned watching, failing, locked, all;
+};
+void own_count(const struct gateway *g, struct own_counts *out);
+
 /* What is wrong with a mailbox of this user (any JID of theirs), for all who see their presence;
  * NULL: nothing. */
 const char *own_trouble(const struct gateway *g, const char *jid);

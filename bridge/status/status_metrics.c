@@ -5,6 +5,7 @@
 #include "bridge/status/status.h"
 
 #include "base/id.h"
+#include "bridge/own/own.h"
 #include "bridge/to_jabber/inbound.h"
 
 #include <inttypes.h>
@@ -68,6 +69,22 @@ static void put_queue(const struct status_view *v, struct buf *out)
                    v->queue[i].oldest_id ? v->now_s - id_time_s(v->queue[i].oldest_id) : 0);
 }
 
+/* Users' own mailboxes, where there are any. */
+static void put_own(const struct gateway *g, struct buf *out)
+{
+    struct own_counts n;
+
+    own_count(g, &n);
+    if (n.all == 0)
+        return;
+    put_head(out, "own_mailboxes", "gauge", "Users' own mailboxes.");
+    buf_printf(out,
+               "postern_own_mailboxes{state=\"watching\"} %u\n"
+               "postern_own_mailboxes{state=\"failing\"} %u\n"
+               "postern_own_mailboxes{state=\"locked\"} %u\n",
+               n.watching, n.failing, n.locked);
+}
+
 static void put_mailbox(const struct inbound_state *box, void *arg)
 {
     struct buf *out = arg;
@@ -105,12 +122,26 @@ void status_metrics(const struct status_view *v, struct buf *out)
     if (g->started->conf->mailbox_count > 0)
         put_head(out, "mailbox_up", "gauge", "Is the mailbox being watched?");
     inbound_each(g, put_mailbox, out);
+    put_own(g, out);
     put_totals(v, out);
     if (v->has_queue)
         put_queue(v, out);
 }
 
 /* ---- health ---- */
+
+/* One that its provider does not let us into is its user's affair. */
+static void complain_of_own(const struct gateway *g, struct buf *out)
+{
+    struct own_counts n;
+
+    own_count(g, &n);
+    if (n.locked > 0 && own_is_on(g))
+        buf_printf(out,
+                   "%u mailboxes of users cannot be opened: accounts.key_file is not the key "
+                   "that they were stored with\n",
+                   n.locked);
+}
 
 static void complain_of_mailbox(const struct inbound_state *box, void *arg)
 {
@@ -131,5 +162,6 @@ bool status_health(const struct status_view *v, struct buf *out)
     if (g->stats.relay_trouble[0])
         buf_printf(out, "The relay does not answer: %s\n", g->stats.relay_trouble);
     inbound_each(g, complain_of_mailbox, out);
+    complain_of_own(g, out);
     return out->len == before;
 }

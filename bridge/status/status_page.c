@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/xml.h"
+#include "bridge/own/own.h"
 #include "bridge/to_jabber/inbound.h"
 
 #include <inttypes.h>
@@ -158,6 +159,19 @@ struct box_row {
     struct buf *out;
 };
 
+static void put_own(const struct gateway *g, struct buf *out)
+{
+    struct own_counts n;
+    char words[80], trouble[80];
+
+    own_count(g, &n);
+    if (n.all == 0)
+        return;
+    snprintf(words, sizeof words, "%u watched, %u failing", n.watching, n.failing);
+    snprintf(trouble, sizeof trouble, "%u cannot be opened with this key", n.locked);
+    put_connection(out, "Users' mailboxes", "their own", n.locked == 0, words, trouble);
+}
+
 static void put_mailbox(const struct inbound_state *box, void *arg)
 {
     struct box_row *row = arg;
@@ -201,6 +215,7 @@ static void put_connections(const struct status_view *v, struct buf *out)
                        g->stats.relay_trouble);
     }
     inbound_each(g, put_mailbox, &row);
+    put_own(g, out);
     if (g->lmtp)
         put_connection(out, "LMTP listener", conf->lmtp.text, true, "listening", NULL);
     if (g->web)

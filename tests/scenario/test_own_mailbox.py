@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -337,7 +338,9 @@ def choose(world, address, action):
 
 
 def test_several_mailboxes_by_command(make_world, folder, provider):
-    world = make_world(accounts(folder, provider, per_user=2), host="ejabberd").start()
+    port = free_port()
+    world = make_world({**accounts(folder, provider, per_user=2),
+                        "admin": {"listen": f"127.0.0.1:{port}"}}, host="ejabberd").start()
     register(world, provider)
     second = f"capulet@{DOMAIN}"
     fields = {k: str(v) for k, v in fields_of(provider, email=second, imap_user="capulet").items()}
@@ -349,6 +352,11 @@ def test_several_mailboxes_by_command(make_world, folder, provider):
     world.gateway.wait_log(r"(?s)event=watching.*own event=watching")
     full = Command(world.juliet, "postern/mailbox-add").submit(**{**fields, "imap_password": OTHER})
     assert "as many" in full.note() and rows(world, "SELECT count(*) FROM own_box") == [(2,)]
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        assert b'postern_own_mailboxes{state="watching"} 2' in answer.read()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        assert b"2 watched, 0 failing" in answer.read()
 
     # Each conversation stays with its mailbox; a new one begins from the first.
     _, message = writes(world, provider, to=second, send_to=[second])
