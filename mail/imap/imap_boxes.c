@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/descriptors.h"
 #include "base/resident.h"
@@ -119,6 +120,20 @@ static void cursor_moved(const struct imap_cursor *cursor, void *arg)
     box->boxes->handler.cursor(box, cursor, box->boxes->arg);
 }
 
+/* After an outage nobody waits out a back-off of many minutes: the gate lets them in a few at a
+ * time. */
+static void hurry_others(const struct imap_box *box)
+{
+    const struct conf_server *server = &box->seat->description->mailbox.server, *other;
+    const struct imap_box *i;
+
+    for (i = box->boxes->boxes; i; i = i->next) {
+        other = &i->seat->description->mailbox.server;
+        if (i != box && other->port == server->port && strcasecmp(other->host, server->host) == 0)
+            imap_watch_hurry(i->seat->watch);
+    }
+}
+
 static void state_changed(const struct imap_state *state, void *arg)
 {
     struct imap_box *box = ((struct seat *)arg)->box;
@@ -127,8 +142,11 @@ static void state_changed(const struct imap_state *state, void *arg)
     b->watching -= box->is_watching;
     box->is_watching = state->at == IMAP_WATCHING;
     b->watching += box->is_watching;
-    if (box->is_watching)
+    if (box->is_watching) {
         note_opened(b);
+        if (imap_watch_came_back(box->seat->watch))
+            hurry_others(box);
+    }
     b->handler.state(box, state, b->arg);
 }
 

@@ -22,7 +22,8 @@ struct imap_gate_host {
     char *name;
     unsigned port;
     unsigned joined, inside, opening;
-    bool is_down; /* could not be reached the last time */
+    bool came_back; /* and nobody has asked yet */
+    bool is_down;   /* could not be reached the last time */
     struct line working, wanting;
     struct imap_gate_host *next;                  /* in the bucket */
     struct imap_gate_host *ring_prev, *ring_next; /* NULL: nobody waits here */
@@ -208,9 +209,22 @@ static void step_out(struct imap_gate *g, struct imap_pass *pass)
 
 void imap_gate_leave(struct imap_gate *g, struct imap_pass *pass, bool was_reached)
 {
-    if (pass->at == IMAP_PASS_INSIDE && pass->is_opening)
-        pass->host->is_down = !was_reached;
+    struct imap_gate_host *h = pass->host;
+
+    if (pass->at == IMAP_PASS_INSIDE && pass->is_opening) {
+        h->came_back = was_reached && (h->came_back || h->is_down);
+        h->is_down = !was_reached;
+    }
     step_out(g, pass);
+}
+
+bool imap_gate_came_back(struct imap_pass *pass)
+{
+    bool came_back = pass->host && pass->host->came_back;
+
+    if (came_back)
+        pass->host->came_back = false;
+    return came_back;
 }
 
 /* ---- servers ---- */

@@ -41,5 +41,7 @@ void imap_gate_part(struct imap_gate *g, struct imap_pass *pass);
 bool imap_gate_enter(struct imap_gate *g, struct imap_pass *pass, bool opening);
 /* Out again.  When it was opening: has the server been reached? */
 void imap_gate_leave(struct imap_gate *g, struct imap_pass *pass, bool was_reached);
+/* Is its server reached again after it was not?  True once, for whoever asks first. */
+bool imap_gate_came_back(struct imap_pass *pass);
 
 #endif

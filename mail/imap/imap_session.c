@@ -248,6 +248,7 @@ struct imap_session *imap_session_open(const struct conf_mailbox *mailbox,
         imap_session_close(s, false);
         return NULL;
     }
+    *fault_out = IMAP_FAULT_NONE;
     return s;
 }
 

@@ -286,7 +286,7 @@ static void gate_opens(void *arg)
 
 static bool was_reached(const struct imap_turn *t)
 {
-    return t->fault != IMAP_FAULT_AWAY && t->fault != IMAP_FAULT_NAME;
+    return t->was_opened || (t->fault != IMAP_FAULT_AWAY && t->fault != IMAP_FAULT_NAME);
 }
 
 /* Marking a hundred mails takes a server longer than handing out the next hundred, and a thousand
@@ -569,6 +569,7 @@ static void fill_settings(struct imap_settings *s)
     fill(&s->pace.stop_ms, 2000);
     fill(&s->pace.login_ms, 60000);
     fill(&s->pace.rest_ms, 3600000);
+    fill(&s->pace.hurry_ms, 20000);
 }
 
 struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
@@ -624,6 +625,18 @@ void imap_watch_start(struct imap_watch *w)
 {
     w->is_started = true;
     imap_watch_kick(w);
+}
+
+bool imap_watch_came_back(struct imap_watch *w)
+{
+    return imap_gate_came_back(&w->pass);
+}
+
+void imap_watch_hurry(struct imap_watch *w)
+{
+    if (w->state.at == IMAP_FAILED && w->state.fault == IMAP_FAULT_AWAY && !w->is_stopping &&
+        loop_timer_is_pending(w->retry))
+        loop_timer_start(w->retry, imap_watch_jitter(w->settings.pace.hurry_ms));
 }
 
 const struct imap_state *imap_watch_state(const struct imap_watch *w)

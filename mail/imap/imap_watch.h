@@ -84,6 +84,8 @@ struct imap_pace {
     /* For personal mailboxes, so that no account is locked: */
     int64_t login_ms; /* after the first refusals of user and password; 1 min */
     int64_t rest_ms;  /* after the third; 1 h */
+    /* When their server is back, all others there try again within; 20 s */
+    int64_t hurry_ms;
 };
 
 struct imap_gate;
@@ -118,6 +120,10 @@ void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, u
 /* Takes what is to be done once.  -1: too many wait.  While the mailbox is away errands are
  * answered at once as IMAP_ERRAND_RETRY. */
 int imap_watch_errand(struct imap_watch *w, struct imap_errand *errand) MUST_CHECK;
+/* Is its server back, of which nobody has taken note yet? */
+bool imap_watch_came_back(struct imap_watch *w);
+/* Tries again soon, if it waits because the server was away. */
+void imap_watch_hurry(struct imap_watch *w);
 const struct imap_state *imap_watch_state(const struct imap_watch *w);
 /* Logs out; stopped is called when no job of it runs any more (cursor may still be called before).
  */

@@ -912,15 +912,16 @@ static void crowd_run(struct crowd *c, bool (*until)(void *arg), int64_t limit_m
         loop_run_until(c->loop, until, c, SLICE_MS);
 }
 
-static void crowd_open(struct crowd *c, bool without_idle)
+static void crowd_open(struct crowd *c, bool without_idle, int64_t retry_ms)
 {
     static const struct imap_boxes_handler handler = {crowd_take, crowd_cursor, crowd_state};
     struct imap_boxes_settings settings = {.threads = THREADS,
                                            .per_host = PER_HOST,
                                            .pace = {.connect_ms = 3000,
                                                     .read_ms = 300,
-                                                    .retry_first_ms = 5,
-                                                    .retry_max_ms = 50,
+                                                    .retry_first_ms = retry_ms,
+                                                    .retry_max_ms = 10 * retry_ms,
+                                                    .hurry_ms = 100,
                                                     .poll_ms = 100}};
     struct conf_mailbox m = {.server = {.host = "127.0.0.1", .password = "secret"}};
     char name[32];
@@ -960,7 +961,7 @@ static void test_many(void **state)
     unsigned i;
 
     (void)state;
-    crowd_open(&c, false);
+    crowd_open(&c, false, 5);
     crowd_run(&c, all_idle, 20000);
     assert_true(all_idle(&c));
     assert_int_equal(imap_hall_counts(c.hall).connections, MANY);
@@ -994,7 +995,7 @@ static void test_many_at_a_silent_server(void **state)
     struct crowd c;
 
     (void)state;
-    crowd_open(&c, false);
+    crowd_open(&c, false, 5);
     crowd_run(&c, all_idle, 20000);
     imap_hall_hush(c.hall, true);
     imap_hall_drop(c.hall);
@@ -1010,12 +1011,43 @@ static void test_many_at_a_silent_server(void **state)
     crowd_close(&c);
 }
 
+static bool one_failed_again(void *arg)
+{
+    return ((struct crowd *)arg)->failures > MANY;
+}
+
+/* When one of them reaches a server that was away, the others do not wait out their back-off. */
+static void test_many_hurry(void **state)
+{
+    struct conf_mailbox m = {.name = "user0",
+                             .server = {.host = "127.0.0.1", .user = "u", .password = "secret"}};
+    struct crowd c;
+    struct err e;
+
+    (void)state;
+    crowd_open(&c, false, 600000);
+    m.server.port = imap_hall_port(c.hall);
+    crowd_run(&c, all_idle, 20000);
+    assert_true(all_idle(&c));
+    imap_hall_hush(c.hall, true);
+    imap_hall_drop(c.hall);
+    crowd_run(&c, nobody_watches, 20000);
+    assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);
+    crowd_run(&c, one_failed_again, 5000);
+    assert_true(one_failed_again(&c));
+    imap_hall_hush(c.hall, false);
+    assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);
+    crowd_run(&c, all_watch, 20000);
+    assert_true(all_watch(&c));
+    crowd_close(&c);
+}
+
 static void test_many_without_idle(void **state)
 {
     struct crowd c;
 
     (void)state;
-    crowd_open(&c, true);
+    crowd_open(&c, true, 5);
     crowd_run(&c, all_watch, 20000);
     assert_true(imap_box_state(c.box[0])->is_polling);
     imap_hall_deliver(c.hall);
@@ -1050,6 +1082,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_many_at_a_silent_server),
+        cmocka_unit_test(test_many_hurry),
         cmocka_unit_test(test_many_without_idle),
     };
 
