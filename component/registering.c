@@ -185,38 +185,22 @@ int registering_read(struct arena *a, const struct xml_node *iq,
     return 0;
 }
 
-static const char *instructions(struct arena *a, const struct registering_state *s)
-{
-    const char *text =
-        arena_printf(a,
-                     "Your mail address is %s. Here you can choose%s the name that stands "
-                     "before it in your mails. What you leave empty stays as the gateway makes "
-                     "it.",
-                     s->address, s->may_choose ? " another address, and" : "");
-
-    return text;
-}
-
 struct xml_node *registering_form(struct arena *a, const struct xml_node *iq,
                                   const struct registering_state *s, struct xml_node **form_out)
 {
-    const char *labels[] = {arena_printf(a, "Your address before @%s", s->mail_domain),
-                            "Your name in mails"};
+    const char *labels[] = {s->alias_label, s->name_label};
     const char *values[] = {s->alias ? s->alias : "", s->name};
-    const char *text = instructions(a, s);
     struct xml_node *query, *form, *reply = reply_query(a, iq, REGISTER_NS, "query", &query);
     size_t i = s->may_choose ? 0 : 1;
 
-    if (!text || !labels[0])
-        return NULL;
     if (s->is_registered && !xml_add(a, query, REGISTER_NS, "registered"))
         return NULL;
-    if (!xml_add_with_text(a, query, REGISTER_NS, "instructions", text))
+    if (!xml_add_with_text(a, query, REGISTER_NS, "instructions", s->instructions))
         return NULL;
     for (; i < 2; i++)
         if (!xml_add_with_text(a, query, REGISTER_NS, fields[i], values[i]))
             return NULL;
-    *form_out = form = form_add(a, query, "form", REGISTER_NS, "Mail gateway", text);
+    *form_out = form = form_add(a, query, "form", REGISTER_NS, s->title, s->instructions);
     for (i = s->may_choose ? 0 : 1; i < 2; i++)
         if (!form_field(a, form, "text-single", fields[i], labels[i], values[i]))
             return NULL;

@@ -38,11 +38,11 @@ int registering_read(struct arena *a, const struct xml_node *iq,
 
 struct registering_state {
     bool is_registered;
-    bool may_choose;         /* an address of their own */
-    const char *alias;       /* NULL: none */
-    const char *name;        /* "": none */
-    const char *address;     /* that they have now */
-    const char *mail_domain; /* that an alias is at */
+    bool may_choose;   /* an address of their own */
+    const char *alias; /* NULL: none */
+    const char *name;  /* "": none */
+    /* In the user's language. */
+    const char *title, *instructions, *alias_label, *name_label;
 };
 
 /* The whole answer to an iq get, and in it the form, to which fields may be added; NULL when the

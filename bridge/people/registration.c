@@ -105,17 +105,29 @@ static int add_words(struct arena *a, struct xml_node *form, const char *text)
     return 0;
 }
 
+static int put_words(const struct form_work *w, const char *lang, const char *address,
+                     struct registering_state *s)
+{
+    s->title = texts_get(lang, TEXT_REGISTER_NAME);
+    s->instructions =
+        texts_make(w->arena, lang, s->may_choose ? TEXT_REGISTER_INTRO : TEXT_REGISTER_INTRO_NAME,
+                   address, NULL);
+    s->alias_label = texts_make(w->arena, lang, TEXT_REGISTER_ALIAS,
+                                address_map_mail_domain(w->settings->map), NULL);
+    s->name_label = texts_get(lang, TEXT_REGISTER_OWN_NAME);
+    return s->instructions && s->alias_label ? 0 : -1;
+}
+
 static const struct xml_node *make_form(const struct form_work *w)
 {
+    const char *lang = xml_lang(w->iq), *address;
     struct registering_state state = {
         .is_registered = w->was_registered,
         .may_choose = w->settings->conf->registration.own_address || w->account.alias,
         .alias = w->account.alias,
         .name = w->account.name,
-        .mail_domain = address_map_mail_domain(w->settings->map),
     };
     struct xml_node *reply, *form;
-    const char *lang = xml_lang(w->iq);
     struct addr mail;
     struct err e;
 
@@ -123,8 +135,10 @@ static const struct xml_node *make_form(const struct form_work *w)
         return reply_error(w->arena, w->iq,
                            e.class == ERR_PERMANENT ? REPLY_NOT_ACCEPTABLE : REPLY_UNAVAILABLE_WAIT,
                            e.text);
-    state.address = addr_text(w->arena, &mail);
-    reply = state.address ? registering_form(w->arena, w->iq, &state, &form) : NULL;
+    address = addr_text(w->arena, &mail);
+    if (!address || put_words(w, lang, address, &state) < 0)
+        return NULL;
+    reply = registering_form(w->arena, w->iq, &state, &form);
     if (!reply || !own_is_on(w->gateway))
         return reply;
     if (add_words(w->arena, form, texts_get(lang, TEXT_BOX_INTRO)) < 0 ||

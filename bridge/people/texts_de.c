@@ -90,6 +90,17 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_NOT_STORED] = "Das Gateway konnte das nicht speichern. Versuche es später noch einmal.",
     [TEXT_BUSY] = "Das Gateway ist beschäftigt. Versuche es später noch einmal.",
     [TEXT_WRONG_VALUE] = "%1 kann nicht %2 sein.",
+    [TEXT_REGISTER_NAME] = "Mail-Gateway",
+    [TEXT_REGISTER_INTRO] =
+        "Deine Mailadresse ist %1. Hier kannst du eine andere Adresse wählen, und "
+        "den Namen, der in deinen Mails davor steht. Was du leer lässt, bleibt, "
+        "wie das Gateway es macht.",
+    [TEXT_REGISTER_INTRO_NAME] =
+        "Deine Mailadresse ist %1. Hier kannst du den Namen wählen, der in "
+        "deinen Mails davor steht. Was du leer lässt, bleibt, wie das Gateway "
+        "es macht.",
+    [TEXT_REGISTER_ALIAS] = "Deine Adresse vor @%1",
+    [TEXT_REGISTER_OWN_NAME] = "Dein Name in Mails",
     [TEXT_BOX_FAILS] = "Dein Postfach %1 ist gestört: %2. Deine Mails bleiben, wo sie sind. Was "
                        "das Gateway davon weiß, kannst du in seinem Anmeldeformular ändern.",
     [TEXT_BOX_WELL] = "Dein Postfach %1 geht wieder.",

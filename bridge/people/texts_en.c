@@ -87,6 +87,17 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_NOT_STORED] = "The gateway could not store this. Try again later.",
     [TEXT_BUSY] = "The gateway is busy. Try again later.",
     [TEXT_WRONG_VALUE] = "%1 cannot be %2.",
+    [TEXT_REGISTER_NAME] = "Mail gateway",
+    [TEXT_REGISTER_INTRO] =
+        "Your mail address is %1. Here you can choose another address, and the "
+        "name that stands before it in your mails. What you leave empty stays as "
+        "the gateway makes it.",
+    [TEXT_REGISTER_INTRO_NAME] =
+        "Your mail address is %1. Here you can choose the name that stands "
+        "before it in your mails. What you leave empty stays as the gateway "
+        "makes it.",
+    [TEXT_REGISTER_ALIAS] = "Your address before @%1",
+    [TEXT_REGISTER_OWN_NAME] = "Your name in mails",
     [TEXT_BOX_FAILS] = "Your mailbox %1 does not work: %2. Your mail stays where it is. Change "
                        "what the gateway knows of it in its registration form.",
     [TEXT_BOX_WELL] = "Your mailbox %1 works again.",

@@ -74,6 +74,14 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_NOT_STORED] = "网关无法保存。请稍后再试。",
     [TEXT_BUSY] = "网关繁忙，请稍后再试。",
     [TEXT_WRONG_VALUE] = "%1 不能为 %2。",
+    [TEXT_REGISTER_NAME] = "邮件网关",
+    [TEXT_REGISTER_INTRO] =
+        "您的邮件地址是 %1。在此可以选择另一个地址，以及邮件中显示在地址前的姓名。"
+        "留空的项目由网关决定。",
+    [TEXT_REGISTER_INTRO_NAME] = "您的邮件地址是 %1。在此可以选择邮件中显示在地址前的姓名。"
+                                 "留空的项目由网关决定。",
+    [TEXT_REGISTER_ALIAS] = "您在 @%1 前的地址",
+    [TEXT_REGISTER_OWN_NAME] = "邮件中的姓名",
     [TEXT_BOX_FAILS] = "您的邮箱 %1 无法使用：%2。邮件仍留在原处。可在网关的注册表单中修改其设置。",
     [TEXT_BOX_WELL] = "您的邮箱 %1 已恢复正常。",
     [TEXT_BOX_INTRO] = "此邮箱的邮件会以聊天形式送达，您写的内容从该地址发出。\n服务器留空时按地址"

@@ -188,3 +188,19 @@ def test_strangers_cannot_register(folder, mail_side):
     finally:
         assert not world.stop()
         host.stop()
+
+
+@pytest.mark.parametrize("lang, labels, word", [
+    ("de", [f"Deine Adresse vor @{w.GATEWAY}", "Dein Name in Mails"], "Mailadresse"),
+    ("zh-Hans", [f"您在 @{w.GATEWAY} 前的地址", "邮件中的姓名"], "邮件地址"),
+    ("tlh", [f"Your address before @{w.GATEWAY}", "Your name in mails"], "mail address")])
+def test_the_form_speaks_the_user_s_language(prosody, lang, labels, word):
+    client, stanza_id = prosody.juliet, new_id("form")
+    client.send_xml(f"<iq xmlns='jabber:client' type='get' id='{stanza_id}' to='{w.GATEWAY}'"
+                    f" xml:lang='{lang}'><query xmlns='jabber:iq:register'/></iq>")
+    answer = client.wait_stanza(lambda s: s.get("id") == stanza_id)
+    query = answer.find(f"{NS}query")
+    assert [f.get("label") for f in query.iter(f"{FORM}field")
+            if f.get("type") == "text-single"] == labels
+    for instructions in (query.findtext(f"{NS}instructions"), query.findtext(f"{FORM}x/{FORM}instructions")):
+        assert word in instructions and prosody.mail_of("juliet") in instructions
