@@ -51,6 +51,8 @@ int own_boxes_set_told(struct store_txn *txn, int64_t id, bool is_told, struct e
 int own_boxes_set_first(struct store_txn *txn, const char *bare_jid, int64_t id,
                         struct err *e) MUST_CHECK;
 int own_boxes_has(struct store_txn *txn, int64_t id, bool *out, struct err *e) MUST_CHECK;
+int own_boxes_is_of(struct store_txn *txn, const char *bare_jid, int64_t id, bool *out,
+                    struct err *e) MUST_CHECK;
 /* With its cursor, fetched mails and chores; the oldest of the user's others is the first then, if
  * it was.  What of its mail waits in the queue stays there. */
 int own_boxes_remove(struct store_txn *txn, const char *bare_jid, int64_t id,

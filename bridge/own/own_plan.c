@@ -6,12 +6,15 @@
  */
 #include "bridge/own/own_plan.h"
 
+#include <limits.h>
+
 #include "base/log.h"
 
 int own_plan_make(struct gateway *g, struct arena *a, const char *bare_jid,
                   const struct own_account *old, bool is_first, struct own_plan *plan,
                   struct err *e)
 {
+    plan->changed = old ? old->id : 0;
     plan->old = old && plan->wish.is_elsewhere ? old->id : 0;
     plan->row = (struct own_box_row){
         .id = old && !plan->old ? old->id : id_next(&g->ids),
@@ -28,9 +31,19 @@ int own_plan_make(struct gateway *g, struct arena *a, const char *bare_jid,
 
 int own_plan_store(struct store_txn *txn, struct own_plan *plan, int64_t per_user, struct err *e)
 {
+    bool is_there;
+
+    plan->is_full = plan->is_gone = false; /* of an earlier run */
+    if (!plan->changed)
+        return own_boxes_put(txn, &plan->row, (unsigned)per_user, &plan->is_full, e);
+    if (own_boxes_is_of(txn, plan->row.bare_jid, plan->changed, &is_there, e) < 0)
+        return -1;
+    plan->is_gone = !is_there;
+    if (plan->is_gone)
+        return 0;
     if (plan->old && own_boxes_remove(txn, plan->row.bare_jid, plan->old, e) < 0)
         return -1;
-    return own_boxes_put(txn, &plan->row, (unsigned)per_user, &plan->is_full, e);
+    return own_boxes_put(txn, &plan->row, UINT_MAX, &plan->is_full, e);
 }
 
 void own_plan_settle(struct gateway *g, const struct own_plan *plan)

@@ -150,6 +150,8 @@ static int say_kept(struct ad_hoc_step *s, enum text text)
         return -1;
     if (b->plan.is_full)
         return ad_hoc_note(s, "error", ad_hoc_text(s, TEXT_BOX_FULL));
+    if (b->plan.is_gone)
+        return ad_hoc_note(s, "error", ad_hoc_text(s, TEXT_BOX_GONE));
     own_plan_settle(s->gateway, &b->plan);
     own_plan_wipe(&b->plan);
     return ad_hoc_note(s, "info", ad_hoc_make(s, text, address, NULL));

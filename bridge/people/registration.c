@@ -258,6 +258,8 @@ static int put(struct store_txn *txn, struct form_work *w, struct err *e)
         return -1;
     if (w->box == BOX_PUT && w->plan.is_full)
         return refuse(w, REPLY_NOT_ALLOWED, texts_get(NULL, TEXT_BOX_FULL));
+    if (w->box == BOX_PUT && w->plan.is_gone)
+        return refuse(w, REPLY_CONFLICT, texts_get(NULL, TEXT_BOX_GONE));
     if (alias)
         w->account.alias = *alias ? alias : NULL;
     if (w->request.name)

@@ -131,6 +131,7 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_BOX_CHANGED] = "Was das Gateway von %1 weiß, ist geändert.",
     [TEXT_BOX_FIRST_NOW] = "Neue Mails gehen von %1 aus.",
     [TEXT_BOX_REMOVED] = "%1 ist aus dem Gateway entfernt. Deine Mails bleiben darin.",
+    [TEXT_BOX_GONE] = "Dieses Postfach wurde inzwischen entfernt; nichts wurde geändert.",
     [TEXT_BOX_NONE] = "Du hast hier kein eigenes Postfach.",
     [TEXT_BOX_FULL] = "Du hast hier schon so viele Postfächer, wie du haben darfst.",
     [TEXT_STATUS_NAME] = "Gateway: Zustand",

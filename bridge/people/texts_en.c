@@ -128,6 +128,7 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_BOX_CHANGED] = "What the gateway knows of %1 is changed.",
     [TEXT_BOX_FIRST_NOW] = "New mails leave from %1.",
     [TEXT_BOX_REMOVED] = "%1 is removed from the gateway. Your mail stays in it.",
+    [TEXT_BOX_GONE] = "This mailbox has been removed meanwhile; nothing was changed.",
     [TEXT_BOX_NONE] = "You have no mailbox of your own here.",
     [TEXT_BOX_FULL] = "You have as many mailboxes here as you may have.",
     [TEXT_STATUS_NAME] = "Gateway: status",

@@ -109,6 +109,7 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_BOX_CHANGED] = "%1 的设置已修改。",
     [TEXT_BOX_FIRST_NOW] = "新邮件将从 %1 发出。",
     [TEXT_BOX_REMOVED] = "%1 已从网关移除，邮件仍留在其中。",
+    [TEXT_BOX_GONE] = "此邮箱已被移除，未作任何更改。",
     [TEXT_BOX_NONE] = "您在此没有自己的邮箱。",
     [TEXT_BOX_FULL] = "您在此的邮箱数量已达上限。",
     [TEXT_STATUS_NAME] = "网关：状态",

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/own/own_plan.h"
 #include "store/accounts.h"
 #include "store/cursors.h"
 #include "store/own_boxes.h"
@@ -109,6 +110,73 @@ static void each_user_has_one_first(void **state)
     store_must(s->store, first_ones, s);
 }
 
+static struct own_plan plan_of(int64_t changed, int64_t id)
+{
+    return (struct own_plan){.changed = changed,
+                             .old = changed != id ? changed : 0,
+                             .row = {.id = id,
+                                     .bare_jid = JULIET,
+                                     .address = "juliet@verona.example",
+                                     .is_first = id == 1,
+                                     .sealed = "a\0b",
+                                     .sealed_len = 3}};
+}
+
+/* An administrator allows fewer than she has. */
+static int changes_over_the_limit(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct own_plan other_password = plan_of(2, 2), other_server = plan_of(3, 7),
+                    another = plan_of(0, 8);
+    struct scene *s = arg;
+
+    assert_true(put(txn, 1, JULIET, true));
+    assert_true(put(txn, 2, JULIET, false));
+    assert_true(put(txn, 3, JULIET, false));
+    assert_int_equal(own_plan_store(txn, &other_password, 1, e), 0);
+    assert_false(other_password.is_full);
+    expect(txn, s, "1! 2 3 ");
+    assert_int_equal(own_plan_store(txn, &other_server, 1, e), 0);
+    assert_false(other_server.is_full);
+    expect(txn, s, "1! 2 7 ");
+    assert_int_equal(own_plan_store(txn, &another, 1, e), 0);
+    assert_true(another.is_full);
+    expect(txn, s, "1! 2 7 ");
+    return 0;
+}
+
+static void who_has_too_many_may_still_change_them(void **state)
+{
+    struct scene *s = *state;
+
+    store_must(s->store, changes_over_the_limit, s);
+}
+
+/* It was removed while its new password was tried. */
+static int changes_too_late(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct own_plan other_password = plan_of(2, 2), other_server = plan_of(2, 7),
+                    of_somebody = plan_of(3, 8);
+    struct scene *s = arg;
+
+    assert_true(put(txn, 1, JULIET, true));
+    assert_true(put(txn, 3, NURSE, true));
+    assert_int_equal(own_plan_store(txn, &other_password, 3, e), 0);
+    assert_true(other_password.is_gone);
+    assert_int_equal(own_plan_store(txn, &other_server, 3, e), 0);
+    assert_true(other_server.is_gone);
+    assert_int_equal(own_plan_store(txn, &of_somebody, 3, e), 0);
+    assert_true(of_somebody.is_gone);
+    expect(txn, s, "1! 3! ");
+    return 0;
+}
+
+static void what_was_removed_does_not_come_back_changed(void **state)
+{
+    struct scene *s = *state;
+
+    store_must(s->store, changes_too_late, s);
+}
+
 static void put_chore(struct store_txn *txn, int64_t id, int64_t box, const char *content)
 {
     struct own_chore chore = {.id = id,
@@ -189,6 +257,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_user_has_one_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_too_many_may_still_change_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_removed_does_not_come_back_changed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_to_be_done_goes_with_its_mailbox, set_up,
                                         tear_down),
         cmocka_unit_test(names_lead_back),
