@@ -7,6 +7,8 @@
  */
 #include "bridge/people/ad_hoc_inside.h"
 
+#include "base/log.h"
+
 #include "bridge/rulings.h"
 
 #include <inttypes.h>
@@ -104,14 +106,17 @@ static int say_changed(struct ad_hoc_step *s)
     char added[16], removed[16];
     struct err e = {ERR_NONE, ""};
 
-    if (next)
+    if (next) {
+        rulings_free(g->rulings);
+        g->rulings = next; /* as on disk, also while a pair is wrong: they are mended one by one */
         settings = rulings_apply(g->settings, next, &e);
-    if (!settings) {
-        rulings_free(next);
-        return ad_hoc_note(s, "warn", ad_hoc_text(s, TEXT_RULES_LATER));
     }
-    rulings_free(g->rulings);
-    g->rulings = next;
+    if (!settings) {
+        log_warning("command", "event=rulings-wait error=\"%s\"", next ? e.text : "out of memory");
+        return e.class == ERR_PERMANENT
+                   ? ad_hoc_note(s, "warn", ad_hoc_make(s, TEXT_RULES_WAIT, e.text, NULL))
+                   : ad_hoc_note(s, "warn", ad_hoc_text(s, TEXT_RULES_LATER));
+    }
     g->adopt(g, settings);
     snprintf(added, sizeof added, "%u", r->added);
     snprintf(removed, sizeof removed, "%u", r->removed);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 50, ARENA_MAX = 8 << 20, STANZA_MAX = 256 << 10 };
+enum { PART = 50, ARENA_MAX = 1 << 20, STANZA_MAX = 448 << 10 };
 
 struct announce {
     struct store_work work;
@@ -31,9 +31,9 @@ struct announce {
     unsigned count;
 };
 
-static const char *stanza_for(const struct announce *a, const char *to, int64_t id)
+static const char *stanza_for(const struct announce *a, struct arena *arena, const char *to,
+                              int64_t id)
 {
-    struct arena *arena = a->arena;
     struct xml_node *m = xml_new(arena, STREAM_NS, "message");
     const char *text = NULL;
     char number[ID_TEXT_SIZE];
@@ -54,9 +54,11 @@ static const char *stanza_for(const struct announce *a, const char *to, int64_t 
     return text;
 }
 
+/* An arena for each: fifty long stanzas at once would fill any that is bounded, in every try. */
 static int tell(struct store_txn *txn, struct announce *a, const char *to, int64_t id,
                 struct err *e)
 {
+    struct arena *arena = arena_new(ARENA_MAX);
     struct queue_item item = {.recipient = to, .next_at_s = a->now_s, .last_error = ""};
     struct queue_message m = {
         .id = id,
@@ -64,16 +66,17 @@ static int tell(struct store_txn *txn, struct announce *a, const char *to, int64
         .sender = a->settings->conf->jid,
         .origin = "notice",
         .created_s = a->now_s,
-        .content = stanza_for(a, to, id),
+        .content = arena ? stanza_for(a, arena, to, id) : NULL,
         .lane = queue_lane(to),
         .items = &item,
         .item_count = 1,
     };
+    int r;
 
-    if (!m.content)
-        return err_memory(e);
-    m.content_len = strlen(m.content);
-    return queue_put(txn, &m, e);
+    m.content_len = m.content ? strlen(m.content) : 0;
+    r = m.content ? queue_put(txn, &m, e) : err_memory(e);
+    arena_free(arena);
+    return r;
 }
 
 static int announce_run(struct store_txn *txn, struct store_work *work, struct err *e)

@@ -165,6 +165,9 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_SEARCH_JID] = "Kontakt",
     [TEXT_COMMANDS_NAME] = "Mail: Befehle",
     [TEXT_RULES_DONE] = "In Kraft und gespeichert: %1 gesetzt, %2 zurückgenommen.",
+    [TEXT_RULES_WAIT] =
+        "Das ist gespeichert, aber es gilt noch, was galt, bis eine andere Entscheidung "
+        "zurückgenommen ist: %1",
     [TEXT_RULES_LATER] =
         "Das ist gespeichert, aber der Speicher reicht nicht: Es gilt nach einem Neustart.",
     [TEXT_RULES_MANY] = "Das sind zu viele.",

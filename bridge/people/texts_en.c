@@ -162,6 +162,8 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_SEARCH_JID] = "Contact",
     [TEXT_COMMANDS_NAME] = "Mail: commands",
     [TEXT_RULES_DONE] = "In force and kept: %1 set, %2 taken back.",
+    [TEXT_RULES_WAIT] =
+        "This is kept, but what was in force stays until another decision is taken back: %1",
     [TEXT_RULES_LATER] = "This is kept, but memory is out: it will be in force after a restart.",
     [TEXT_RULES_MANY] = "These are too many.",
     [TEXT_PAIRS_NAME] = "Gateway: address pairs",

@@ -141,6 +141,7 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_SEARCH_JID] = "联系人",
     [TEXT_COMMANDS_NAME] = "邮件：命令",
     [TEXT_RULES_DONE] = "已生效并保存：设置 %1 项，撤销 %2 项。",
+    [TEXT_RULES_WAIT] = "已保存，但在撤回另一项决定之前，原有设置继续有效：%1",
     [TEXT_RULES_LATER] = "已保存，但内存不足：重启后生效。",
     [TEXT_RULES_MANY] = "数量过多。",
     [TEXT_PAIRS_NAME] = "网关：地址对",

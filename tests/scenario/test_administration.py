@@ -1,5 +1,6 @@
 """What administrators see of users, and what they tell them."""
 
+import sqlite3
 import time
 
 import world as w
@@ -70,3 +71,15 @@ def test_all_users_are_told_once(governed):
     assert not said(juliet, "We move"), "she has not registered, and has no contacts"
     time.sleep(2.5)  # more than two turns of the walk
     assert len({m.get("id") for m in said(nurse, "We move")}) == 1 and len(said(nurse, "Right now")) == 1
+
+
+def test_a_long_announcement_reaches_many(governed):
+    world = governed
+    world.gateway.stop()
+    with sqlite3.connect(world.gateway.database) as database:
+        for i in range(60):
+            database.execute("INSERT INTO account VALUES(?, NULL, '', 1)", (f"u{i:02}@{w.JABBER_DOMAIN}",))
+        database.execute("INSERT INTO announcement VALUES(1, 'headline', '', ?, '', 0)", ("a&" * 25000,))
+    database.close()
+    world.gateway.start()
+    world.gateway.wait_log("event=done told=60")

@@ -61,6 +61,25 @@ def test_address_pairs_hold_at_once_and_after_a_crash(governed):
     assert "by command" not in mapped(world, user)
 
 
+def test_pairs_that_the_file_makes_wrong_are_taken_back_one_by_one(governed):
+    world, juliet = governed, governed.juliet
+    pairs = {f"u{i}@verona.example": f"b+u{i}@other.example" for i in range(2)}
+    for jid, mail in pairs.items():
+        assert "1 set" in Command(juliet, "postern/admin/pairs").submit(jid=jid, mail=mail).note()
+    good = f"juliet@{w.JABBER_DOMAIN}"
+    assert "1 set" in Command(juliet, "postern/admin/pairs").submit(jid=good, mail="j@verona.example").note()
+    # the file may not have them any more: from now on b+ there is the gateway's own
+    world.gateway.configure({"mail_domain": "other.example"})
+    world.gateway.restart()
+    world.gateway.wait_log("event=address-pairs-left-out")
+    first, second = pairs
+    kept = Command(juliet, "postern/admin/pairs").submit(remove=[first]).note()
+    assert "kept" in kept and "b+u1@other.example" in kept
+    assert "1 taken back" in Command(juliet, "postern/admin/pairs").submit(remove=[second]).note()
+    asked = Command(juliet, "postern/admin/map").submit(address="j@verona.example")
+    assert "by command" in asked.note()
+
+
 def test_many_pairs_come_page_by_page(governed):
     juliet = governed.juliet
     for i in range(51):

@@ -14,7 +14,7 @@
 #include "store/choices.h"
 #include "store/held.h"
 #include "store/queue.h"
-#include "store/store.h"
+#include "store/store_inside.h"
 
 #define JULIET "juliet@capulet.example"
 #define NURSE  "nurse@capulet.example"
@@ -407,12 +407,51 @@ static void users_with_such_a_choice_are_found(void **state)
     in_txn(state, users_body);
 }
 
+/* What one question read in all its runs. */
+static int steps_of(struct store_txn *txn, const char *words)
+{
+    sqlite3_stmt *at = NULL;
+    int steps = 0;
+
+    while ((at = sqlite3_next_stmt(txn->db, at)) != NULL)
+        if (strncmp(sqlite3_sql(at), "SELECT", 6) == 0 && strstr(sqlite3_sql(at), words))
+            steps += sqlite3_stmt_status(at, SQLITE_STMTSTATUS_VM_STEP, 1);
+    assert_true(steps > 0);
+    return steps;
+}
+
+static void waiting_body(struct store_txn *txn, struct scene *s)
+{
+    const char *users[5];
+    int64_t i, count;
+    size_t found;
+    struct err e;
+
+    for (i = 0; i < 2000; i++) {
+        put_mail(txn, NOW + i, 1);
+        hold(txn, NOW + i, 0, JULIET, KEPT, NOW + 100, NOW + 100);
+    }
+    assert_int_equal(held_fall_due(txn, NOW, HOLD_MAX, 10, &count, &e), 0);
+    assert_int_equal(count, 0);
+    assert_in_range(steps_of(txn, "held_due"), 1, 500);
+    assert_int_equal(held_listed(txn, s->arena, NOW, NOW + 900, 5, users, &found, &e), 0);
+    assert_int_equal(found, 0);
+    assert_in_range(steps_of(txn, "held_list"), 1, 500);
+}
+
+/* It is asked each second. */
+static void what_waits_is_not_read(void **state)
+{
+    in_txn(state, waiting_body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_held_is_not_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_let_go_goes_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_falls_due_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_is_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_gone_is_not_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_show_what_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(users_with_such_a_choice_are_found, set_up, tear_down),
