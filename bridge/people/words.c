@@ -263,6 +263,7 @@ static void help_on_choice(const struct talk *t, const struct choice_row *row, s
     buf_printf(out, " - %s", texts_get(t->lang, row->label));
 }
 
+/* An empty line stands between what belongs together. */
 static void say_help(const struct talk *t, struct buf *out)
 {
     const char *gw = address_map_gateway(t->settings->map);
@@ -271,11 +272,17 @@ static void say_help(const struct talk *t, struct buf *out)
     if (!t->word && !t->row)
         buf_printf(out, "%s ", texts_get(t->lang, TEXT_HELP_UNKNOWN));
     texts_write(out, t->lang, TEXT_HELP_INTRO, gw, NULL);
-    for (i = 0; i < WORDS; i++)
+    for (i = 0; i < WORDS; i++) {
+        if (table[i].run == list_senders || table[i].run == list_held)
+            buf_addc(out, '\n');
         buf_printf(out, "\n%s%s%s - %s", table[i].text, table[i].argument ? " " : "",
                    table[i].argument ? table[i].argument : "", texts_get(t->lang, table[i].help));
-    for (i = 0; i < choice_table_count; i++)
+    }
+    for (i = 0; i < choice_table_count; i++) {
+        if (i == 0 || choice_table[i].what == CHOICE_WHEN_CHAT)
+            buf_addc(out, '\n');
         help_on_choice(t, &choice_table[i], out);
+    }
 }
 
 /* In small letters, with single spaces, without the marks round a sentence.  false: too long for

@@ -166,6 +166,8 @@ def test_the_help_lists_the_words(fresh):
     assert "\\40example.org@" in text
     for word in ("help", "block romeo@example.net", "receipts on | off", "subject always | new | never"):
         assert f"\n{word} - " in text
+    for first in ("senders - ", "mail - ", "receipts on | off - ", "when chat "):
+        assert f"\n\n{first}" in text, "what belongs together stands together"
     say(world, "Wherefore art thou?", kind="chat")
     assert "\nreceipts on | off - " in gateway.wait(2)
 
