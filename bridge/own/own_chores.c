@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    CHORE_ARENA_EXTRA = 64 << 10,
+    CHORE_MAX = 1 << 30, /* a mail of ours: the limit it left under may have been lowered since */
     HEADER_MAX = 64 << 10,
     AGAIN_MS = 30000,
     TRIES_MAX = 10, /* of one that the connection is lost over each time */
@@ -113,6 +113,11 @@ static void look_done(struct store_work *work, const struct err *e)
     struct chore *c = (struct chore *)((char *)work - offsetof(struct chore, look));
     struct own_account *a = own_find(c->own, c->box);
 
+    if (e) {
+        log_warning("own", "event=chore-not-read error=\"%s\"", e->text);
+        if (a)
+            a->chores_due_ms = clock_mono_ms(c->own->gateway->clock) + AGAIN_MS;
+    }
     if (e || !c->what || !a || !a->box || !a->is_watching) {
         leave(c, false);
         return;
@@ -143,7 +148,7 @@ void own_chores_go_on(struct own_account *a)
         return;
     c->own = a->own;
     c->box = a->id;
-    c->arena = arena_new((size_t)g->settings->conf->limit.mail_size_max + CHORE_ARENA_EXTRA);
+    c->arena = arena_new(CHORE_MAX);
     c->look.run = look_run;
     c->look.done = look_done;
     a->chores_due_ms = 0;

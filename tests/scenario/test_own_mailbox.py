@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -412,6 +413,23 @@ def test_another_key(prosody, provider, folder):
     prosody.gateway.configure({"accounts": with_key})
     prosody.gateway.start()
     writes(prosody, provider)
+
+
+def test_a_copy_waits_over_a_lower_limit(prosody, provider):
+    """What left under the old limit is laid down, and does not keep back what comes behind it."""
+    register(prosody, provider)
+    prosody.gateway.stop()
+    token, later = new_id(), new_id()
+    mail = f"Message-ID: <{token}@x.example>\r\nSubject: long\r\n\r\n{token}\r\n"
+    mail += ("x" * 70 + "\r\n") * 4000
+    with sqlite3.connect(prosody.gateway.database) as db:
+        db.execute("INSERT INTO chore SELECT 1, id, 1, 1, 0, 0, ?, ?, ? FROM own_box",
+                   (f"<{token}@x.example>", int(time.time()), mail.encode()))
+    prosody.gateway.configure({"limit": {"mail_size": 64 << 10}})
+    prosody.gateway.start()
+    prosody.juliet.send_message(prosody.contact(f"romeo@{DOMAIN}"), later)
+    wait_until("the copy behind it", lambda: provider.sent("juliet", later), 30)
+    assert len(provider.sent("juliet", token)) == 1
 
 
 def test_hosts_of_the_house_are_not_tried(make_world, folder, provider):
