@@ -132,8 +132,10 @@ static void look_done(struct store_work *work, const struct err *e)
     c->errand.date_s = c->what->created_s;
     c->errand.may_exist = true; /* also: some servers lay a copy down by themselves */
     c->errand.done = errand_done;
-    if (imap_box_errand(a->box, &c->errand) < 0)
+    if (imap_box_errand(a->box, &c->errand) < 0) { /* it has enough to do for now */
+        a->chores_due_ms = clock_mono_ms(c->own->gateway->clock) + AGAIN_MS;
         leave(c, false);
+    }
 }
 
 void own_chores_go_on(struct own_account *a)

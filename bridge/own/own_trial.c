@@ -67,7 +67,7 @@ static enum reply_error error_of_imap(const struct imap_trial_result *r)
 {
     if (r->fault != IMAP_FAULT_AWAY)
         return REPLY_NOT_ACCEPTABLE;
-    return strstr(r->e.text, "time") ? REPLY_TIMEOUT : REPLY_UNAVAILABLE_WAIT;
+    return r->is_late ? REPLY_TIMEOUT : REPLY_UNAVAILABLE_WAIT;
 }
 
 static enum reply_error error_of_smtp(const struct send_trial_result *r)

@@ -76,8 +76,10 @@ static int read_description(struct ad_hoc_step *s, const struct own_account *old
 static void tried(const struct own_verdict *verdict, void *arg)
 {
     struct ad_hoc_step *s = arg;
+    struct box_step *b = s->data;
 
     if (!verdict->is_ok) {
+        own_plan_wipe(&b->plan);
         s->answer.wrong = arena_strdup(s->arena, verdict->text);
         if (!s->answer.wrong)
             s->answer.wrong = ad_hoc_text(s, TEXT_BUSY);
@@ -94,6 +96,7 @@ static bool wait_for_trial(struct ad_hoc_step *s)
         return false;
     if (own_try(s->gateway->own, s->call->bare, &b->plan.wish.what, tried, s, &refused) == 0)
         return true;
+    own_plan_wipe(&b->plan);
     s->answer.wrong = refused.text;
     return false;
 }
@@ -146,14 +149,15 @@ static int say_kept(struct ad_hoc_step *s, enum text text)
     struct box_step *b = s->data;
     const char *address = arena_strdup(s->arena, b->address);
 
+    if (address && !b->plan.is_full && !b->plan.is_gone)
+        own_plan_settle(s->gateway, &b->plan);
+    own_plan_wipe(&b->plan);
     if (!address)
         return -1;
     if (b->plan.is_full)
         return ad_hoc_note(s, "error", ad_hoc_text(s, TEXT_BOX_FULL));
     if (b->plan.is_gone)
         return ad_hoc_note(s, "error", ad_hoc_text(s, TEXT_BOX_GONE));
-    own_plan_settle(s->gateway, &b->plan);
-    own_plan_wipe(&b->plan);
     return ad_hoc_note(s, "info", ad_hoc_make(s, text, address, NULL));
 }
 

@@ -99,6 +99,7 @@ size_t imap_boxes_watching(const struct imap_boxes *b);
 struct imap_trial_result {
     enum imap_fault fault; /* IMAP_FAULT_NONE: it works */
     struct err e;          /* what a person should know, unless it works */
+    bool is_late;          /* IMAP_FAULT_AWAY: the time was over */
     uint32_t messages;     /* in the folder */
     bool has_idle, is_read_only;
 };

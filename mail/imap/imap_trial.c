@@ -153,7 +153,10 @@ static void give_up(struct imap_trial *t)
 static void limit_reached(void *arg)
 {
     static const struct imap_trial_result late = {
-        .fault = IMAP_FAULT_AWAY, .e = {ERR_RETRY, "the server did not answer in time"}};
+        .fault = IMAP_FAULT_AWAY,
+        .e = {ERR_RETRY, "the server did not answer in time"},
+        .is_late = true,
+    };
     struct imap_trial *t = arg;
     struct imap_boxes *b = t->boxes;
 
