@@ -30,6 +30,7 @@ enum choice_what {
     CHOICE_LANGUAGE = 14, /* the one they chose the above in: that of such lists */
     CHOICE_SHOWN = 15,    /* as what they were seen last; found out, not chosen */
     CHOICE_JABBERID = 16, /* do their mails have a Jabber-ID? */
+    CHOICE_SUGGEST = 17,  /* are contacts suggested who write for the first time? */
     CHOICE_COUNT
 };
 

@@ -19,6 +19,8 @@ struct subscription {
 enum { SUBSCRIPTIONS_MAX = 10000 };
 int subscriptions_put(struct store_txn *txn, const struct subscription *s,
                       struct err *e) MUST_CHECK;
+int subscriptions_has(struct store_txn *txn, const char *bare_jid, const char *contact, bool *out,
+                      struct err *e) MUST_CHECK;
 int subscriptions_drop(struct store_txn *txn, const struct subscription *s,
                        struct err *e) MUST_CHECK;
 

@@ -17,7 +17,7 @@
 struct chosen {
     struct choices now;
     bool is_given[CHOICE_COUNT];
-    bool is_on_holding; /* something of it */
+    bool has_language; /* something of it speaks to them later */
 };
 
 static int read_choices(struct ad_hoc_step *s)
@@ -40,9 +40,9 @@ static int read_choices(struct ad_hoc_step *s)
         if (choice_value_of(row, word, &c->now.of[row->what]) < 0)
             return ad_hoc_wrong(s, TEXT_WRONG_VALUE, ad_hoc_text(s, row->label), word);
         c->is_given[row->what] = true;
-        c->is_on_holding = c->is_on_holding || choice_is_on_holding(row);
+        c->has_language = c->has_language || choice_has_language(row);
     }
-    if (c->is_on_holding) {
+    if (c->has_language) {
         c->now.of[CHOICE_LANGUAGE] = texts_number(s->call->lang);
         c->is_given[CHOICE_LANGUAGE] = true;
     }

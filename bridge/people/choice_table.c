@@ -32,6 +32,7 @@ const struct choice_row choice_table[] = {
      NULL},
     {"quotes", CHOICE_QUOTES, TEXT_CHOICE_QUOTES, ON_OFF, NULL},
     {"strangers", CHOICE_STRANGERS, TEXT_CHOICE_STRANGERS, ON_OFF, NULL},
+    {"suggest", CHOICE_SUGGEST, TEXT_CHOICE_SUGGEST, ON_OFF, NULL},
     {"jabberid", CHOICE_JABBERID, TEXT_CHOICE_JABBERID, ON_OFF, NULL},
     {"when chat", CHOICE_WHEN_CHAT, TEXT_CHOICE_WHEN_CHAT, WHEN, NULL},
     {"when online", CHOICE_WHEN_ONLINE, TEXT_CHOICE_WHEN_ONLINE, WHEN, NULL},
@@ -120,6 +121,11 @@ const char *choice_label_of(const struct choice_row *row, unsigned char value, c
     if (v && v->label == TEXT_COUNT)
         return v->word;
     return texts_get(lang, v ? v->label : TEXT_VALUE_DEFAULT);
+}
+
+bool choice_has_language(const struct choice_row *row)
+{
+    return row->what == CHOICE_SUGGEST || choice_is_on_holding(row);
 }
 
 bool choice_is_on_holding(const struct choice_row *row)

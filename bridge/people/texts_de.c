@@ -225,6 +225,9 @@ const char *const texts_de[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "alle: wer nicht da ist, liest es später",
     [TEXT_ANNOUNCE_WRONG] = "Der Text fehlt oder ist zu lang.",
     [TEXT_ANNOUNCE_DONE] = "Sie ist gespeichert und geht jetzt hinaus.",
+    [TEXT_CHOICE_SUGGEST] = "Wer zum ersten Mal schreibt, wird als Kontakt vorgeschlagen",
+    [TEXT_SUGGESTION] =
+        "%1 hat dir zum ersten Mal geschrieben. Als Kontakt hinzufügen kannst du: %2",
     [TEXT_CHOICE_JABBERID] = "Deine Mails nennen deine Jabber-Adresse",
     [TEXT_QUEUE_SURE] = "Diese Nachricht verwerfen? Niemand erfährt es.",
 };

@@ -220,6 +220,9 @@ const char *const texts_en[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "all: who is away reads it later",
     [TEXT_ANNOUNCE_WRONG] = "The text is missing, or it is too long.",
     [TEXT_ANNOUNCE_DONE] = "It is stored, and goes out now.",
+    [TEXT_CHOICE_SUGGEST] = "People who write for the first time are suggested as contacts",
+    [TEXT_SUGGESTION] =
+        "%1 has written to you for the first time. You can add them to your contacts: %2",
     [TEXT_CHOICE_JABBERID] = "Your mails say your Jabber address",
     [TEXT_QUEUE_SURE] = "Drop this message? Nobody is told.",
 };

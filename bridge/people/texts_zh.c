@@ -195,6 +195,8 @@ const char *const texts_zh[TEXT_COUNT] = {
     [TEXT_ANNOUNCE_ALL] = "所有用户：离线者稍后阅读",
     [TEXT_ANNOUNCE_WRONG] = "缺少内容或内容过长。",
     [TEXT_ANNOUNCE_DONE] = "已保存，正在发送。",
+    [TEXT_CHOICE_SUGGEST] = "建议将首次来信的人加为联系人",
+    [TEXT_SUGGESTION] = "%1 首次给您来信。可将其加为联系人：%2",
     [TEXT_CHOICE_JABBERID] = "在您的邮件中注明您的 Jabber 地址",
     [TEXT_QUEUE_SURE] = "丢弃此消息？不会通知任何人。",
 };

@@ -402,6 +402,11 @@ static bool is_on_holding(const struct talk *t)
     return t->chooses && choice_is_on_holding(t->row);
 }
 
+static bool has_language(const struct talk *t)
+{
+    return t->chooses && choice_has_language(t->row);
+}
+
 static int talk_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct talk *t = (struct talk *)work;
@@ -410,7 +415,7 @@ static int talk_run(struct store_txn *txn, struct store_work *work, struct err *
         return -1;
     if (t->chooses && choices_put(txn, t->bare_jid, t->row->what, t->value, e) < 0)
         return -1;
-    if (is_on_holding(t) &&
+    if (has_language(t) &&
         choices_put(txn, t->bare_jid, CHOICE_LANGUAGE, texts_number(t->lang), e) < 0)
         return -1;
     return choices_get(txn, t->bare_jid, &t->choices, e);

@@ -13,6 +13,7 @@
 #include "bridge/gateway.h"
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/to_jabber/introduction.h"
+#include "bridge/to_jabber/suggestion.h"
 #include "bridge/to_jabber/leg_report.h"
 #include "bridge/to_jabber/lineup.h"
 #include "bridge/to_jabber/release.h"
@@ -77,6 +78,8 @@ static int write_leg(struct store_txn *txn, struct leg *leg, struct err *e)
         if (introduction_is_due(leg) && introduction_put(txn, leg, e) < 0)
             return -1;
         if (consent_is_due(leg) && consent_put(txn, leg, e) < 0)
+            return -1;
+        if (suggestion_is_due(leg) && suggestion_put(txn, leg, e) < 0)
             return -1;
         if (success_trace(txn, leg, e) < 0)
             return -1;
@@ -195,7 +198,8 @@ static void outcome_done(struct persist_work *w, const struct err *e)
         has_report = has_report || leg->report_id != 0 || is_aside;
         lost += leg->fate == LEG_LOST;
         has_answer = has_answer || (leg->fate == LEG_ANSWERED && leg->answers > 0) ||
-                     leg->contacts_id != 0 || leg->question_id != 0 || leg->has_notice || is_aside;
+                     leg->contacts_id != 0 || leg->question_id != 0 || leg->suggestion_id != 0 ||
+                     leg->has_notice || is_aside;
     }
     is_back = lost == s->parcel->message.item_count;
     if (is_back)
@@ -280,6 +284,8 @@ static void write_outcome(struct shipment *s)
             leg->contacts_id = id_next(&s->gateway->ids);
         if (consent_is_due(leg))
             leg->question_id = id_next(&s->gateway->ids);
+        if (suggestion_is_due(leg))
+            leg->suggestion_id = id_next(&s->gateway->ids);
         log_leg(leg);
     }
     s->outcome.run = outcome_run;

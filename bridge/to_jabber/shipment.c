@@ -8,6 +8,8 @@
  */
 #include "bridge/to_jabber/shipment.h"
 
+#include "bridge/to_jabber/suggestion.h"
+
 #include "base/log.h"
 #include "base/step.h"
 #include "bridge/reports/answer.h"
@@ -295,6 +297,8 @@ static int write_message(struct store_txn *txn, struct leg *leg, const struct co
     struct choices choices;
 
     if (choices_get(txn, leg->to, &choices, e) < 0)
+        return -1;
+    if (suggestion_look(txn, leg, &choices, e) < 0)
         return -1;
     choice_apply(&choices, &how, &liked);
     return set_text(leg, stanza_write(&how, s->arena, &liked, recipient), e);
