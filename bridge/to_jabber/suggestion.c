@@ -10,6 +10,7 @@
 #include "bridge/people/texts.h"
 #include "component/stream.h"
 #include "mapping/address/address_map.h"
+#include "mapping/address/display_name.h"
 #include "store/subscriptions.h"
 
 #define ROSTERX_NS "http://jabber.org/protocol/rosterx"
@@ -48,7 +49,8 @@ static const struct xml_node *make(const struct leg *leg, int64_t id)
     const struct shipment *s = leg->shipment;
     struct arena *a = s->arena;
     struct xml_node *stanza = xml_new(a, STREAM_NS, "message"), *x, *item;
-    const char *name = s->letter->from.name;
+    /* What would pass for an address is no name. */
+    const char *name = display_name(a, s->letter->from.name ? s->letter->from.name : "");
     char text[ID_TEXT_SIZE];
     const char *body = texts_make(a, leg->lang, TEXT_SUGGESTION,
                                   name && *name ? name : leg->link.contact, leg->link.contact);
@@ -56,13 +58,13 @@ static const struct xml_node *make(const struct leg *leg, int64_t id)
     stanza = xml_set(a, stanza, "from", address_map_gateway(s->settings->map));
     stanza = xml_set(a, stanza, "to", leg->to);
     stanza = xml_set(a, stanza, "id", arena_printf(a, "%s-0", id_format(id, text)));
-    if (!stanza || !body || !xml_add_with_text(a, stanza, STREAM_NS, "body", body))
+    if (!name || !stanza || !body || !xml_add_with_text(a, stanza, STREAM_NS, "body", body))
         return NULL;
     x = xml_add(a, stanza, ROSTERX_NS, "x");
     item = x ? xml_add(a, x, ROSTERX_NS, "item") : NULL;
     item = xml_set(a, item, "action", "add");
     item = xml_set(a, item, "jid", leg->link.contact);
-    if (name && *name)
+    if (*name)
         item = xml_set(a, item, "name", name);
     return item ? stanza : NULL;
 }

@@ -160,6 +160,13 @@ def test_who_writes_for_the_first_time_is_suggested_on_demand(fresh):
     (message, item), = suggested()
     assert message.get("from") == w.GATEWAY and "zum ersten Mal" in text_of(message, "c:body")
     assert (item.get("action"), item.get("jid"), item.get("name")) == ("add", world.contact(mercutio), "Mercutio")
+    tybalt = "tybalt@montague.example"  # whose name would pass for somebody else's address
+    world.romeo.send(make_mail(f'"boss@bank.example" <{tybalt}>', world.mail_of("juliet"), "Jest", new_id()),
+                     world.mail_of("juliet"), tybalt)
+    wait_until("another suggestion", lambda: len(suggested()) == 2)
+    message, item = suggested()[1]
+    assert (item.get("jid"), item.get("name")) == (world.contact(tybalt), None)
+    assert "boss" not in text_of(message, "c:body")
 
 
 def test_who_is_blocked_does_not_come_through(fresh):
