@@ -38,9 +38,9 @@ int choice_value_of(const struct choice_row *row, const char *word, unsigned cha
 const char *choice_word_of(const struct choice_row *row, unsigned char value);
 const char *choice_label_of(const struct choice_row *row, unsigned char value, const char *lang);
 
-/* Does it say what is held, and when? */
 /* Does what follows from it speak to the user, some time later? */
 bool choice_has_language(const struct choice_row *row);
+/* Does it say what is held, and when? */
 bool choice_is_on_holding(const struct choice_row *row);
 
 /* A mail as this user wants it: changes ctx and letter. */
