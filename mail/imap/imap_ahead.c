@@ -11,10 +11,7 @@
 
 #include "mail/imap/imap_inside.h"
 
-enum {
-    AHEAD_MAX = 1000, /* mails; their lines are far from IMAP_LINES_MAX */
-    SET_MAX = 4000    /* bytes of a command that every server takes (RFC 2683 §3.2.1.5: 8000) */
-};
+enum { AHEAD_MAX = 1000 }; /* mails; their lines are far from IMAP_LINES_MAX */
 
 void imap_ahead_forget(struct imap_session *s)
 {
@@ -32,12 +29,7 @@ static size_t write_command(const struct imap_session *s, struct buf *text)
     if (n > AHEAD_MAX)
         n = AHEAD_MAX;
     buf_init(&set, IMAP_LINE_MAX);
-    imap_write_set(&set, s->found + s->found_at, n);
-    while (set.len > SET_MAX) {
-        n /= 2;
-        buf_reset(&set);
-        imap_write_set(&set, s->found + s->found_at, n);
-    }
+    n = imap_write_set_part(&set, s->found + s->found_at, n);
     buf_printf(text, "UID FETCH %s (UID RFC822.SIZE)", buf_failed(&set) ? "" : set.data);
     if (buf_failed(&set))
         n = 0;

@@ -14,6 +14,7 @@ enum {
     BYTES_PER_S = 16384,  /* slower than this a fetch is given up */
     FOUND_MAX = 80000,    /* UIDs that one search may bring: they fit into IMAP_LINES_MAX */
     HEADER_MAX = 1 << 20, /* bytes of the header of a mail that is too large */
+    SET_MAX = 4000,       /* and of a set (RFC 2683 §3.2.1.5: commands of 8000) */
 };
 
 /* libetpan exports these and its own parts use them, but no header of it tells.  The public
@@ -74,6 +75,8 @@ int imap_send(struct imap_session *s, const char *text, struct err *e) MUST_CHEC
 void imap_next_tag(struct imap_session *s, char *out, size_t size);
 /* "1:3,7": the UIDs, ascending, as a set. */
 void imap_write_set(struct buf *out, const uint32_t *uids, size_t count);
+/* The same of as many from the front as every server takes in one command; their number. */
+size_t imap_write_set_part(struct buf *out, const uint32_t *uids, size_t count);
 
 /* Bytes as they are. */
 int imap_put(struct imap_session *s, const char *data, size_t len, struct err *e) MUST_CHECK;

@@ -171,8 +171,6 @@ void imap_ledger_move(struct imap_ledger *l, enum imap_entry_state from, enum im
     while (i < l->count && l->counts[from] > 0) {
         if (l->entries[i].state != from)
             i++;
-        else if (to == IMAP_STATES)
-            remove_at(l, i);
         else
             imap_ledger_set(l, &l->entries[i++], to);
     }

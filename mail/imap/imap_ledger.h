@@ -1,5 +1,6 @@
 /*
- * imap_ledger: the mails between "fetched" and "done" of one mailbox, by UID.
+ * imap_ledger: the mails between "fetched" and "safe" of one mailbox, by UID; those that wait to be
+ * marked then are in mail/imap/imap_marks.h.
  *
  * What is in it holds the cursor back.  No I/O; the loop's thread.
  */
@@ -17,8 +18,6 @@ enum imap_entry_state {
     IMAP_OFFERED, /* with the receiver */
     IMAP_AGAIN,   /* could not be kept: to be fetched again */
     IMAP_ASKED,   /* being fetched again */
-    IMAP_SAFE,    /* to be marked */
-    IMAP_MARKING, /* being marked */
     IMAP_STATES
 };
 
@@ -51,7 +50,7 @@ void imap_ledger_remove(struct imap_ledger *l, uint32_t uid);
 /* UIDs of the first entries in a state, ascending; they change to next. */
 size_t imap_ledger_take(struct imap_ledger *l, enum imap_entry_state state,
                         enum imap_entry_state next, uint32_t *uids, size_t max);
-/* All in a state go back to another, or out (IMAP_STATES). */
+/* All in a state go over to another. */
 void imap_ledger_move(struct imap_ledger *l, enum imap_entry_state from, enum imap_entry_state to);
 /* Mails that the receiver has not answered, or that wait for it. */
 size_t imap_ledger_unanswered(const struct imap_ledger *l);

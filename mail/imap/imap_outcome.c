@@ -93,6 +93,7 @@ static void note_opened(struct imap_watch *w, const struct imap_turn *t, uint32_
                     t->is_personal ? "it begins with what arrives from now on"
                                    : "all its mails are read again");
         imap_ledger_empty(&w->ledger);
+        imap_marks_empty(&w->marks);
         w->is_blocked = false; /* by mails whose answers are not waited for any more */
         w->flagging_count = 0;
     }
@@ -109,17 +110,19 @@ void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t)
 
     for (i = 0; i < t->flagging_count; i++) /* the connection was lost first */
         imap_watch_add_flags(w, t->flaggings[i].uid, t->flaggings[i].flags);
-    if (t->mark_count > 0 && t->marks_settled) {
-        for (i = 0; i < t->mark_count; i++)
-            imap_ledger_remove(&w->ledger, t->marks[i]);
-        if (t->mark_err.class != ERR_NONE && !w->told_marks)
-            log_warning("imap",
-                        "mailbox=%s event=not-marked done=\"%s\" error=\"%s\", mails are "
-                        "taken in all the same (option done)",
-                        name_of(w), w->settings.mailbox->done, t->mark_err.text);
-        w->told_marks = t->mark_err.class != ERR_NONE;
+    if (t->mark_count == 0)
+        return;
+    w->marks_failed = !t->marks_settled;
+    if (!t->marks_settled) {
+        imap_watch_put_marks_back(w, t);
+        return;
     }
-    imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
+    if (t->mark_err.class != ERR_NONE && !w->told_marks)
+        log_warning("imap",
+                    "mailbox=%s event=not-marked done=\"%s\" error=\"%s\", mails are "
+                    "taken in all the same (option done)",
+                    name_of(w), w->settings.mailbox->done, t->mark_err.text);
+    w->told_marks = t->mark_err.class != ERR_NONE;
 }
 
 /* A failure while fetching counts against the first mail that is missing; an answer that cannot be

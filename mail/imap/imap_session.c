@@ -209,6 +209,17 @@ void imap_write_set(struct buf *out, const uint32_t *uids, size_t count)
     }
 }
 
+size_t imap_write_set_part(struct buf *out, const uint32_t *uids, size_t count)
+{
+    imap_write_set(out, uids, count);
+    while (out->len > SET_MAX) {
+        count /= 2;
+        buf_reset(out);
+        imap_write_set(out, uids, count);
+    }
+    return count;
+}
+
 /* ---- beginning and end ---- */
 
 static int prepare(struct imap_session *s, const struct imap_stream_terms *terms, struct err *e)
@@ -410,23 +421,27 @@ static int move(struct imap_session *s, const char *set, struct err *e)
     return expunge(s, set, e);
 }
 
+static int mark_set(struct imap_session *s, const char *set, struct err *e)
+{
+    if (strcmp(s->mailbox->done, "seen") == 0)
+        return on_set(s, "UID STORE", set, "+FLAGS.SILENT (\\Seen)", e);
+    if (strcmp(s->mailbox->done, "delete") == 0)
+        return expunge(s, set, e);
+    return move(s, set, e);
+}
+
 int imap_session_mark(struct imap_session *s, const uint32_t *uids, size_t count, struct err *e)
 {
     struct buf set;
-    int r;
+    size_t n;
+    int r = 0;
 
-    if (count == 0)
-        return 0;
     buf_init(&set, IMAP_LINE_MAX);
-    imap_write_set(&set, uids, count);
-    if (buf_failed(&set))
-        r = err_memory(e);
-    else if (strcmp(s->mailbox->done, "seen") == 0)
-        r = on_set(s, "UID STORE", set.data, "+FLAGS.SILENT (\\Seen)", e);
-    else if (strcmp(s->mailbox->done, "delete") == 0)
-        r = expunge(s, set.data, e);
-    else
-        r = move(s, set.data, e);
+    for (; count > 0 && r == 0; uids += n, count -= n) {
+        buf_reset(&set);
+        n = imap_write_set_part(&set, uids, count);
+        r = buf_failed(&set) ? err_memory(e) : mark_set(s, set.data, e);
+    }
     buf_clear(&set);
     return r;
 }

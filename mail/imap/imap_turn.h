@@ -10,7 +10,7 @@
 #include "mail/imap/imap_errand.h"
 #include "mail/imap/imap_session.h"
 
-enum { IMAP_MARKS_MAX = 600, IMAP_FLAGGINGS_MAX = 64 };
+enum { IMAP_MARKS_MAX = 1000, IMAP_FLAGGINGS_MAX = 64 };
 
 struct imap_flagging {
     uint32_t uid;

@@ -4,10 +4,10 @@
  *
  * At most one turn is under way; the session belongs to it then, and to the watch in between.
  * advance() is the only place that starts a turn, and is called after anything that may matter.
- * Owns the session, the ledger of mails that are not done, the timers and the watch on the
- * descriptor in IDLE.  Loop thread. After a crash the stored cursor brings back every mail that was
- * not done; one that was done and not yet marked is offered a second time, which the receiver tells
- * by its UID.
+ * Owns the session, the ledger of mails that are not safe, those to be marked, the timers and the
+ * watch on the descriptor in IDLE.  Loop thread. After a crash the stored cursor brings back every
+ * mail that was not marked; one that was safe is offered a second time, which the receiver tells by
+ * its UID.
  */
 #include "mail/imap/imap_watch.h"
 
@@ -20,8 +20,6 @@
 
 enum {
     BYTES_MAX = 32 * 1024 * 1024, /* fetched and unanswered; one larger mail alone may exceed it */
-    MARKS_AT = 50,                /* so many are marked without waiting for more */
-    MARKS_AT_BACKLOG = 500,       /* and so many while there is more to fetch */
     AGAIN_MAX_MS = 60000
 };
 
@@ -93,12 +91,15 @@ static void pass_cursor(struct imap_watch *w)
 {
     uint32_t low = w->ledger.count > 0 ? w->ledger.entries[0].item.uid : w->uid_next;
 
+    if (w->marks.count > 0 && imap_marks_first(&w->marks) < low)
+        low = imap_marks_first(&w->marks);
     if (low <= w->cursor.uid_next || w->cursor.uidvalidity == 0)
         return;
     w->cursor.uid_next = low;
     w->handler.cursor(&w->cursor, w->arg);
 }
 
+/* It may be answered in the call, and its place in the ledger be another's then. */
 static bool offer_one(struct imap_watch *w, struct imap_entry *entry)
 {
     struct imap_item item = entry->item;
@@ -110,70 +111,31 @@ static bool offer_one(struct imap_watch *w, struct imap_entry *entry)
                              .is_truncated = item.is_truncated};
     bool taken;
 
-    imap_ledger_set(&w->ledger, entry, IMAP_OFFERED); /* first: it may be answered in the call */
+    imap_ledger_set(&w->ledger, entry, IMAP_OFFERED);
+    entry->item.data = NULL;
     taken = w->handler.mail(&mail, w->arg);
-    if (!taken && entry->state == IMAP_OFFERED) {
+    entry = taken ? NULL : imap_ledger_find(&w->ledger, item.uid);
+    if (entry && entry->state == IMAP_OFFERED) {
         imap_ledger_set(&w->ledger, entry, IMAP_HELD);
+        entry->item.data = item.data;
         return false;
     }
-    free(entry->item.data);
-    entry->item.data = NULL;
+    free(item.data);
     return true;
 }
 
 /* Offers what is held, in order, until the receiver has no more room. */
 static void offer(struct imap_watch *w)
 {
-    size_t i;
+    size_t i = 0;
+    uint32_t uid;
 
-    for (i = 0; i < w->ledger.count && w->ledger.counts[IMAP_HELD] > 0; i++) {
-        if (w->is_stopping)
-            return;
+    while (i < w->ledger.count && w->ledger.counts[IMAP_HELD] > 0 && !w->is_stopping) {
+        uid = w->ledger.entries[i].item.uid;
         if (w->ledger.entries[i].state == IMAP_HELD && !offer_one(w, &w->ledger.entries[i]))
             return;
+        i += i < w->ledger.count && w->ledger.entries[i].item.uid == uid;
     }
-}
-
-void imap_watch_done(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, bool safe)
-{
-    struct imap_entry *entry;
-
-    if (uidvalidity != w->cursor.uidvalidity)
-        return;
-    entry = imap_ledger_find(&w->ledger, uid);
-    if (!entry || entry->state != IMAP_OFFERED)
-        return;
-    imap_ledger_set(&w->ledger, entry, safe ? IMAP_SAFE : IMAP_AGAIN);
-    w->is_blocked = false;
-    if (safe)
-        w->again_ms = 0;
-    imap_watch_kick(w);
-}
-
-void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags)
-{
-    size_t i;
-
-    for (i = 0; i < w->flagging_count; i++)
-        if (w->flaggings[i].uid == uid) {
-            w->flaggings[i].flags |= flags;
-            return;
-        }
-    if (!w->flaggings)
-        w->flaggings = calloc(IMAP_FLAGGINGS_MAX, sizeof *w->flaggings);
-    if (w->flaggings && w->flagging_count < IMAP_FLAGGINGS_MAX)
-        w->flaggings[w->flagging_count++] = (struct imap_flagging){uid, flags};
-    else
-        log_info("imap", "mailbox=%s uid=%u event=flag-dropped, too many wait",
-                 w->settings.mailbox->name, uid);
-}
-
-void imap_watch_flag(struct imap_watch *w, uint32_t uidvalidity, uint32_t uid, unsigned flags)
-{
-    if (uid == 0 || flags == 0 || uidvalidity != w->cursor.uidvalidity || w->is_stopping)
-        return;
-    imap_watch_add_flags(w, uid, flags);
-    imap_watch_kick(w);
 }
 
 /* ---- starting a turn ---- */
@@ -184,11 +146,14 @@ static size_t room(const struct imap_watch *w)
     size_t max = w->settings.unanswered_max;
     size_t left = unanswered < max ? max - unanswered : 0;
     size_t free_places = w->ledger.max - w->ledger.count;
+    size_t unmarked = imap_watch_marks_room(w);
 
     if (w->is_blocked || w->ledger.counts[IMAP_HELD] > 0)
         return 0;
     if (left > free_places)
         left = free_places;
+    if (left > unmarked)
+        left = unmarked;
     return left < IMAP_RANGE_MAX ? left : IMAP_RANGE_MAX;
 }
 
@@ -289,23 +254,12 @@ static bool was_reached(const struct imap_turn *t)
     return t->was_opened || (t->fault != IMAP_FAULT_AWAY && t->fault != IMAP_FAULT_NAME);
 }
 
-/* Marking a hundred mails takes a server longer than handing out the next hundred, and a thousand
- * hardly longer: in a backlog marks are collected.  Those that a crash forgets are offered again.
- */
-static bool may_mark_later(const struct imap_watch *w, const struct imap_turn *t)
-{
-    return w->has_more && t->fetch == IMAP_FETCH_NOW && !t->do_close && !w->is_stopping &&
-           !w->marks_due && w->ledger.counts[IMAP_SAFE] < MARKS_AT_BACKLOG;
-}
-
 static void submit(struct imap_watch *w, struct imap_turn *t)
 {
     t->job.run = imap_turn_run;
     t->job.done = turn_done;
     t->session = w->session;
-    if (!may_mark_later(w, t))
-        t->mark_count =
-            imap_ledger_take(&w->ledger, IMAP_SAFE, IMAP_MARKING, t->marks, IMAP_MARKS_MAX);
+    imap_watch_take_marks(w, t);
     loop_watch_free(w->readable);
     w->readable = NULL;
     if (w->flagging_count > 0)
@@ -315,7 +269,7 @@ static void submit(struct imap_watch *w, struct imap_turn *t)
     if (!w->session)
         imap_outcome_connecting(w);
     if (work_submit(w->pool, &t->job) < 0) {
-        imap_ledger_move(&w->ledger, IMAP_MARKING, IMAP_SAFE);
+        imap_watch_put_marks_back(w, t);
         imap_ledger_move(&w->ledger, IMAP_ASKED, IMAP_AGAIN);
         leave_gate(w, true);
         err_set(&t->e, ERR_RETRY, "too much is to be done at once");
@@ -347,7 +301,8 @@ static void start_turn(struct imap_watch *w, enum imap_fetch fetch, bool idle)
         return;
     t = new_turn(w);
     /* What is fetched must have its place: no cursor may pass a mail that is not in the ledger. */
-    if (!t || imap_ledger_reserve(&w->ledger, room(w)) < 0) {
+    if (!t || imap_ledger_reserve(&w->ledger, room(w)) < 0 ||
+        imap_marks_reserve(&w->marks, w->ledger.count + room(w)) < 0) {
         imap_turn_free(t);
         leave_gate(w, true);
         loop_timer_start(w->retry, imap_watch_jitter(w->settings.pace.retry_first_ms));
@@ -371,7 +326,7 @@ static void finish(struct imap_watch *w)
     if (w->session && !imap_cancel_is_set(&w->cancel)) {
         t = new_turn(w);
         if (t) {
-            t->do_close = true;
+            t->do_close = w->marks.count <= IMAP_MARKS_MAX || w->marks_failed;
             submit(w, t);
         }
         if (w->turn)
@@ -431,10 +386,13 @@ void imap_watch_abandon(struct imap_watch *w, void (*stopped)(void *arg), void *
 static void arm(struct imap_watch *w)
 {
     const struct imap_pace *pace = &w->settings.pace;
-    bool has_marks = w->ledger.counts[IMAP_SAFE] > 0 || w->flagging_count > 0;
+    bool has_marks = w->marks.count > 0 || w->flagging_count > 0;
 
-    if (w->is_idle)
+    if (w->is_idle) {
         imap_ledger_trim(&w->ledger);
+        if (w->ledger.count == 0)
+            imap_marks_trim(&w->marks);
+    }
     if (w->is_idle && !w->readable) {
         w->readable = loop_watch_new(w->loop, imap_session_fd(w->session), became_readable, w);
         if (!w->readable || imap_session_has_unread(w->session)) {
@@ -467,10 +425,8 @@ static void arm_hold(struct imap_watch *w)
 /* With a session and no turn under way. */
 static void advance_session(struct imap_watch *w)
 {
-    size_t marks = w->ledger.counts[IMAP_SAFE] + w->flagging_count;
     bool is_quiet = imap_ledger_unanswered(&w->ledger) == 0;
     bool may_fetch = is_worth_fetching(w);
-    size_t marks_at = w->has_more ? MARKS_AT_BACKLOG : MARKS_AT;
 
     if (is_again_due(w))
         start_turn(w, IMAP_FETCH_NOW, false);
@@ -478,7 +434,7 @@ static void advance_session(struct imap_watch *w)
         start_turn(w, w->is_idle && !w->has_more ? IMAP_FETCH_NEWS : IMAP_FETCH_NOW, is_quiet);
     else if (w->look_due || imap_watch_has_errands(w))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
-    else if (marks > 0 && (is_quiet || marks >= marks_at || w->marks_due))
+    else if (imap_watch_is_marking_due(w, is_quiet))
         start_turn(w, IMAP_FETCH_NEWS, is_quiet);
     else if (!w->is_idle && imap_watch_may_idle(w) && !w->has_more && (is_quiet || w->marks_due))
         start_turn(w, IMAP_FETCH_NEWS, true);
@@ -505,8 +461,6 @@ static void advance(struct imap_watch *w)
     if (imap_watch_has_errands(w) && is_away(w))
         imap_watch_refuse_errands(w, &w->state.e);
     offer(w);
-    if (w->settings.is_personal) /* nothing in it is changed: what is safe is done */
-        imap_ledger_move(&w->ledger, IMAP_SAFE, IMAP_STATES);
     pass_cursor(w);
     if (w->is_stopping || w->turn) {
         imap_watch_kick(w);
@@ -565,6 +519,7 @@ static void fill_settings(struct imap_settings *s)
     fill(&s->pace.poll_ms, s->mailbox->poll_s * 1000);
     fill(&s->pace.poll_ms, 60000);
     fill(&s->pace.mark_ms, 100);
+    fill(&s->pace.gather_ms, 5000);
     fill(&s->pace.hold_ms, 500);
     fill(&s->pace.stop_ms, 2000);
     fill(&s->pace.login_ms, 60000);
@@ -606,7 +561,7 @@ struct imap_watch *imap_watch_new(struct loop *loop, struct work_pool *pool,
     w->quiet = loop_timer_new(loop, quiet_fired, w);
     w->soon = loop_timer_new(loop, soon_fired, w);
     w->hold = loop_timer_new(loop, hold_fired, w);
-    imap_ledger_init(&w->ledger, 2 * (size_t)w->settings.unanswered_max + IMAP_MARKS_MAX);
+    imap_ledger_init(&w->ledger, 2 * (size_t)w->settings.unanswered_max + IMAP_RANGE_MAX);
     if (!w->retry || !w->quiet || !w->soon || !w->hold) {
         imap_watch_free(w);
         err_memory(e);
@@ -658,6 +613,7 @@ void imap_watch_free(struct imap_watch *w)
     loop_timer_free(w->soon);
     loop_timer_free(w->hold);
     imap_ledger_clear(&w->ledger);
+    imap_marks_clear(&w->marks);
     free(w->flaggings);
     imap_cancel_clear(&w->cancel);
     free(w);

@@ -79,6 +79,7 @@ struct imap_pace {
     int64_t idle_ms;        /* IDLE is ended, the folder looked at, and IDLE begun again; 10 min */
     int64_t poll_ms;        /* where there is no IDLE; the mailbox's poll_s */
     int64_t mark_ms;        /* marks are collected for so long; 100 ms */
+    int64_t gather_ms;      /* and while there is more to fetch; 5 s */
     int64_t hold_ms;        /* a mail there was no room for is offered again; 500 ms */
     int64_t stop_ms;        /* what runs may end by itself when the watch stops; 2 s */
     /* For personal mailboxes, so that no account is locked: */

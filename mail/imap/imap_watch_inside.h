@@ -1,12 +1,14 @@
 /*
- * imap_watch_inside: what imap_watch.c, which decides what is next, and imap_outcome.c, which takes
- * in what a turn brought, share; nobody else includes it.
+ * imap_watch_inside: what imap_watch.c, which decides what is next, imap_watch_marks.c, which keeps
+ * what is to be marked, and imap_outcome.c, which takes in what a turn brought, share; nobody else
+ * includes it.
  */
 #ifndef MAIL_IMAP_IMAP_WATCH_INSIDE_H
 #define MAIL_IMAP_IMAP_WATCH_INSIDE_H
 
 #include "mail/imap/imap_gate.h"
 #include "mail/imap/imap_ledger.h"
+#include "mail/imap/imap_marks.h"
 #include "mail/imap/imap_turn.h"
 #include "mail/imap/imap_watch.h"
 
@@ -36,7 +38,11 @@ struct imap_watch {
     struct loop_watch *readable;  /* its descriptor */
     int64_t opened_ms;            /* when the session was opened, mono */
 
-    struct imap_ledger ledger;
+    struct imap_ledger ledger; /* mails that are not safe yet */
+    struct imap_marks marks;   /* safe, and not marked; without those that the turn marks */
+    int64_t gathering_ms;      /* since when there are any, mono */
+    bool is_marking;           /* what has been gathered is written, until none is left */
+    bool marks_failed;         /* a turn could not, and the watch stops */
     struct imap_cursor cursor; /* as last passed on */
     uint32_t uid_next;         /* to be fetched next */
     bool has_more;             /* mail waits to be fetched */
@@ -70,6 +76,16 @@ bool imap_watch_may_idle(const struct imap_watch *w);
 /* Something changed: think about it when the present call has returned. */
 void imap_watch_kick(struct imap_watch *w);
 
+/* ---- imap_watch_marks ---- */
+
+/* How many more mails may come to wait for their marks. */
+size_t imap_watch_marks_room(const struct imap_watch *w);
+/* Nothing else starts a turn: is it time for one that marks?  is_quiet: all mails are safe. */
+bool imap_watch_is_marking_due(const struct imap_watch *w, bool is_quiet);
+/* Those for this turn: none while they may be gathered. */
+void imap_watch_take_marks(struct imap_watch *w, struct imap_turn *t);
+/* The turn did not mark them. */
+void imap_watch_put_marks_back(struct imap_watch *w, const struct imap_turn *t);
 /* Flags for one mail are put together. */
 void imap_watch_add_flags(struct imap_watch *w, uint32_t uid, unsigned flags);
 

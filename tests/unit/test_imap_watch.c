@@ -382,6 +382,40 @@ static void test_backlog_in_few_commands(void **state)
     assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 1);
 }
 
+/* However long the backlog is, marks do not wait for its end for ever. */
+static void test_marks_within_a_backlog(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 390);
+    x->settings.unanswered_max = 40;
+    x->settings.pace.mark_ms = 2000;
+    x->settings.pace.gather_ms = 1;
+    start(x);
+    assert_true(run_until(x, all_seen, 5000));
+    assert_all_once(x, 390);
+    assert_true(fake_imap_commands(&x->server, "UID STORE") > 1);
+    assert_true(x->cursors[1].uid_next < 391);
+}
+
+/* Each UID stands alone in the command, which a server must be able to take. */
+static void test_scattered_marks(void **state)
+{
+    struct fixture *x = *state;
+    uint32_t i;
+
+    for (i = 0; i < 390; i++) {
+        x->server.uid_next = 1000000001U + i * 7000000U;
+        add_mails(x, 1);
+    }
+    x->settings.unanswered_max = 400;
+    x->settings.pace.mark_ms = 2000;
+    start(x);
+    assert_true(run_until(x, all_seen, 5000));
+    assert_int_equal(x->count, 390);
+    assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 2);
+}
+
 /* Of 149 mails the search told of 150; and the server does not like to be asked for so many. */
 static void test_gone_from_a_backlog(void **state)
 {
@@ -1083,6 +1117,31 @@ static void test_stop_logs_out(void **state)
     assert_int_equal(fake_imap_commands(&x->server, "LOGOUT"), 1);
 }
 
+static bool has_some(struct fixture *x)
+{
+    return x->count >= 100;
+}
+
+/* What was gathered is marked, and the cursor goes with it. */
+static void test_stop_within_a_backlog(void **state)
+{
+    struct fixture *x = *state;
+
+    add_mails(x, 390);
+    x->settings.unanswered_max = 20;
+    x->settings.pace.mark_ms = 2000;
+    start(x);
+    assert_true(run_until(x, has_some, 3000));
+    assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
+    imap_watch_stop(x->watch, note_stopped, x);
+    assert_true(run_until(x, is_stopped, 3000));
+    assert_in_range(x->count, 100, 389);
+    assert_int_equal(fake_imap_flagged(&x->server, "seen"), x->count);
+    assert_int_equal(last_cursor(x).uid_next, x->count + 1);
+    imap_watch_free(x->watch);
+    x->watch = NULL;
+}
+
 /* At whatever moment. */
 static void test_stop_any_time(void **state)
 {
@@ -1307,6 +1366,8 @@ int main(void)
         TEST(test_server_order_does_not_matter),
         TEST(test_ranges),
         TEST(test_backlog_in_few_commands),
+        TEST(test_marks_within_a_backlog),
+        TEST(test_scattered_marks),
         TEST(test_gone_from_a_backlog),
         TEST(test_starts_at_the_cursor),
         TEST(test_other_uidvalidity),
@@ -1339,6 +1400,7 @@ int main(void)
         TEST(test_no_room_and_not_kept),
         TEST(test_stop_breaks_a_blocked_job),
         TEST(test_stop_logs_out),
+        TEST(test_stop_within_a_backlog),
         TEST(test_stop_any_time),
         TEST(test_stop_without_start),
         TEST(test_tls_implicit),
