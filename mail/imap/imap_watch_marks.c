@@ -13,7 +13,7 @@
 
 enum {
     MARKS_AT = 50,           /* so many are marked without waiting for more */
-    MARKS_AT_BACKLOG = 20000 /* and so many while there is more to fetch */
+    MARKS_AT_BACKLOG = 50000 /* and so many while there is more to fetch */
 };
 
 /* ---- marks ---- */

@@ -450,6 +450,21 @@ int people_read(const struct context *ctx, struct letter *l, const struct mail_h
     return 0;
 }
 
+int people_read_envelope(const struct context *ctx, struct letter *l, const struct mail_header *h,
+                         const struct mail_envelope *envelope, struct err *e)
+{
+    struct people p = {.ctx = ctx,
+                       .letter = l,
+                       .header = h,
+                       .envelope = envelope,
+                       .recipient_end = &l->recipients};
+
+    if (read_reverse_path(&p) < 0 || (!l->reverse_path && read_from(&p) < 0) ||
+        read_recipients(&p) < 0)
+        return err_memory(e);
+    return 0;
+}
+
 static int settle(const struct address_map *map, struct letter *l, struct party *p)
 {
     struct jid jid;

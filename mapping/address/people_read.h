@@ -20,6 +20,10 @@ enum {
 int people_read(const struct context *ctx, struct letter *l, const struct mail_header *h,
                 const struct mail_envelope *envelope, struct err *e) MUST_CHECK;
 
+/* Fills recipients and reverse_path, the same, and little else. */
+int people_read_envelope(const struct context *ctx, struct letter *l, const struct mail_header *h,
+                         const struct mail_envelope *envelope, struct err *e) MUST_CHECK;
+
 /* A letter that was read without knowing what users have registered: they take the place of those
  * whom the gateway's rule gives their addresses to.  -1: memory. */
 int people_settle(const struct address_map *map, struct letter *l) MUST_CHECK;

@@ -193,7 +193,9 @@ int mime_read_head(const struct context *ctx, struct arena *a, const char *mail,
         return -1;
     if (!l)
         return err_memory(e);
-    if (read_top(ctx, l, &h, mail, len, envelope, e) < 0)
+    if (header_read(a, mail, len, &h) < 0)
+        return err_memory(e);
+    if (people_read_envelope(ctx, l, &h, envelope, e) < 0)
         return -1;
     *out = l;
     return 0;

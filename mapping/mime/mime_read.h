@@ -27,8 +27,8 @@ struct mail_envelope {
 int mime_read(const struct context *ctx, struct arena *a, const char *mail, size_t len,
               const struct mail_envelope *envelope, struct letter **out, struct err *e) MUST_CHECK;
 
-/* Its header alone, for who is addressed: mail need not go on behind it.  No parts, text or report.
- */
+/* Who is addressed, and where what cannot be delivered goes: recipients and reverse_path as
+ * mime_read has them.  mail need not go on behind its header. */
 int mime_read_head(const struct context *ctx, struct arena *a, const char *mail, size_t len,
                    const struct mail_envelope *envelope, struct letter **out,
                    struct err *e) MUST_CHECK;

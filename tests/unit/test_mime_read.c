@@ -50,6 +50,26 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The header alone tells the same of where the mail goes. */
+static void assert_same_envelope(const struct letter *l, const char *mail, size_t len,
+                                 const struct mail_envelope *envelope)
+{
+    const struct party *p, *q;
+    struct letter *head = NULL;
+    struct err e = {0};
+
+    assert_int_equal(mime_read_head(&ctx, arena, mail, len, envelope, &head, &e), 0);
+    assert_int_equal(l->reverse_path != NULL, head->reverse_path != NULL);
+    if (l->reverse_path)
+        assert_string_equal(l->reverse_path, head->reverse_path);
+    for (p = l->recipients, q = head->recipients; p && q; p = p->next, q = q->next) {
+        assert_string_equal(addr_text(arena, &p->mail), addr_text(arena, &q->mail));
+        assert_true(jid_is_same_bare(&p->jid, &q->jid));
+        assert_int_equal(p->is_jabber, q->is_jabber);
+    }
+    assert_true(!p && !q);
+}
+
 /* The mail is handed over with no byte behind it, so that the sanitizers see a look too far. */
 static const struct letter *read_as(const char *mail, size_t len,
                                     const struct mail_envelope *envelope)
@@ -61,8 +81,9 @@ static const struct letter *read_as(const char *mail, size_t len,
     assert_non_null(exact);
     memcpy(exact, mail, len);
     assert_int_equal(mime_read(&ctx, arena, exact, len, envelope, &l, &e), 0);
-    free(exact);
     assert_non_null(l);
+    assert_same_envelope(l, exact, len, envelope);
+    free(exact);
     return l;
 }
 
