@@ -1,9 +1,9 @@
 /*
  * reader_link: asks, waits for answers, and buries.
  *
- * Owns the process and the settings it was told.  A worker's thread, or the only one of a command.
- * A crash of ours ends the process too and leaves the mails where they were; a crash of the process
- * is what this file is for.
+ * Owns the process, and for a while the next and the last one.  A worker's thread, or the only one
+ * of a command. A crash of ours ends the process too and leaves the mails where they were; a crash
+ * of the process is what this file is for.
  */
 #include "bridge/reading/reader_link.h"
 
@@ -11,9 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/confine.h"
 #include "base/id.h"
-#include "base/keyed.h"
 #include "base/log.h"
 #include "base/xml.h"
 #include "mapping/letter_pack.h"
@@ -27,8 +25,13 @@ enum {
     DATA_BASE = 96 << 20, /* bytes of memory for any mail, and some for each byte of a large one */
     DATA_FACTOR = 12,
     CPU_MS_PER_MB = 300,
-    FRAME_ROOM = 1024, /* about what is sent beside a mail and its envelope */
-    LINE_ROOM = 8      /* and beside each line of that */
+    AHEAD_MS = 500,      /* a term's end, is the next one started in a pause */
+    AHEAD_BUSY_MS = 250, /* and when there is none */
+    AHEAD_SHARE = 8,     /* or with so small a part of its mails left */
+    QUIET_MS = 20,       /* a pause: what was read last is on its way by now */
+    AGAIN_MS = 1000,     /* after a start that failed */
+    FRAME_ROOM = 1024,   /* about what is sent beside a mail and its envelope */
+    LINE_ROOM = 8        /* and beside each line of that */
 };
 
 /* A start takes 14 ms of the processor, as much as some hundred small mails: a hundredth of what a
@@ -106,7 +109,8 @@ static enum outcome send_body(struct reader_link *l, enum wire_frame_kind kind,
     buf_init(&b, WIRE_BODY_MAX);
     pack_write(&b, shape, object);
     if (!buf_failed(&b))
-        outcome = send_frame(helper_channel(l->helper), kind, &b, mail_len) < 0 ? GONE : ANSWERED;
+        outcome =
+            send_frame(helper_channel(l->now.helper), kind, &b, mail_len) < 0 ? GONE : ANSWERED;
     buf_clear(&b);
     return outcome;
 }
@@ -117,8 +121,8 @@ static enum outcome send_settings(struct reader_link *l, struct settings *settin
 
     if (outcome != ANSWERED)
         return outcome;
-    settings_drop(l->told);
-    l->told = settings_hold(settings);
+    settings_drop(l->now.told);
+    l->now.told = settings_hold(settings);
     return ANSWERED;
 }
 
@@ -127,15 +131,15 @@ static enum outcome send_mail(struct reader_link *l, struct reader_job *job)
     struct wire_request request = job->request;
     enum outcome outcome = ANSWERED;
 
-    if (l->told != job->settings)
+    if (l->now.told != job->settings)
         outcome = send_settings(l, job->settings);
-    memcpy(job->nonce, l->nonce, sizeof job->nonce);
+    memcpy(job->nonce, l->now.nonce, sizeof job->nonce);
     request.nonce = job->nonce;
     if (outcome == ANSWERED)
         outcome = send_body(l, WIRE_MAIL, &wire_request_shape, &request, job->len);
     if (outcome != ANSWERED)
         return outcome;
-    return channel_write(helper_channel(l->helper), job->mail, job->len) < 0 ? GONE : ANSWERED;
+    return channel_write(helper_channel(l->now.helper), job->mail, job->len) < 0 ? GONE : ANSWERED;
 }
 
 /* ---- answers ---- */
@@ -197,13 +201,13 @@ static enum outcome read_letter(struct channel *c, struct reader_job *job,
 /* *why: what was wrong with an answer that came; NULL: none came. */
 static enum outcome read_answer(struct reader_link *l, struct reader_job *job, const char **why)
 {
-    struct channel *c = helper_channel(l->helper);
+    struct channel *c = helper_channel(l->now.helper);
     struct helper_limits limits = l->limits;
     struct wire_answer a;
 
     *why = NULL;
     limits.cpu_ms += (int64_t)(job->len >> 20) * CPU_MS_PER_MB;
-    helper_watch(l->helper, &limits);
+    helper_watch(l->now.helper, &limits);
     if (channel_read(c, &a, sizeof a) < 0)
         return GONE;
     switch (a.kind) {
@@ -223,98 +227,160 @@ static enum outcome read_answer(struct reader_link *l, struct reader_job *job, c
 
 /* ---- life and death ---- */
 
-static void forget_process(struct reader_link *l)
-{
-    l->helper = NULL;
-    l->served = 0;
-    settings_drop(l->told);
-    l->told = NULL;
-}
-
 void reader_link_rest(struct reader_link *l)
 {
-    helper_end(l->helper, NULL, NULL);
-    forget_process(l);
+    reader_child_end(&l->now, NULL, NULL);
+    reader_child_end(&l->next, NULL, NULL);
+    reader_child_end(&l->last, NULL, NULL);
 }
 
-static void note_confinement(struct reader_link *l, const struct wire_answer *hello)
+bool reader_link_is_started(const struct reader_link *l)
 {
-    if (l->has_warned || hello->value != CONFINE_NO_FILTER)
+    return l->now.helper || l->next.helper;
+}
+
+static void note_confinement(struct reader_link *l)
+{
+    if (l->has_warned || l->now.confined != CONFINE_NO_FILTER)
         return;
     l->has_warned = true;
     log_warning("reader", "event=not-confined reason=\"the kernel has no seccomp filter for this "
                           "program\" next=\"mail is read in a process of its own with limits\"");
 }
 
-/* One try. */
-static int start(struct reader_link *l, struct err *e)
+static void note_failure(const struct reader_link *l, const struct err *e)
 {
-    struct helper_death death;
-    struct wire_answer hello;
-    unsigned char random[(WIRE_NONCE_SIZE - 1) / 2];
-    size_t i;
-
-    if (keyed_random(random, sizeof random, e) < 0)
-        return -1;
-    for (i = 0; i < sizeof random; i++)
-        memcpy(l->nonce + 2 * i,
-               (char[]){"0123456789abcdef"[random[i] >> 4], "0123456789abcdef"[random[i] & 15]}, 2);
-    l->nonce[WIRE_NONCE_SIZE - 1] = '\0';
-    l->helper = helper_start(READER_COMMAND, l->stop, e);
-    if (!l->helper)
-        return -1;
-    helper_watch(l->helper, &reader_limits_usual);
-    if (channel_read(helper_channel(l->helper), &hello, sizeof hello) == 0 &&
-        hello.kind == WIRE_HELLO) {
-        note_confinement(l, &hello);
-        l->started_ms = clock_mono_ms(&clock_system);
-        return 0;
-    }
-    helper_end(l->helper, NULL, &death);
-    forget_process(l);
-    return err_set(e, ERR_RETRY, "the process that reads mail does not start: %s", death.how);
+    if (!atomic_load(l->stop))
+        log_error("reader", "event=not-started error=\"%s\"", e->text);
 }
 
-static bool is_spent(const struct reader_link *l)
+/* The term of who reads ends in ahead_ms, or with that part of its mails. */
+static bool is_spent(const struct reader_link *l, int64_t ahead_ms, unsigned mails_ahead)
 {
     const struct reader_term *t = &l->term;
-    int64_t age_ms = clock_mono_ms(&clock_system) - l->started_ms;
+    const struct reader_child *c = &l->now;
 
-    return (t->mails_max > 0 && l->served >= t->mails_max) ||
-           (t->age_max_ms > 0 && l->served > 0 && age_ms >= t->age_max_ms);
+    if (c->served == 0)
+        return false;
+    return (t->mails_max > 0 && c->served + mails_ahead >= t->mails_max) ||
+           (t->age_max_ms > 0 &&
+            clock_mono_ms(&clock_system) + ahead_ms >= c->served_from_ms + t->age_max_ms);
+}
+
+static void start_next(struct reader_link *l)
+{
+    struct err e;
+
+    if (reader_child_start(&l->next, l->stop, &e) == 0)
+        return;
+    note_failure(l, &e);
+    l->next_from_ms = clock_mono_ms(&clock_system) + AGAIN_MS;
+}
+
+/* With mail waiting: who reads is to have a successor that is ready when its term ends. */
+static void look_ahead(struct reader_link *l)
+{
+    if (!l->next.helper && is_spent(l, AHEAD_BUSY_MS, l->term.mails_max / AHEAD_SHARE) &&
+        clock_mono_ms(&clock_system) >= l->next_from_ms)
+        start_next(l);
+}
+
+/* Who reads has read enough, and is let go: once no mail waits, since that takes time. */
+static void retire(struct reader_link *l)
+{
+    reader_child_move(&l->now, &l->last);
+}
+
+/* -1: there is nobody to read. */
+static int succeed(struct reader_link *l, struct err *e)
+{
+    reader_child_move(&l->next, &l->now);
+    if (reader_child_wait(&l->now, e) < 0)
+        return -1;
+    note_confinement(l);
+    return 0;
 }
 
 /* Deaths wait until another process may be started, whoever has read enough does not. */
-static int ensure_started(struct reader_link *l, bool is_renewed, struct err *e)
+static int ensure_started(struct reader_link *l, struct err *e)
 {
+    bool is_renewed;
     int tries;
 
-    if (l->helper && helper_is_dead(l->helper))
-        reader_link_rest(l);
-    is_renewed = l->helper && (is_renewed || is_spent(l));
+    if (l->now.helper && helper_is_dead(l->now.helper))
+        reader_child_end(&l->now, NULL, NULL);
+    is_renewed = is_spent(l, 0, 0);
     if (is_renewed)
-        reader_link_rest(l);
-    for (tries = 0; !l->helper; tries++) {
+        retire(l);
+    if (!l->now.helper && l->next.helper && succeed(l, e) < 0)
+        note_failure(l, e);
+    for (tries = 0; !l->now.helper; tries++) {
         if (tries == START_TRIES || atomic_load(l->stop))
             return tries > 0 ? -1 : err_set(e, ERR_RETRY, "the gateway is stopping");
         if (l->may_start && (!is_renewed || tries > 0) && !l->may_start(l->arg))
             return err_set(e, ERR_RETRY, "the gateway is stopping");
-        if (start(l, e) < 0 && !atomic_load(l->stop))
-            log_error("reader", "event=not-started error=\"%s\"", e->text);
+        if (reader_child_start(&l->next, l->stop, e) < 0 || succeed(l, e) < 0)
+            note_failure(l, e);
     }
     return 0;
+}
+
+/* In a pause since since_ms: when another takes the place of who reads. */
+static int64_t succession_due(const struct reader_link *l, int64_t since_ms)
+{
+    const struct reader_term *t = &l->term;
+    int64_t due = INT64_MAX;
+
+    if (l->now.served == 0)
+        return due;
+    if (t->mails_max > 0 && l->now.served >= t->mails_max)
+        due = since_ms;
+    if (t->age_max_ms > 0 && l->now.served_from_ms + t->age_max_ms < due)
+        due = l->now.served_from_ms + t->age_max_ms;
+    if (t->idle_max_ms > 0 && since_ms + t->idle_max_ms < due)
+        due = since_ms + t->idle_max_ms;
+    return due;
+}
+
+int64_t reader_link_due(const struct reader_link *l, int64_t since_ms)
+{
+    int64_t end = succession_due(l, since_ms), due = end;
+
+    if (end == INT64_MAX)
+        return end;
+    if (!l->next.helper) {
+        due = end - AHEAD_MS > l->next_from_ms ? end - AHEAD_MS : l->next_from_ms;
+        due = due < end ? due : end;
+    }
+    return due > since_ms + QUIET_MS ? due : since_ms + QUIET_MS;
+}
+
+void reader_link_renew(struct reader_link *l, int64_t since_ms)
+{
+    int64_t now = clock_mono_ms(&clock_system);
+    struct err e;
+
+    if (l->now.served == 0)
+        return;
+    if (!l->next.helper && now >= l->next_from_ms)
+        start_next(l);
+    if (now < succession_due(l, since_ms))
+        return;
+    retire(l);
+    if (l->next.helper && succeed(l, &e) < 0) /* the next mail tries again */
+        note_failure(l, &e);
+    reader_child_end(&l->last, NULL, NULL);
 }
 
 /* The process died, or had to, with this job's answer due, the first of so many.  True: the job is
  * to be asked again. */
 static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, const char *why)
 {
-    bool is_plain = l->served == 0 && asked == 1;
+    bool is_plain = l->now.served == 0 && asked == 1;
     struct helper_death death;
     char id[ID_TEXT_SIZE];
 
-    helper_end(l->helper, why, &death);
-    forget_process(l);
+    reader_child_end(&l->now, why, &death);
     job->page = NULL;
     job->page_len = 0;
     if (death.fate == HELPER_STOPPED) {
@@ -373,8 +439,9 @@ static size_t frame_bytes(const struct reader_job *job)
 static bool fits_behind(const struct reader_link *l, const struct reader_job *job, size_t bytes,
                         unsigned asked)
 {
-    return l->suspects == 0 && (l->term.mails_max == 0 || l->served + asked < l->term.mails_max) &&
-           job->settings == l->told && bytes + frame_bytes(job) <= CHANNEL_BUFFER;
+    return l->suspects == 0 &&
+           (l->term.mails_max == 0 || l->now.served + asked < l->term.mails_max) &&
+           job->settings == l->now.told && bytes + frame_bytes(job) <= CHANNEL_BUFFER;
 }
 
 /* Behind the last that was asked for.  Without memory not even the first was. */
@@ -386,8 +453,8 @@ static struct reader_job *ask(struct reader_link *l, struct reader_job *jobs, bo
     unsigned asked = 0;
 
     *has_memory = true;
-    helper_watch(l->helper, &l->limits);
-    helper_limit_memory(l->helper,
+    helper_watch(l->now.helper, &l->limits);
+    helper_limit_memory(l->now.helper,
                         DATA_BASE + (jobs->len > CHANNEL_BUFFER ? jobs->len * DATA_FACTOR : 0));
     for (job = jobs; job && outcome == ANSWERED; job = next_of(job)) {
         if (job != jobs && !fits_behind(l, job, bytes, ++asked))
@@ -400,7 +467,7 @@ static struct reader_job *ask(struct reader_link *l, struct reader_job *jobs, bo
         }
     }
     /* When this fails, the first answer that is missing tells. */
-    (void)!channel_flush(helper_channel(l->helper));
+    (void)!channel_flush(helper_channel(l->now.helper));
     return job;
 }
 
@@ -418,7 +485,7 @@ static struct reader_job *read_some(struct reader_link *l, struct reader_job *jo
         outcome = has_memory ? read_answer(l, jobs, &why) : NO_MEMORY;
         if (outcome == NO_MEMORY) { /* its answer may still be in the socket */
             err_memory(&jobs->err);
-            reader_link_rest(l);
+            reader_child_end(&l->now, NULL, NULL);
             return settle_first(l, jobs);
         }
         if (outcome == GONE) {
@@ -428,17 +495,10 @@ static struct reader_job *read_some(struct reader_link *l, struct reader_job *jo
                 jobs = settle_first(l, jobs);
             return jobs;
         }
-        l->served++;
+        reader_child_count(&l->now);
         jobs = settle_first(l, jobs);
     }
     return jobs;
-}
-
-void reader_link_renew(struct reader_link *l)
-{
-    struct err told;
-
-    (void)!ensure_started(l, true, &told); /* the next mail tries again */
 }
 
 void reader_link_read(struct reader_link *l, struct reader_job *jobs)
@@ -446,11 +506,13 @@ void reader_link_read(struct reader_link *l, struct reader_job *jobs)
     struct err e;
 
     while (jobs) {
-        if (ensure_started(l, false, &e) < 0) {
+        if (ensure_started(l, &e) == 0) {
+            look_ahead(l);
+            jobs = read_some(l, jobs);
+        } else {
             jobs->err = e;
             jobs = settle_first(l, jobs);
-            continue;
         }
-        jobs = read_some(l, jobs);
+        reader_child_end(&l->last, NULL, NULL);
     }
 }

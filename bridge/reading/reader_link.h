@@ -3,20 +3,16 @@
  *
  * Started when there is something to read and again when it has died.  The mails it was asked for
  * and has not answered are tried once more, one at a time: only the mail over which a process dies
- * that has read nothing else is blamed.  Calls block; one thread at a time.
+ * that has read nothing else is blamed.  Before its term is over the next one is started beside
+ * it, so that no mail waits for that.  Calls block; one thread at a time.
  */
 #ifndef BRIDGE_READING_READER_LINK_H
 #define BRIDGE_READING_READER_LINK_H
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/chain.h"
-#include "base/err.h"
-#include "base/helper.h"
-#include "bridge/reading/reader_wire.h"
-#include "bridge/settings.h"
+#include "bridge/reading/reader_child.h"
 #include "mapping/letter.h"
 
 struct reader_job {
@@ -56,8 +52,8 @@ extern const struct helper_limits reader_limits_usual;
  * another takes its place; 0: no limit. */
 struct reader_term {
     unsigned mails_max;
-    int64_t age_max_ms;  /* since it was started, if it has read something */
-    int64_t idle_max_ms; /* since it has read something */
+    int64_t age_max_ms;  /* since it has read the first */
+    int64_t idle_max_ms; /* since it has read the last */
 };
 extern const struct reader_term reader_term_usual;
 
@@ -70,22 +66,25 @@ struct reader_link {
     void (*settled)(struct reader_job *job, void *arg); /* the job has its result */
     void *arg;
 
-    struct helper *helper;
-    struct settings *told; /* what the process works with */
-    char nonce[WIRE_NONCE_SIZE];
-    unsigned served; /* mails that this process has read */
-    int64_t started_ms;
-    unsigned suspects; /* so many mails, one at a time: a process died over one of them */
+    struct reader_child now;  /* who reads */
+    struct reader_child next; /* who is about to: has read nothing */
+    struct reader_child last; /* whose term is over, to be ended when no mail waits for that */
+    int64_t next_from_ms;     /* a start failed: until then there is no other ahead of need */
+    unsigned suspects;        /* so many mails, one at a time: a process died over one of them */
     bool has_warned;
     char why[40];
 };
 
 /* Reads the jobs, a chain by their links, in order; settled is called for each. */
 void reader_link_read(struct reader_link *l, struct reader_job *jobs);
-/* While there is nothing to read: another process takes the place of one that has read something.
+/* While there is nothing to read since since_ms: when reader_link_renew is due; INT64_MAX: never.
  */
-void reader_link_renew(struct reader_link *l);
-/* Ends the process; the link can be used again. */
+int64_t reader_link_due(const struct reader_link *l, int64_t since_ms);
+/* Starts who is next, or lets them take the place of one that has read something. */
+void reader_link_renew(struct reader_link *l, int64_t since_ms);
+/* Is there a process? */
+bool reader_link_is_started(const struct reader_link *l);
+/* Ends the processes; the link can be used again. */
 void reader_link_rest(struct reader_link *l);
 
 #endif

@@ -71,18 +71,17 @@ static struct reader_job *take_batch(struct readers *r)
 static void be_idle(struct reader_thread *t, int64_t since_ms)
 {
     struct readers *r = t->readers;
-    int64_t rest_at = since_ms + r->settings.idle_ms, due = rest_at;
+    int64_t rest_at = since_ms + r->settings.idle_ms, due = reader_link_due(&t->link, since_ms);
 
-    if (t->link.term.idle_max_ms > 0 && t->link.served > 0 &&
-        since_ms + t->link.term.idle_max_ms < rest_at)
-        due = since_ms + t->link.term.idle_max_ms;
+    if (due > rest_at)
+        due = rest_at;
     if (wait_until(r, &r->wanted, due) || clock_mono_ms(&clock_system) < due)
         return;
     pthread_mutex_unlock(&r->lock);
     if (due == rest_at)
         reader_link_rest(&t->link);
     else
-        reader_link_renew(&t->link);
+        reader_link_renew(&t->link, since_ms);
     pthread_mutex_lock(&r->lock);
 }
 
@@ -95,7 +94,7 @@ static struct reader_job *next_batch(struct reader_thread *t)
 
     pthread_mutex_lock(&r->lock);
     while (!r->waiting.head && !atomic_load(&r->stopping)) {
-        if (t->link.helper)
+        if (reader_link_is_started(&t->link))
             be_idle(t, since_ms);
         else
             pthread_cond_wait(&r->wanted, &r->lock);

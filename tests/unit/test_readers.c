@@ -123,6 +123,7 @@ struct bed {
     struct readers *readers;
     struct settings *settings;
     unsigned under_way;
+    unsigned readers_max; /* seen at a time, by the one thread of this bed */
 };
 
 struct mail {
@@ -455,8 +456,7 @@ static void *kill_children(void *arg)
     return NULL;
 }
 
-/* Somebody kills the readers all the time: every mail is read in the end, and none is blamed. */
-static void test_killed_from_outside(void **state)
+static void read_while_killed(const struct reader_term *term)
 {
     enum { COUNT = 400 };
     struct mail *mails[COUNT];
@@ -465,8 +465,7 @@ static void test_killed_from_outside(void **state)
     struct bed b;
     unsigned i;
 
-    (void)state;
-    open_bed(&b, 2, 60000);
+    open_bed_for(&b, 2, 60000, &patient, term);
     for (i = 0; i < COUNT; i++) {
         mails[i] = new_mail(&b, i, NULL, 20000);
         submit(mails[i]);
@@ -484,6 +483,17 @@ static void test_killed_from_outside(void **state)
         free_mail(mails[i]);
     }
     close_bed(&b);
+}
+
+/* Somebody kills the readers all the time: every mail is read in the end, and none is blamed. */
+static void test_killed_from_outside(void **state)
+{
+    static const struct reader_term rows[] = {{.mails_max = 0}, {.mails_max = 24}};
+    size_t row;
+
+    (void)state;
+    for (row = 0; row < sizeof rows / sizeof *rows; row++)
+        read_while_killed(&rows[row]);
 }
 
 static void stop_loop(void *arg)
@@ -553,14 +563,33 @@ static pid_t the_reader(void)
     return pids[0];
 }
 
-static void read_one(struct bed *b, unsigned n)
+/* by: by which process, for comparing; NULL: it does not matter. */
+static void read_one(struct bed *b, unsigned n, char by[WIRE_NONCE_SIZE])
 {
     struct mail *m = new_mail(b, n, NULL, 0);
 
     submit(m);
     run(b);
     assert_is_read(m, n);
+    if (by)
+        memcpy(by, m->job.nonce, WIRE_NONCE_SIZE);
     free_mail(m);
+}
+
+/* Until there are so many, and the last of them is another than that one. */
+static pid_t wait_for_readers(unsigned count, pid_t other_than)
+{
+    const struct timespec pause = {0, 5000000};
+    pid_t pids[4];
+    unsigned i;
+
+    for (i = 0; i < 4000; i++) {
+        if (find_children(pids, 4) == count && pids[count - 1] != other_than)
+            return pids[count - 1];
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("%u processes, not %u", find_children(pids, 4), count);
+    return 0;
 }
 
 /* Whatever has taken a process over has it for so many mails, or so long. */
@@ -577,45 +606,82 @@ static void test_a_process_does_not_read_for_ever(void **state)
     size_t row;
 
     (void)state;
-    for (row = 0; row < sizeof rows / sizeof rows[0]; row++) {
-        struct bed b;
-        pid_t last = 0;
+    for (row = 0; row < sizeof rows / sizeof *rows; row++) {
+        char last[WIRE_NONCE_SIZE] = "", by[WIRE_NONCE_SIZE];
         unsigned n, changes = 0;
+        struct bed b;
+        pid_t pids[4];
 
         open_bed_for(&b, 1, 60000, &patient, &rows[row].term);
         for (n = 0; n < 9; n++) {
-            read_one(&b, n);
-            changes += last != 0 && the_reader() != last;
-            last = the_reader();
+            read_one(&b, n, by);
+            changes += n > 0 && strcmp(by, last) != 0;
+            memcpy(last, by, sizeof last);
             nanosleep(&pause, NULL);
+            /* whoever has read enough is gone, or is about to be */
+            assert_in_range(find_children(pids, 4), 1, 3);
         }
         assert_int_equal(changes, 9 / rows[row].mails - 1);
         close_bed(&b);
     }
 }
 
-/* In a pause another takes its place, which waits with nothing read as long as it may. */
+/* In a pause another takes its place, which waits with nothing read as long as it may; its own time
+ * begins with its first mail. */
 static void test_a_pause_brings_another_process(void **state)
 {
-    const struct reader_term term = {.idle_max_ms = 20, .age_max_ms = 100};
-    const struct timespec pause = {0, 10000000};
+    const struct reader_term term = {.idle_max_ms = 200, .age_max_ms = 600};
+    const struct timespec pause = {0, 700000000};
+    char first[WIRE_NONCE_SIZE], second[WIRE_NONCE_SIZE], third[WIRE_NONCE_SIZE];
     struct bed b;
-    pid_t first, second, pids[4];
-    unsigned i;
+    pid_t waits;
 
     (void)state;
     open_bed_for(&b, 1, 60000, &patient, &term);
-    read_one(&b, 1);
-    second = first = the_reader();
-    for (i = 0; i < 1000 && second == first; i++) {
-        nanosleep(&pause, NULL);
-        second = find_children(pids, 4) == 1 ? pids[0] : first;
+    read_one(&b, 1, first);
+    waits = wait_for_readers(1, the_reader());
+    nanosleep(&pause, NULL);
+    assert_int_equal(the_reader(), waits);
+    read_one(&b, 2, second);
+    read_one(&b, 3, third);
+    assert_string_not_equal(second, first);
+    assert_string_equal(third, second);
+    close_bed(&b);
+}
+
+/* It is started before the other's time is over, and is there already when mail comes. */
+static void test_the_next_process_waits_for_mail(void **state)
+{
+    const struct reader_term term = {.age_max_ms = 400};
+    char first[WIRE_NONCE_SIZE], second[WIRE_NONCE_SIZE];
+    struct bed b;
+    pid_t next;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    read_one(&b, 1, first);
+    next = wait_for_readers(2, the_reader());
+    assert_int_equal(wait_for_readers(1, 0), next);
+    read_one(&b, 2, second);
+    assert_string_not_equal(second, first);
+    close_bed(&b);
+}
+
+/* Nothing is lost when that one is killed before it has read anything. */
+static void test_the_next_process_is_killed(void **state)
+{
+    const struct reader_term term = {.age_max_ms = 400};
+    struct bed b;
+    unsigned n;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    for (n = 0; n < 3; n++) {
+        read_one(&b, n, NULL);
+        kill(wait_for_readers(2, 0), SIGKILL);
+        nanosleep(&(struct timespec){0, n * 250000000L}, NULL);
     }
-    assert_int_not_equal(second, first);
-    for (i = 0; i < 20; i++)
-        nanosleep(&pause, NULL);
-    assert_int_equal(the_reader(), second);
-    read_one(&b, 2);
+    read_one(&b, n, NULL);
     close_bed(&b);
 }
 
@@ -636,6 +702,43 @@ static void test_a_busy_process_does_not_read_for_ever(void **state)
     for (i = 0; i < COUNT; i++) {
         assert_is_read(mails[i], i);
         assert_int_equal(mails[i]->job.kills, 0);
+        free_mail(mails[i]);
+    }
+    close_bed(&b);
+}
+
+static void count_readers(struct reader_job *job)
+{
+    struct mail *m = (struct mail *)job;
+    pid_t pids[8];
+    unsigned count = find_children(pids, 8);
+
+    m->was_read = true;
+    if (count > m->bed->readers_max)
+        m->bed->readers_max = count;
+}
+
+/* While it is busy the next one starts beside it, and there are never more than these and the one
+ * before. */
+static void test_how_many_processes(void **state)
+{
+    enum { COUNT = 300 };
+    const struct reader_term term = {.mails_max = 64};
+    struct mail *mails[COUNT];
+    struct bed b;
+    unsigned i;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    for (i = 0; i < COUNT; i++) {
+        mails[i] = new_mail(&b, i, NULL, 0);
+        mails[i]->job.read = count_readers;
+        submit(mails[i]);
+    }
+    run(&b);
+    assert_in_range(b.readers_max, 2, 3);
+    for (i = 0; i < COUNT; i++) {
+        assert_is_read(mails[i], i);
         free_mail(mails[i]);
     }
     close_bed(&b);
@@ -690,7 +793,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_a_process_does_not_read_for_ever),
         cmocka_unit_test(test_a_pause_brings_another_process),
+        cmocka_unit_test(test_the_next_process_waits_for_mail),
+        cmocka_unit_test(test_the_next_process_is_killed),
         cmocka_unit_test(test_a_busy_process_does_not_read_for_ever),
+        cmocka_unit_test(test_how_many_processes),
         cmocka_unit_test(test_page),
     };
 
