@@ -31,6 +31,7 @@ LOAD = "load.capulet.example"  # components that write and read; the gateway's h
 READER = "reader.capulet.example"
 SECRET = "wherefore art thou"
 PASSWORD = "stars"
+OLD = "Sun, 22 Nov 2026 12:00:00 +0000"  # what waits in a mailbox says when it was written
 CONNECTIONS = 4  # SMTP, the gateway's default, and smtp-source's here
 TO_MAIL = rf"r#\40montague.example@{GATEWAY}"
 TO_JABBER = f"u{{}}={READER}@{GATEWAY}"
@@ -203,17 +204,17 @@ class Mailbox:
         return self.dovecot.imap_port
 
     @staticmethod
-    def mail(number, size, text=""):
+    def mail(number, size, text="", date=OLD):
         body = text + "O swear not by the moon, the inconstant moon.\r\n" * (size // 47)
         return (f"Return-Path: <r{number % 100}@montague.example>\r\n"
                 f"Delivered-To: {TO_JABBER.format(number % 100)}\r\n"
                 f"Received: from relay.montague.example (relay.montague.example [192.0.2.1])\r\n"
                 f"\tby mx.capulet.example (Postfix) with ESMTP id {number:08X}\r\n"
-                f"\tfor <{TO_JABBER.format(number % 100)}>; Sun, 22 Nov 2026 12:00:00 +0000 (UTC)\r\n"
+                f"\tfor <{TO_JABBER.format(number % 100)}>; {date} (UTC)\r\n"
                 f"From: Romeo Montague <r{number % 100}@montague.example>\r\n"
                 f"To: {TO_JABBER.format(number % 100)}\r\n"
                 f"Subject: The moon, number {number}\r\n"
-                f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
+                f"Date: {date}\r\n"
                 f"Message-ID: <bench-{number}@montague.example>\r\n"
                 f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}").encode()
 

@@ -14,6 +14,7 @@ import re
 import statistics
 import sys
 import tempfile
+from email.utils import formatdate
 from pathlib import Path
 
 import bed as b
@@ -110,7 +111,7 @@ class Run:
             raw, ours, cpu, peak, route, same = self.repeat(lambda: (
                 *measure.mail_to_jabber(self.bed, "Prosody", count, size),
                 measure.route_limit(self.bed, "Prosody", count, size),
-                measure.stanza_limit(self.bed, "Prosody", count, size)))
+                measure.stanza_limit(self.bed, "Prosody", count, size, b.OLD)))
             self.peaks += peak.values
             what = f"mail to Jabber, IMAP backlog, Prosody, {kb(size)}"
             for name, other in (("bare IMAP reader", raw), ("the host server alone", route),
@@ -140,7 +141,7 @@ class Run:
             *measure.lmtp_to_jabber(self.bed, "Prosody", sessions, count, size),
             measure.peer_lmtp_to_jabber(self.bed, "Prosody", sessions, peer_count, size),
             measure.route_limit(self.bed, "Prosody", count, size),
-            measure.stanza_limit(self.bed, "Prosody", count, size)))
+            measure.stanza_limit(self.bed, "Prosody", count, size, formatdate())))
         self.peaks += peak.values
         what = f"LMTP to Jabber, {sessions} session{'s' if sessions > 1 else ''}, Prosody, {kb(size)}"
         for name, other in (("Python component, not durable", peer), ("the host server alone", route),

@@ -120,21 +120,32 @@ static void next_mail(struct load *l, struct session *s)
     put(s, text, (size_t)n);
 }
 
+/* Of now: a mail that comes by LMTP was written a moment ago. */
+static void write_date(char *out, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    strftime(out, size, "%a, %d %b %Y %H:%M:%S +0000", &tm);
+}
+
 static void send_text(struct load *l, struct session *s)
 {
-    char to[256];
+    char to[256], date[64];
     int n;
 
     write_to(l, s->number, to, sizeof to);
+    write_date(date, sizeof date);
     n = snprintf(l->mail, sizeof l->mail,
                  "Received: from relay.montague.example (relay.montague.example [192.0.2.1])\r\n"
                  "\tby mx.capulet.example (Postfix) with ESMTP id %08lX\r\n"
-                 "\tfor <%s>; Sun, 22 Nov 2026 12:00:00 +0000 (UTC)\r\n"
+                 "\tfor <%s>; %s (UTC)\r\n"
                  "From: Romeo Montague <r%ld@montague.example>\r\nTo: %s\r\n"
-                 "Subject: The moon, number %ld\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
+                 "Subject: The moon, number %ld\r\nDate: %s\r\n"
                  "Message-ID: <bench-%ld@montague.example>\r\nMIME-Version: 1.0\r\n"
                  "Content-Type: text/plain; charset=utf-8\r\n\r\n%s.\r\n",
-                 s->number, to, s->number % NUMBERS, to, s->number, s->number, l->body);
+                 s->number, to, date, s->number % NUMBERS, to, s->number, date, s->number, l->body);
     s->state = ANSWER;
     put(s, l->mail, (size_t)n);
 }

@@ -99,13 +99,14 @@ def by_route(reader, writer, count):
         reader.stop()
 
 
-def stanza_limit(bed, host, count, size):
-    """The same of the stanza that a mail of that size becomes: it says more than a body, and to read and write all
-    of it is most of what the host server does."""
+def stanza_limit(bed, host, count, size, date):
+    """The same of the stanza that a mail of that size and date becomes: it says more than a body, and to read and
+    write all of it is most of what the host server does."""
     gateway = bed.gateway(host, free_port(), {"mailbox": None, "lmtp": {"listen": f"127.0.0.1:{free_port()}"}},
                           ("state=up", "event=listening"))
     try:
-        stanza = gateway.command("convert", "--to", "jabber", stdin=bed.mailbox.mail(0, size).decode()).stdout.strip()
+        stanza = gateway.command("convert", "--to", "jabber", stdin=bed.mailbox.mail(0, size, date=date).decode())
+        stanza = stanza.stdout.strip()
     finally:
         gateway.stop()
     stanza = re.sub(r" from='[^']*'", f" from='u0@{b.LOAD}'", stanza, count=1)
