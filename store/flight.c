@@ -1,13 +1,12 @@
 /*
- * flight: which messages are in work, in a file that outlives the process.
+ * flight: which messages are in work, for a file that outlives the process.
  *
- * Data: the file, one word for each mark behind a head of three, and the list of free marks.  Loop
- * thread; the handler of a fault runs on the thread that has it, and writes one word.  A crash
- * leaves the marks of what was in work: that is the purpose.
+ * Data: the words of the file in memory, one for each mark behind a head of three, and the list of
+ * free marks.  Loop thread; the handler of a fault runs on the thread that has it, and writes them
+ * all.  A crash leaves the marks of what was in work: that is the purpose.
  */
 #include "store/flight.h"
 
-#include "base/log.h"
 #include "store/store_inside.h"
 
 #include <errno.h>
@@ -18,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEAD_WORDS = 3, OWNER_FILE = 0600 };
-
 /* The words of the head. */
-enum { AT_MAGIC, AT_RUN, AT_STATE };
+enum { AT_MAGIC, AT_RUN, AT_STATE, HEAD_WORDS };
+
+enum { WORDS = HEAD_WORDS + FLIGHT_MAX, OWNER_FILE = 0600 };
 
 static const int64_t magic = 0x31746867696c66;
 
@@ -36,29 +35,34 @@ struct flight {
     int64_t last_run; /* of the life that left the suspects; 0: there was none */
     int64_t *suspects;
     size_t suspect_count;
-    bool is_started, is_failing;
+    bool is_started;
     unsigned free_marks[FLIGHT_MAX], free_count;
+    volatile int64_t words[WORDS]; /* the handler may look at any time */
 };
 
-/* For the handler, which gets no argument: -1, no flight is open. */
-static volatile sig_atomic_t fault_fd = -1;
+/* For the handler, which gets no argument; NULL: none is open. */
+static struct flight *volatile faulty;
 static struct sigaction before[FAULTS];
 
-static int write_word(int fd, unsigned at, int64_t word)
+/* The first count words. */
+static int write_words(const struct flight *f, size_t count)
 {
-    ssize_t n = pwrite(fd, &word, sizeof word, (off_t)at * (off_t)sizeof word);
+    ssize_t size = (ssize_t)(count * sizeof f->words[0]);
 
-    return n == (ssize_t)sizeof word ? 0 : -1;
+    return pwrite(f->fd, (const void *)(uintptr_t)f->words, (size_t)size, 0) == size ? 0 : -1;
 }
 
 /* Notes the fault, and lets it have its way: whoever handled the signal before does so now. */
 static void note_fault(int signo)
 {
+    struct flight *f = faulty;
     int saved = errno;
     size_t i;
 
-    if (fault_fd >= 0)
-        (void)!write_word((int)fault_fd, AT_STATE, STATE_FAULT);
+    if (f) {
+        f->words[AT_STATE] = STATE_FAULT;
+        (void)!write_words(f, WORDS);
+    }
     for (i = 0; i < FAULTS; i++)
         if (faults[i] == signo)
             sigaction(signo, &before[i], NULL);
@@ -71,7 +75,7 @@ static void catch_faults(struct flight *f)
     struct sigaction action = {.sa_handler = note_fault};
     size_t i;
 
-    fault_fd = f->fd;
+    faulty = f;
     for (i = 0; i < FAULTS; i++)
         sigaction(faults[i], &action, &before[i]);
 }
@@ -80,14 +84,13 @@ static void release_faults(void)
 {
     size_t i;
 
-    fault_fd = -1;
+    faulty = NULL;
     for (i = 0; i < FAULTS; i++)
         sigaction(faults[i], &before[i], NULL);
 }
 
 static int read_last(struct flight *f, struct err *e)
 {
-    enum { WORDS = HEAD_WORDS + FLIGHT_MAX };
     int64_t *words = calloc(WORDS, sizeof *words);
     ssize_t n;
     size_t i;
@@ -172,11 +175,10 @@ int flight_start(struct flight *f, struct err *e)
 
     if (keyed_random(&run, sizeof run, e) < 0)
         return -1;
-    run |= 1;
-    /* Closed first: until the head is whole nobody is suspected. */
-    if (write_word(f->fd, AT_STATE, STATE_CLOSED) < 0 || ftruncate(f->fd, 0) < 0 ||
-        write_word(f->fd, AT_RUN, run) < 0 || write_word(f->fd, AT_MAGIC, magic) < 0 ||
-        write_word(f->fd, AT_STATE, STATE_SERVING) < 0)
+    f->words[AT_MAGIC] = magic;
+    f->words[AT_RUN] = run | 1;
+    f->words[AT_STATE] = STATE_SERVING;
+    if (ftruncate(f->fd, 0) < 0 || write_words(f, HEAD_WORDS) < 0)
         return err_set(e, ERR_RETRY, "the list of what is in work cannot be written: %s",
                        strerror(errno));
     for (i = 0; i < FLIGHT_MAX; i++)
@@ -193,20 +195,13 @@ void flight_close(struct flight *f)
         return;
     if (f->is_started) {
         release_faults();
-        (void)!write_word(f->fd, AT_STATE, STATE_CLOSED);
+        f->words[AT_STATE] = STATE_CLOSED;
+        (void)!write_words(f, HEAD_WORDS);
     }
     if (f->fd >= 0)
         close(f->fd);
     free(f->suspects);
     free(f);
-}
-
-/* A full disk takes the protection, not the service. */
-static void failed(struct flight *f)
-{
-    if (!f->is_failing)
-        log_warning("store", "event=flight-not-written error=\"%s\"", strerror(errno));
-    f->is_failing = true;
 }
 
 unsigned flight_begin(struct flight *f, int64_t id)
@@ -215,12 +210,8 @@ unsigned flight_begin(struct flight *f, int64_t id)
 
     if (f->free_count == 0 || !f->is_started)
         return 0;
-    mark = f->free_marks[f->free_count - 1];
-    if (write_word(f->fd, HEAD_WORDS - 1 + mark, id) < 0) {
-        failed(f);
-        return 0;
-    }
-    f->free_count--;
+    mark = f->free_marks[--f->free_count];
+    f->words[HEAD_WORDS - 1 + mark] = id;
     return mark;
 }
 
@@ -228,7 +219,6 @@ void flight_end(struct flight *f, unsigned mark)
 {
     if (mark == 0)
         return;
-    if (write_word(f->fd, HEAD_WORDS - 1 + mark, 0) < 0)
-        failed(f);
+    f->words[HEAD_WORDS - 1 + mark] = 0;
     f->free_marks[f->free_count++] = mark;
 }

@@ -2,16 +2,16 @@
  * flight: which messages are in work, in a file that outlives the process.
  *
  * A message that brings the program down shall be known by it at the next start, and to note each
- * message in the database before the work on it would cost a commit.  So the note goes into a small
- * file beside the database, by one write of eight bytes that nobody waits for and nobody syncs:
- * what a process has written is in the page cache, and that outlives the process, however it ends.
+ * message in the database before the work on it would cost a commit.  So the notes are kept in
+ * memory, and messages are suspected only when the program dies of a fault of its own (SIGSEGV,
+ * SIGABRT, ...), whose handler writes all of them into a small file beside the database: nobody
+ * syncs it, but what a process has written is in the page cache, and that outlives the process.
  * Only a power cut takes it, and that is no message's fault.
  *
- * How the process ended matters, too.  Messages are suspected only when the program died of a fault
- * of its own (SIGSEGV, SIGABRT, ...), which a handler notes: a mail may wait for a slow relay for
- * minutes, and is not to blame when somebody kills the gateway meanwhile, again and again.  What
- * eats memory is not looked for here: strangers' mail is taken apart in a process of its own with
- * limits, whose death is counted against the mail it read.  Loop thread only.
+ * Other ends blame nobody: a mail may wait for a slow relay for minutes, and is not to blame when
+ * somebody kills the gateway meanwhile, again and again.  What eats memory is not looked for here:
+ * strangers' mail is taken apart in a process of its own with limits, whose death is counted
+ * against the mail it read.  Loop thread only.
  */
 #ifndef STORE_FLIGHT_H
 #define STORE_FLIGHT_H
