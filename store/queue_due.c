@@ -76,52 +76,25 @@ static bool is_passed_over(const struct scan *s, int64_t id, int64_t at_s)
            bsearch(&id, w->skip, w->skip_count, sizeof *w->skip, compare_ids) != NULL;
 }
 
-/* How much content, which decides whether it is read at all; -1 in *len_out: no such message, or
- * another living gateway has it. */
-static int read_size(struct scan *s, int64_t id, int64_t *len_out, struct err *e)
+/* Another living gateway has it. */
+static int is_held_by_other(struct scan *s, int64_t id, bool *out, struct err *e)
 {
     sqlite3_stmt *q = txn_statement(s->txn,
-                                    "SELECT iif(EXISTS(SELECT 1 FROM item WHERE message = ?1"
-                                    "   AND owner NOT IN (0, ?2)"
-                                    "   AND owner IN (SELECT id FROM life WHERE until > ?3)),"
-                                    " -1, length(content)) FROM message WHERE id = ?1",
+                                    "SELECT 1 FROM item WHERE message = ?1"
+                                    " AND owner NOT IN (0, ?2)"
+                                    " AND owner IN (SELECT id FROM life WHERE until > ?3) LIMIT 1",
                                     e);
     int r;
 
-    *len_out = -1;
     if (!q)
         return -1;
     sqlite3_bind_int64(q, 1, id);
     sqlite3_bind_int64(q, 2, s->txn->store->life);
     sqlite3_bind_int64(q, 3, s->wish->now_s);
     r = txn_row(s->txn, q, e);
-    if (r > 0)
-        *len_out = sqlite3_column_int64(q, 0);
+    *out = r > 0;
     sqlite3_reset(q);
     return r < 0 ? -1 : 0;
-}
-
-static int read_due(struct scan *s, int64_t id, struct queue_message *m, struct err *e)
-{
-    sqlite3_stmt *q = txn_statement(
-        s->txn,
-        "SELECT id, kind, sender, origin, created, deadline, content, expiry, uidvalidity, uid,"
-        " envelope_id, ret FROM message WHERE id = ?",
-        e);
-    int r;
-
-    if (!q)
-        return -1;
-    sqlite3_bind_int64(q, 1, id);
-    r = txn_row(s->txn, q, e);
-    if (r == 0)
-        return err_set(e, ERR_BUG, "an item without its message");
-    if (r < 0)
-        return -1;
-    memset(m, 0, sizeof *m);
-    r = queue_read_message(s->txn, s->arena, q, true, m, e);
-    sqlite3_reset(q);
-    return r < 0 ? -1 : queue_read_items(s->txn, s->arena, 0, s->wish->now_s, m, e);
 }
 
 /* What this life did not put itself was another's: nothing is written otherwise. */
@@ -140,29 +113,91 @@ static int claim(struct scan *s, int64_t id, struct err *e)
     return txn_step(s->txn, q, e);
 }
 
+/* The message without its items, with its content unless that is longer than left. */
+static sqlite3_stmt *find_message(struct scan *s, int64_t id, size_t left, struct err *e)
+{
+    sqlite3_stmt *q =
+        txn_statement(s->txn,
+                      "SELECT id, kind, sender, origin, created, deadline,"
+                      " iif(length(content) <= ?2, content, NULL), expiry, uidvalidity, uid,"
+                      " envelope_id, ret, length(content) > ?2,"
+                      " EXISTS(SELECT 1 FROM item WHERE message = ?1 AND owner <> ?3)"
+                      " FROM message WHERE id = ?1",
+                      e);
+
+    if (!q)
+        return NULL;
+    sqlite3_bind_int64(q, 1, id);
+    sqlite3_bind_int64(q, 2, left < INT64_MAX ? (int64_t)left : INT64_MAX);
+    sqlite3_bind_int64(q, 3, s->txn->store->life);
+    return q;
+}
+
+enum read { READ_FAILED = -1, READ_OVER_LIMIT, READ_NOTHING, READ_OWN, READ_OF_OTHERS };
+
+/* READ_NOTHING: nothing that could be sent. */
+static enum read read_message(struct scan *s, int64_t id, struct queue_message *m, struct err *e)
+{
+    /* The first comes, however large it is. */
+    size_t left = s->out->count > 0 ? s->wish->bytes_max - s->bytes : SIZE_MAX;
+    sqlite3_stmt *q = find_message(s, id, left, e);
+    enum read read = READ_NOTHING;
+    int r;
+
+    if (!q || (r = txn_row(s->txn, q, e)) < 0)
+        return READ_FAILED;
+    if (r > 0 && sqlite3_column_int(q, 12) != 0)
+        read = READ_OVER_LIMIT;
+    else if (r > 0)
+        read = sqlite3_column_int(q, 13) != 0 ? READ_OF_OTHERS : READ_OWN;
+    memset(m, 0, sizeof *m);
+    if (read >= READ_OWN && queue_read_message(s->txn, s->arena, q, true, m, e) < 0)
+        read = READ_FAILED;
+    sqlite3_reset(q);
+    return read;
+}
+
+/* As read_message, with the items. */
+static enum read read_due(struct scan *s, int64_t id, struct queue_message *m, struct err *e)
+{
+    enum read read = read_message(s, id, m, e);
+    bool is_held = false;
+
+    if (read == READ_OF_OTHERS && is_held_by_other(s, id, &is_held, e) < 0)
+        return READ_FAILED;
+    if (is_held)
+        return READ_NOTHING;
+    if (read >= READ_OWN && queue_read_items(s->txn, s->arena, 0, s->wish->now_s, m, e) < 0)
+        return READ_FAILED;
+    return read;
+}
+
 /* 1: taken, or there is nothing to take; 0: over a limit; -1 */
 static int take(struct scan *s, int64_t id, unsigned lane, struct err *e)
 {
     struct queue_found *out = s->out;
-    int64_t len;
-    size_t left;
+    struct queue_message *m = &out->messages[out->count];
+    size_t left = s->wish->bytes_max - s->bytes;
 
     if (out->count == s->count_max)
         return 0;
-    if (read_size(s, id, &len, e) < 0)
-        return -1;
     *id_set_slot(&s->taken, id) = id;
-    if (len < 0)
-        return 1; /* nothing that could be sent */
-    left = s->wish->bytes_max - s->bytes;
-    if (out->count > 0 && (uint64_t)len > left)
-        return 0;
-    if (read_due(s, id, &out->messages[out->count], e) < 0)
+    switch (read_due(s, id, m, e)) {
+    case READ_FAILED:
         /* An arena that is full is a limit like the others, once there is something to give. */
         return out->count > 0 && e->class == ERR_RETRY ? 0 : -1;
-    if (claim(s, id, e) < 0)
-        return -1;
-    s->bytes += (uint64_t)len < left ? (size_t)len : left;
+    case READ_OVER_LIMIT:
+        return 0;
+    case READ_NOTHING:
+        return 1;
+    case READ_OF_OTHERS:
+        if (claim(s, id, e) < 0)
+            return -1;
+        break;
+    case READ_OWN:
+        break;
+    }
+    s->bytes += m->content_len < left ? m->content_len : left;
     out->count++;
     s->lane_taken[lane]++;
     return 1;
