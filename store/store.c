@@ -5,6 +5,7 @@
  * once it is started, the caller of store_now before that.  A crash at any point leaves the last
  * commit: WAL with synchronous=FULL means a commit that was told to anyone is on the disk.
  */
+#include "store/log_file.h"
 #include "store/store_inside.h"
 
 #include "base/log.h"
@@ -26,7 +27,7 @@ enum { BUSY_MS = 10000, PATH_LEN_MAX = 3000, OWNER_FILE = 0600, OWNER_FOLDER = 0
  * delivered content out of the pages that are written anyway; no mmap, because an i/o error there
  * is a signal. */
 static const char settings[] = "PRAGMA synchronous = FULL;"
-                               "PRAGMA cache_size = -2048;"
+                               "PRAGMA cache_size = -4096;"
                                "PRAGMA mmap_size = 0;"
                                "PRAGMA journal_size_limit = 67108864;"
                                "PRAGMA trusted_schema = OFF;"
@@ -185,9 +186,13 @@ static int explain_damage(const struct store *s, struct err *e)
 static int open_db(struct store *s, struct err *e)
 {
     enum store_mode mode = s->is_read_only ? STORE_READ_ONLY : STORE_READ_WRITE;
-    /* Even to read, WAL wants its index written. */
-    int r = sqlite3_open_v2(s->path, &s->txn.db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+    const char *vfs = log_file_vfs(e);
+    int r;
 
+    if (!vfs)
+        return -1;
+    /* Even to read, WAL wants its index written. */
+    r = sqlite3_open_v2(s->path, &s->txn.db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, vfs);
     if (r != SQLITE_OK)
         return err_set(e, ERR_PERMANENT, "%s cannot be opened: %s", s->path,
                        s->txn.db ? sqlite3_errmsg(s->txn.db) : "out of memory");
