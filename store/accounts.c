@@ -8,6 +8,7 @@
 #include "store/held.h"
 #include "store/own_boxes.h"
 #include "store/senders.h"
+#include "store/link_index.h"
 #include "store/store_inside.h"
 
 int accounts_get(struct store_txn *txn, struct arena *a, const char *bare_jid, struct account *out,
@@ -103,6 +104,7 @@ int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e)
 
 int accounts_is_known(struct store_txn *txn, const char *bare_jid, bool *out, struct err *e)
 {
+    const struct link_entry like = {.jid = link_hash_jid(bare_jid)};
     sqlite3_stmt *s = txn_statement(txn,
                                     "SELECT 1 WHERE EXISTS"
                                     " (SELECT 1 FROM account WHERE bare_jid = ?1) OR EXISTS"
@@ -110,9 +112,7 @@ int accounts_is_known(struct store_txn *txn, const char *bare_jid, bool *out, st
                                     " (SELECT 1 FROM user_name WHERE bare_jid = ?1) OR EXISTS"
                                     " (SELECT 1 FROM subscription WHERE bare_jid = ?1) OR EXISTS"
                                     " (SELECT 1 FROM face WHERE bare_jid = ?1) OR EXISTS"
-                                    " (SELECT 1 FROM pgp_key WHERE bare_jid = ?1) OR EXISTS"
-                                    " (SELECT 1 FROM link WHERE bare_jid = ?1 AND"
-                                    "   (stanza_id IS NOT NULL OR thread IS NOT NULL))",
+                                    " (SELECT 1 FROM pgp_key WHERE bare_jid = ?1)",
                                     e);
     int r;
 
@@ -123,7 +123,7 @@ int accounts_is_known(struct store_txn *txn, const char *bare_jid, bool *out, st
     r = txn_row(txn, s, e);
     *out = r > 0;
     sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return r < 0 ? -1 : *out ? 0 : link_index_has(txn, &like, out, e);
 }
 
 int accounts_each_alias(struct store_txn *txn,

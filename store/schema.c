@@ -2,6 +2,7 @@
  * schema: the tables, by version.  Runs once when a database is opened for writing; each step is
  * one transaction, so a crash leaves the old version or the new one.
  */
+#include "store/link_index.h"
 #include "store/store_inside.h"
 
 #include "base/step.h"
@@ -229,6 +230,29 @@ static const char *const steps[] = {
     "CREATE TABLE announcement("
     "  id INTEGER PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,"
     "  after TEXT NOT NULL, told INTEGER NOT NULL);",
+
+    /* How links are found (store/link_index.h): two indexes of whole texts, of which each message
+     * changed pages of its own, were more than half of what a message wrote. */
+    "CREATE TABLE link_fresh("
+    "  jid INTEGER NOT NULL, contact INTEGER NOT NULL, message INTEGER NOT NULL,"
+    "  id INTEGER NOT NULL, n INTEGER NOT NULL, direction INTEGER NOT NULL,"
+    "  stanza INTEGER NOT NULL, thread INTEGER NOT NULL);"
+    "CREATE TABLE link_pair("
+    "  jid INTEGER NOT NULL, contact INTEGER NOT NULL, id INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  direction INTEGER NOT NULL, stanza INTEGER NOT NULL, thread INTEGER NOT NULL,"
+    "  PRIMARY KEY(jid, contact, id, n)) WITHOUT ROWID;"
+    "CREATE TABLE link_mail("
+    "  message INTEGER NOT NULL, id INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  PRIMARY KEY(message, id, n)) WITHOUT ROWID;"
+    "INSERT INTO link_pair"
+    " SELECT link_hash_jid(bare_jid), link_hash_jid(bare_contact), id, n, direction,"
+    "   link_tag(stanza_id), link_tag(thread)"
+    "  FROM link WHERE stanza_id IS NOT NULL OR thread IS NOT NULL ORDER BY 1, 2, 3, 4;"
+    "INSERT INTO link_mail"
+    " SELECT link_hash_mail(message_id, bare_jid), id, n"
+    "  FROM link WHERE message_id IS NOT NULL AND direction = 2 ORDER BY 1, 2, 3;"
+    "DROP INDEX link_message;"
+    "DROP INDEX link_talk;",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };
@@ -273,14 +297,15 @@ static int check_version(sqlite3 *db, struct err *e)
     return version;
 }
 
-/* Inside the write lock, so that two programs that start at once make the tables once. */
-static int migrate(sqlite3 *db, struct err *e)
+int schema_migrate(sqlite3 *db, int until, struct err *e)
 {
     int version = check_version(db, e);
 
     if (version < 0)
         return -1;
-    for (; version < VERSION; version++)
+    if (link_index_functions(db) < 0)
+        return err_memory(e);
+    for (; version < until; version++)
         if (take_step(db, version) < 0)
             return err_set(e, ERR_RETRY, "cannot make the tables: %s", sqlite3_errmsg(db));
     return 0;
@@ -338,7 +363,8 @@ int schema_prepare(sqlite3 *db, const char *path, enum store_mode mode, struct e
     step("schema.log");
     if (txn_execute(db, "BEGIN IMMEDIATE", e) < 0)
         return -1;
-    if (migrate(db, e) < 0) {
+    /* Inside the write lock, so that two programs that start at once make the tables once. */
+    if (schema_migrate(db, VERSION, e) < 0) {
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
         return -1;
     }

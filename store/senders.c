@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/choices.h"
+#include "store/link_index.h"
 #include "store/store_inside.h"
 
 static int remove_one(struct store_txn *txn, const char *bare_jid, const char *who, struct err *e)
@@ -94,22 +95,11 @@ int senders_judge(struct store_txn *txn, const char *bare_jid, const char *addre
 int senders_has_link(struct store_txn *txn, const char *bare_jid, const char *contact, bool *out,
                      struct err *e)
 {
-    sqlite3_stmt *s = txn_statement(txn,
-                                    "SELECT 1 FROM link WHERE bare_jid = ? AND bare_contact = ?"
-                                    " AND (stanza_id IS NOT NULL OR thread IS NOT NULL)"
-                                    " AND direction = 1 LIMIT 1",
-                                    e);
-    int r;
+    const struct link_entry like = {.jid = link_hash_jid(bare_jid),
+                                    .contact = link_hash_jid(contact),
+                                    .direction = LINK_TO_MAIL};
 
-    *out = false;
-    if (!s)
-        return -1;
-    txn_bind_text(s, 1, bare_jid);
-    txn_bind_text(s, 2, contact);
-    r = txn_row(txn, s, e);
-    *out = r > 0;
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return link_index_has(txn, &like, out, e);
 }
 
 int senders_list(struct store_txn *txn, struct arena *a, const char *bare_jid,

@@ -16,6 +16,13 @@
 
 enum { STATEMENT_MAX = 512 }; /* far more than the program has */
 
+/* The links that came last (store/link_index.h). */
+struct link_fresh {
+    struct link_entry *entries; /* as many as are kept at most; NULL: none were needed yet */
+    size_t count;
+    bool is_loaded; /* false: they are to be read from their table first */
+};
+
 struct store_txn {
     struct store *store;
     sqlite3 *db;
@@ -26,6 +33,7 @@ struct store_txn {
     /* Rows of files that the open transaction deletes: their bytes go after the commit. */
     int64_t *dead_files;
     size_t dead_count, dead_cap;
+    struct link_fresh fresh;
 };
 
 struct work_list {
@@ -62,7 +70,7 @@ struct store {
 #ifdef POSTERN_CRASH
 enum { CHECKPOINT_PAGES = 40 }; /* often enough to die in one */
 #else
-enum { CHECKPOINT_PAGES = 4000 }; /* 16 MB of log: with less, hot pages are copied more often */
+enum { CHECKPOINT_PAGES = 12000 }; /* 16 MB of log: with less, hot pages are copied more often */
 #endif
 
 /* sql must be a string literal used in one place.  The statement is reset and unbound; it belongs
@@ -115,6 +123,9 @@ int store_sync_folder(const char *path, struct err *e) MUST_CHECK;
 /* READ_WRITE makes or migrates the tables, READ_ONLY looks whether they are there; ERR_PERMANENT
  * for a database of a newer version or of another program. */
 int schema_prepare(sqlite3 *db, const char *path, enum store_mode mode, struct err *e) MUST_CHECK;
+/* Inside a transaction of the caller's: the tables as they were in that version, unless they are
+ * newer. */
+int schema_migrate(sqlite3 *db, int until, struct err *e) MUST_CHECK;
 
 /* Tells a running gateway that another program changed the queue. */
 int txn_count_foreign(struct store_txn *txn, struct err *e) MUST_CHECK;

@@ -4,6 +4,7 @@
  * Data: the statements of a struct store_txn, and what its open transaction will do when it is
  * committed.  On the thread the connection belongs to.  A crash leaves the last commit.
  */
+#include "store/link_index.h"
 #include "store/store_inside.h"
 
 #include "base/log.h"
@@ -161,6 +162,7 @@ bool txn_is_undone(const struct store_txn *txn)
 void txn_rollback(struct store_txn *txn)
 {
     txn->dead_count = 0;
+    link_index_forget(txn);
     if (!txn_is_undone(txn) && sqlite3_exec(txn->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
         log_error("store", "event=rollback-failed error=\"%s\"", sqlite3_errmsg(txn->db));
 }
@@ -188,6 +190,7 @@ int store_try(struct store_txn *txn, int (*part)(struct store_txn *txn, void *ar
         return -1;
     if (part(txn, arg, e) == 0)
         return txn_execute(txn->db, "RELEASE part", e);
+    link_index_forget(txn);
     /* Fails where SQLite has undone the whole transaction: the writer sees that by itself. */
     if (txn_execute(txn->db, "ROLLBACK TO part; RELEASE part", &ignored) < 0)
         e->class = ERR_RETRY;
@@ -218,6 +221,7 @@ void txn_close(struct store_txn *txn)
         sqlite3_finalize(txn->statements[i].statement);
     sqlite3_close(txn->db);
     free(txn->dead_files);
+    link_index_free(txn);
     txn->db = NULL;
     txn->dead_files = NULL;
 }

