@@ -42,7 +42,8 @@ enum keyed_state keyed_check(const struct keyed_key *key, const char *purpose, c
 void keyed_hash_hex(const struct keyed_key *key, const char *purpose, const void *data, size_t len,
                     size_t n, char *out);
 
-/* Lower-case hex SHA-1 (XEP-0114 §3 asks for it); out holds 41. */
+/* Lower-case hex SHA-1 (XEP-0114 §3 and XEP-0153 ask for it); out holds KEYED_SHA1_HEX_SIZE. */
+enum { KEYED_SHA1_HEX_SIZE = 41 };
 void keyed_sha1_hex(const void *data, size_t len, char *out);
 
 /* SHA-1 in base64 (XEP-0115 §5.1); out holds KEYED_SHA1_BASE64_SIZE. */

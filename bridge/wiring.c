@@ -127,11 +127,11 @@ static bool user_subscribes(const char *jid, const char *contact, void *arg)
     return roster_subscribe(g->roster, jid, contact);
 }
 
-static void user_is_subscribed(const char *jid, const char *contact, void *arg)
+static bool user_is_subscribed(const char *jid, const char *contact, void *arg)
 {
     struct gateway *g = arg;
 
-    roster_seen(g->roster, jid, contact);
+    return roster_seen(g->roster, jid, contact);
 }
 
 static void user_unsubscribes(const char *jid, const char *contact, void *arg)

@@ -23,6 +23,7 @@
 #define GATEWAY_NS "jabber:iq:gateway"
 #define PING_NS    "urn:xmpp:ping"
 #define TIME_NS    "urn:xmpp:time"
+#define UPDATE_NS  "vcard-temp:x:update" /* XEP-0153 */
 #define VERSION_NS "jabber:iq:version"
 
 struct router {
@@ -40,8 +41,9 @@ struct visit {
     struct arena *arena; /* NULL: handed up */
     struct xml_node *stanza;
     const char *from, *to;
-    enum disco_of of; /* who is meant */
-    const char *mail; /* the contact's address */
+    enum disco_of of;  /* who is meant */
+    const char *mail;  /* the contact's address */
+    const char *photo; /* as in router_announce */
 };
 
 static int answer(const struct visit *v, const struct xml_node *reply)
@@ -293,6 +295,19 @@ static const char *bare(struct arena *a, const char *jid)
     return arena_strndup(a, jid, strcspn(jid, "/"));
 }
 
+/* What a client compares with the picture it has, and asks for the vCard when it is another. */
+static int add_photo(const struct visit *v, struct xml_node *presence)
+{
+    struct xml_node *x;
+
+    if (!v->photo || !is_contact(v->to))
+        return 0;
+    x = xml_add(v->arena, presence, UPDATE_NS, "x");
+    if (*v->photo)
+        return xml_add_with_text(v->arena, x, UPDATE_NS, "photo", v->photo) ? 0 : -1;
+    return xml_add(v->arena, x, UPDATE_NS, "photo") ? 0 : -1;
+}
+
 /* type NULL: available.  From the bare contact or gateway to the bare user. */
 static int send_presence(const struct visit *v, const char *type, const char *status)
 {
@@ -311,6 +326,8 @@ static int send_presence(const struct visit *v, const char *type, const char *st
         return -1;
     ver = ver_of(v, is_contact(v->to) ? DISCO_CONTACT : DISCO_GATEWAY);
     if (!type && *ver && !disco_caps(a, p, ver))
+        return -1;
+    if (!type && add_photo(v, p) < 0)
         return -1;
     return answer(v, p);
 }
@@ -360,7 +377,8 @@ static void on_probe(struct visit *v)
 
         if (may) {
             v->r->handler.user(v->from, v->r->arg);
-            v->r->handler.probe(v->from, v->to, v->r->arg);
+            if (v->r->handler.probe(v->from, v->to, v->r->arg))
+                return;
         }
         send_presence(v, may ? NULL : "unavailable", NULL);
     } else if (error == REPLY_JID_MALFORMED)
@@ -368,24 +386,25 @@ static void on_probe(struct visit *v)
 }
 
 int router_announce(struct router *r, struct arena *a, const char *contact, const char *user,
-                    const char *type)
+                    const char *type, const char *photo)
 {
-    const struct visit v = {.r = r, .arena = a, .from = user, .to = contact};
+    const struct visit v = {.r = r, .arena = a, .from = user, .to = contact, .photo = photo};
 
     return send_presence(&v, type, NULL);
 }
 
-void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user)
+void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user,
+                    const char *photo)
 {
-    if (router_announce(r, a, contact, user, "subscribed") == 0)
-        (void)!router_announce(r, a, contact, user, NULL);
+    if (router_announce(r, a, contact, user, "subscribed", NULL) == 0)
+        (void)!router_announce(r, a, contact, user, NULL, photo);
 }
 
 int router_leave(struct router *r, struct arena *a, const char *contact, const char *user)
 {
-    return router_announce(r, a, contact, user, "unavailable") < 0
+    return router_announce(r, a, contact, user, "unavailable", NULL) < 0
                ? -1
-               : router_announce(r, a, contact, user, "unsubscribed");
+               : router_announce(r, a, contact, user, "unsubscribed", NULL);
 }
 
 struct presence_row {

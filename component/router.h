@@ -31,8 +31,9 @@ struct router_handler {
     /* They subscribe to a contact or to gw: true: router_welcome is called later; false: not now.
      */
     bool (*subscribe)(const char *jid, const char *contact, void *arg);
-    /* They are subscribed already, as their host's probe says. */
-    void (*probe)(const char *jid, const char *contact, void *arg);
+    /* They are subscribed already, as their host's probe says: true: router_announce is called
+     * later; false: the router does so at once, and what the contact looks like is not said. */
+    bool (*probe)(const char *jid, const char *contact, void *arg);
     /* Anybody ends a subscription. */
     void (*unsubscribe)(const char *jid, const char *contact, void *arg);
     /* vcard-temp: an iq get to a contact, whose mail address this is; to be answered later.  The
@@ -83,11 +84,14 @@ void router_settle(struct router *r);
 /* One stanza from the stream; takes the arena over. */
 void router_dispatch(struct router *r, struct xml_node *stanza, struct arena *arena);
 
-/* Presence of a contact, or of gw, to a user (bare JIDs both).  -1: it was not sent. */
+/* Presence of a contact, or of gw, to a user (bare JIDs both).  photo: hex SHA-1 of the contact's
+ * picture, which is said where they are available (XEP-0153); "": they have none; NULL: nobody
+ * knows.  -1: it was not sent. */
 int router_announce(struct router *r, struct arena *a, const char *contact, const char *user,
-                    const char *type /* NULL: available */) MUST_CHECK;
+                    const char *type /* NULL: available */, const char *photo) MUST_CHECK;
 /* A subscription is accepted, and the contact is there; or is gone for good. */
-void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user);
+void router_welcome(struct router *r, struct arena *a, const char *contact, const char *user,
+                    const char *photo);
 int router_leave(struct router *r, struct arena *a, const char *contact,
                  const char *user) MUST_CHECK;
 

@@ -3,6 +3,7 @@
  */
 #include "store/faces.h"
 
+#include "base/keyed.h"
 #include "store/store_inside.h"
 
 int faces_put_contact(struct store_txn *txn, const char *bare_jid, const char *contact,
@@ -53,23 +54,66 @@ static int drop_oldest(struct store_txn *txn, const char *bare_jid, struct err *
     return txn_step(txn, s, e);
 }
 
-int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
-                       const struct face_portrait *portrait, int64_t now_s, struct err *e)
+int faces_get_photo_hash(struct store_txn *txn, struct arena *a, const char *bare_jid,
+                         const char *contact, const char **out, struct err *e)
+{
+    sqlite3_stmt *s =
+        txn_statement(txn, "SELECT sha1 FROM portrait WHERE bare_jid = ? AND contact = ?", e);
+
+    *out = NULL;
+    if (!s)
+        return -1;
+    txn_bind_text(s, 1, bare_jid);
+    txn_bind_text(s, 2, contact);
+    if (txn_one_text(txn, a, s, out, e) < 0)
+        return -1;
+    if (!*out)
+        *out = "";
+    return 0;
+}
+
+static int has_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
+                        const char *sha1, bool *out, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(
-        txn,
-        "INSERT INTO portrait(bare_jid, contact, seen, type, image) VALUES(?1, ?2, ?3, ?4, ?5)"
-        " ON CONFLICT(bare_jid, contact) DO UPDATE SET seen = ?3, type = ?4, image = ?5"
-        " WHERE image <> ?5 OR seen < ?3 - 86400",
-        e);
+        txn, "SELECT 1 FROM portrait WHERE bare_jid = ? AND contact = ? AND sha1 = ?", e);
+    int r;
 
     if (!s)
         return -1;
     txn_bind_text(s, 1, bare_jid);
     txn_bind_text(s, 2, contact);
+    txn_bind_text(s, 3, sha1);
+    r = txn_row(txn, s, e);
+    sqlite3_reset(s);
+    *out = r > 0;
+    return r < 0 ? -1 : 0;
+}
+
+int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
+                       const struct face_portrait *portrait, int64_t now_s, bool *is_new_out,
+                       struct err *e)
+{
+    sqlite3_stmt *s = txn_statement(
+        txn,
+        "INSERT INTO portrait(bare_jid, contact, seen, type, sha1, image)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+        " ON CONFLICT(bare_jid, contact) DO UPDATE SET seen = ?3, type = ?4, sha1 = ?5, image = ?6"
+        " WHERE sha1 <> ?5 OR type <> ?4 OR seen < ?3 - 86400",
+        e);
+    char sha1[KEYED_SHA1_HEX_SIZE];
+    bool is_known;
+
+    keyed_sha1_hex(portrait->image, portrait->len, sha1);
+    if (!s || has_portrait(txn, bare_jid, contact, sha1, &is_known, e) < 0)
+        return -1;
+    *is_new_out = !is_known;
+    txn_bind_text(s, 1, bare_jid);
+    txn_bind_text(s, 2, contact);
     sqlite3_bind_int64(s, 3, now_s);
     txn_bind_text(s, 4, portrait->type);
-    sqlite3_bind_blob64(s, 5, portrait->image, portrait->len, SQLITE_STATIC);
+    txn_bind_text(s, 5, sha1);
+    sqlite3_bind_blob64(s, 6, portrait->image, portrait->len, SQLITE_STATIC);
     return txn_step(txn, s, e) < 0 ? -1 : drop_oldest(txn, bare_jid, e);
 }
 

@@ -9,6 +9,7 @@
 #ifndef STORE_FACES_H
 #define STORE_FACES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,13 @@ struct face_portrait {
     const char *image;
     size_t len;
 };
+/* is_new_out: it is another picture than before. */
 int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,
-                       const struct face_portrait *portrait, int64_t now_s,
+                       const struct face_portrait *portrait, int64_t now_s, bool *is_new_out,
                        struct err *e) MUST_CHECK;
+/* Of the image, in hex (XEP-0153); "": none is known. */
+int faces_get_photo_hash(struct store_txn *txn, struct arena *a, const char *bare_jid,
+                         const char *contact, const char **out, struct err *e) MUST_CHECK;
 int faces_get_portrait(struct store_txn *txn, struct arena *a, const char *bare_jid,
                        const char *contact, struct face_portrait *out, struct err *e) MUST_CHECK;
 

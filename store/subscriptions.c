@@ -63,12 +63,15 @@ int subscriptions_page(struct store_txn *txn, struct arena *a, bool gone,
 {
     sqlite3_stmt *q =
         gone ? txn_statement(txn,
-                             "SELECT bare_jid, contact FROM subscription WHERE gone = 1"
+                             "SELECT bare_jid, contact, '' FROM subscription WHERE gone = 1"
                              " AND (bare_jid, contact) > (?, ?) ORDER BY bare_jid, contact LIMIT ?",
                              e)
              : txn_statement(txn,
-                             "SELECT bare_jid, contact FROM subscription WHERE gone = 0"
-                             " AND (bare_jid, contact) > (?, ?) ORDER BY bare_jid, contact LIMIT ?",
+                             "SELECT s.bare_jid, s.contact, coalesce(p.sha1, '')"
+                             " FROM subscription s LEFT JOIN portrait p"
+                             "  ON p.bare_jid = s.bare_jid AND p.contact = s.contact"
+                             " WHERE s.gone = 0 AND (s.bare_jid, s.contact) > (?, ?)"
+                             " ORDER BY s.bare_jid, s.contact LIMIT ?",
                              e);
     int r;
 
@@ -82,7 +85,8 @@ int subscriptions_page(struct store_txn *txn, struct arena *a, bool gone,
         struct subscription *s = &list[*count_out];
 
         if (txn_text(txn, a, q, 0, &s->bare_jid, e) < 0 ||
-            txn_text(txn, a, q, 1, &s->contact, e) < 0) {
+            txn_text(txn, a, q, 1, &s->contact, e) < 0 ||
+            txn_text(txn, a, q, 2, &s->photo, e) < 0) {
             sqlite3_reset(q);
             return -1;
         }

@@ -13,6 +13,7 @@
 
 struct subscription {
     const char *bare_jid, *contact; /* bare JIDs */
+    const char *photo; /* in a page: as faces_get_photo_hash gives it; else not looked at */
 };
 
 /* Remembers one; nothing more for a user who has that many. */
@@ -24,7 +25,7 @@ int subscriptions_has(struct store_txn *txn, const char *bare_jid, const char *c
 int subscriptions_drop(struct store_txn *txn, const struct subscription *s,
                        struct err *e) MUST_CHECK;
 
-/* The next of all, in order, after the one given ({"", ""}: from the first), at most max; list has
+/* The next of all, in order, after the one given (twice "": from the first), at most max; list has
  * room for them.  gone: only those whose user has left (accounts_remove), else only the others. */
 int subscriptions_page(struct store_txn *txn, struct arena *a, bool gone,
                        const struct subscription *after, unsigned max, struct subscription *list,

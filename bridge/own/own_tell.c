@@ -46,7 +46,7 @@ static void walk_free(struct walk *w)
 static int walk_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct walk *w = (struct walk *)work;
-    struct subscription after = {w->bare_jid, w->after};
+    struct subscription after = {.bare_jid = w->bare_jid, .contact = w->after};
 
     return subscriptions_page(txn, w->arena, false, &after, PAGE, w->page, &w->count, e);
 }
@@ -68,8 +68,8 @@ static void walk_on(struct walk *w)
 static bool say(const struct walk *w, const struct subscription *s)
 {
     struct arena *a = arena_new(SAY_ARENA);
-    bool said =
-        a && router_announce(w->own->gateway->router, a, s->contact, s->bare_jid, NULL) == 0;
+    bool said = a && router_announce(w->own->gateway->router, a, s->contact, s->bare_jid, NULL,
+                                     s->photo) == 0;
 
     arena_free(a);
     return said;

@@ -122,7 +122,8 @@ static void say(struct attendance *a, const struct person *p, const char *type)
     struct gateway *g = a->gateway;
     struct arena *arena = arena_new(64 << 10);
 
-    if (!arena || router_announce(g->router, arena, g->settings->conf->jid, p->bare_jid, type) < 0)
+    if (!arena ||
+        router_announce(g->router, arena, g->settings->conf->jid, p->bare_jid, type, NULL) < 0)
         log_debug("attendance", "event=not-asked user=%s", p->bare_jid);
     arena_free(arena);
 }

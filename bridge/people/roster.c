@@ -9,11 +9,14 @@
  */
 #include "bridge/people/roster.h"
 
+#include "base/keyed.h"
 #include "base/log.h"
 #include "bridge/policy.h"
+#include "store/faces.h"
 #include "store/subscriptions.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +33,8 @@ enum change_kind { CHANGE_SUBSCRIBE, CHANGE_SEEN, CHANGE_UNSUBSCRIBE };
 struct change {
     enum change_kind kind;
     struct subscription what; /* the texts are behind the structure */
+    bool is_over;             /* they have left since */
+    char photo[KEYED_SHA1_HEX_SIZE];
     struct change *next;
 };
 
@@ -65,26 +70,48 @@ static void free_changes(struct change *c)
     }
 }
 
+static int keep(struct store_txn *txn, struct change *c, struct err *e)
+{
+    struct arena *a = arena_new(1 << 10);
+    const char *photo = "";
+    int r = a ? subscriptions_put(txn, &c->what, e) : err_memory(e);
+
+    if (r == 0)
+        r = faces_get_photo_hash(txn, a, c->what.bare_jid, c->what.contact, &photo, e);
+    snprintf(c->photo, sizeof c->photo, "%s", photo);
+    arena_free(a);
+    return r;
+}
+
 static int keep_run(struct store_txn *txn, struct store_work *work, struct err *e)
 {
     struct roster *r = (struct roster *)((char *)work - offsetof(struct roster, keep));
-    const struct change *c;
+    struct change *c;
 
     for (c = r->batch; c; c = c->next)
         if ((c->kind == CHANGE_UNSUBSCRIBE ? subscriptions_drop(txn, &c->what, e)
-                                           : subscriptions_put(txn, &c->what, e)) < 0)
+                                           : keep(txn, c, e)) < 0)
             return -1;
     return 0;
 }
 
 static void start_batch(struct roster *r);
 
-static void welcome(struct roster *r, const struct change *c)
+static void show(struct roster *r, const struct change *c, bool is_stored)
 {
-    struct arena *a = arena_new(32 << 10);
+    const char *photo = is_stored ? c->photo : NULL;
+    struct arena *a;
 
-    if (a)
-        router_welcome(r->gateway->router, a, c->what.contact, c->what.bare_jid);
+    /* After a farewell, or after what answers who leaves, nobody comes back. */
+    if (c->kind == CHANGE_UNSUBSCRIBE || c->is_over ||
+        (c->kind == CHANGE_SEEN && r->gateway->is_stopping))
+        return;
+    a = arena_new(32 << 10);
+    if (a && c->kind == CHANGE_SUBSCRIBE)
+        router_welcome(r->gateway->router, a, c->what.contact, c->what.bare_jid, photo);
+    else if (a && router_announce(r->gateway->router, a, c->what.contact, c->what.bare_jid, NULL,
+                                  photo) < 0)
+        log_debug("roster", "event=not-shown to=%s", c->what.bare_jid);
     arena_free(a);
 }
 
@@ -101,8 +128,7 @@ static void keep_done(struct store_work *work, const struct err *e)
                     e->text);
     for (c = batch; c; c = c->next) {
         r->waiting--;
-        if (c->kind == CHANGE_SUBSCRIBE)
-            welcome(r, c);
+        show(r, c, !e);
     }
     free_changes(batch);
     start_batch(r);
@@ -152,14 +178,29 @@ bool roster_subscribe(struct roster *r, const char *user, const char *contact)
     return add(r, CHANGE_SUBSCRIBE, user, contact);
 }
 
-void roster_seen(struct roster *r, const char *user, const char *contact)
+bool roster_seen(struct roster *r, const char *user, const char *contact)
 {
-    if (!add(r, CHANGE_SEEN, user, contact))
-        log_debug("roster", "event=not-kept from=%s", user);
+    if (add(r, CHANGE_SEEN, user, contact))
+        return true;
+    log_debug("roster", "event=not-kept from=%s", user);
+    return false;
+}
+
+static void mark_over(struct change *c, const char *user, const char *contact)
+{
+    size_t user_len = strcspn(user, "/"), contact_len = strcspn(contact, "/");
+
+    for (; c; c = c->next)
+        if (strncmp(c->what.contact, contact, contact_len) == 0 &&
+            c->what.contact[contact_len] == '\0' &&
+            strncmp(c->what.bare_jid, user, user_len) == 0 && c->what.bare_jid[user_len] == '\0')
+            c->is_over = true;
 }
 
 void roster_unsubscribe(struct roster *r, const char *user, const char *contact)
 {
+    mark_over(r->batch, user, contact);
+    mark_over(r->first, user, contact);
     if (!add(r, CHANGE_UNSUBSCRIBE, user, contact))
         log_warning("roster", "event=not-forgotten from=%s", user);
 }
@@ -206,11 +247,23 @@ static int say(struct roster *r, const struct subscription *s)
     if (r->walk == WALK_PART)
         result = router_leave(r->gateway->router, a, s->contact, s->bare_jid);
     else if (r->walk == WALK_FAREWELL)
-        result = router_announce(r->gateway->router, a, s->contact, s->bare_jid, "unavailable");
+        result =
+            router_announce(r->gateway->router, a, s->contact, s->bare_jid, "unavailable", NULL);
     else if (may_see(r, a, s->bare_jid))
-        result = router_announce(r->gateway->router, a, s->contact, s->bare_jid, NULL);
+        result = router_announce(r->gateway->router, a, s->contact, s->bare_jid, NULL, s->photo);
     arena_free(a);
     return result;
+}
+
+void roster_refresh(struct roster *r, const char *user, const char *contact, const char *photo)
+{
+    struct arena *a = r->gateway->is_stopping ? NULL : arena_new(64 << 10);
+
+    /* What finds no room is said at the next probe. */
+    if (a && may_see(r, a, user) &&
+        router_announce(r->gateway->router, a, contact, user, NULL, photo) < 0)
+        log_debug("roster", "event=not-shown to=%s", user);
+    arena_free(a);
 }
 
 static void begin_walk(struct roster *r);
@@ -289,7 +342,7 @@ static void begin_walk(struct roster *r)
     r->is_farewell = r->walk == WALK_FAREWELL ? false : r->is_farewell;
     r->wants_part = r->walk == WALK_PART ? false : r->wants_part;
     r->wants_announce = r->walk == WALK_ANNOUNCE ? false : r->wants_announce;
-    r->after = (struct subscription){"", ""};
+    r->after = (struct subscription){.bare_jid = "", .contact = ""};
     r->count = r->sent = 0;
     look(r);
 }

@@ -20,6 +20,7 @@
 #include "bridge/to_jabber/hold.h"
 #include "bridge/to_jabber/inbound_lmtp.h"
 #include "bridge/people/choice_table.h"
+#include "bridge/people/roster.h"
 #include "bridge/to_jabber/screen.h"
 #include "bridge/to_jabber/shelf.h"
 #include "bridge/reports/success.h"
@@ -38,6 +39,7 @@
 #include "mapping/stanza/stanza_write.h"
 #include "store/faces.h"
 #include "store/files.h"
+#include "store/subscriptions.h"
 #include "web/url.h"
 #include "web/web.h"
 
@@ -216,19 +218,27 @@ static int fill_link(struct leg *leg, struct err *e)
     return leg->link.contact && leg->link.references ? 0 : err_memory(e);
 }
 
-static int keep_portrait(struct store_txn *txn, const struct leg *leg, struct err *e)
+static int keep_portrait(struct store_txn *txn, struct leg *leg, struct err *e)
 {
     const struct portrait *p = leg->shipment->letter->portrait;
     struct face_portrait kept;
+    bool is_new, is_there;
 
+    leg->photo = NULL;
     if (!p || leg->shipment->letter->is_doubtful)
         return 0;
     kept = (struct face_portrait){p->type, p->image, p->len};
-    return faces_put_portrait(txn, leg->to, leg->link.contact, &kept, leg->shipment->now_s, e);
+    if (faces_put_portrait(txn, leg->to, leg->link.contact, &kept, leg->shipment->now_s, &is_new,
+                           e) < 0 ||
+        subscriptions_has(txn, leg->to, leg->link.contact, &is_there, e) < 0)
+        return -1;
+    return !is_new || !is_there ? 0
+                                : faces_get_photo_hash(txn, leg->shipment->arena, leg->to,
+                                                       leg->link.contact, &leg->photo, e);
 }
 
 /* How its author spells their address and calls themself, and who else a reply to all is for. */
-static int remember(struct store_txn *txn, const struct leg *leg, const struct context *ctx,
+static int remember(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                     struct err *e)
 {
     struct shipment *s = leg->shipment;
@@ -546,7 +556,12 @@ static int prepare_run(struct store_txn *txn, struct store_work *work, struct er
 static void prepare_done(struct store_work *work, const struct err *e)
 {
     struct shipment *s = (struct shipment *)((char *)work - offsetof(struct shipment, prepare));
+    size_t i;
 
+    for (i = 0; !e && i < s->parcel->message.item_count; i++)
+        if (s->legs[i].photo)
+            roster_refresh(s->gateway->roster, s->legs[i].to, s->legs[i].link.contact,
+                           s->legs[i].photo);
     s->ready(s, e);
 }
 

@@ -41,9 +41,10 @@ struct leg { /* one item */
     const char *jid;
     const char *why; /* for the log, when dropped */
     int64_t report_id, contacts_id, question_id, suggestion_id, notice_id, next_at_s;
-    bool is_first;    /* of this author, to a user who wants to be told (suggestion.h) */
-    const char *lang; /* of the user, where is_first; static */
-    bool has_notice;  /* a message to its user about it is queued under notice_id */
+    const char *photo; /* the author's, to be shown to who is subscribed to them; NULL: no news */
+    bool is_first;     /* of this author, to a user who wants to be told (suggestion.h) */
+    const char *lang;  /* of the user, where is_first; static */
+    bool has_notice;   /* a message to its user about it is queued under notice_id */
     struct poison_ids *poison_ids; /* for LEG_POISON and LEG_BLAMED */
     unsigned crashes;              /* so many by now, when LEG_BLAMED has been written */
     int64_t *answer_ids; /* ANSWERS_MAX, when the item is addressed to a reverse-path; NULL: not */

@@ -89,9 +89,9 @@ def test_the_cards_of_the_gateway_and_of_a_contact(fresh):
     assert "vcard-temp" in [f.get("var") for f in features.iter("{http://jabber.org/protocol/disco#info}feature")]
 
 
-def test_a_contact_has_the_face_of_their_own_card(fresh):
-    world, token = fresh.start(), new_id()
-    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+def send_card(world, picture):
+    """A mail of Romeo's with his card, and the picture in it."""
+    token = new_id()
     mail = make_mail(world.romeo.address, world.mail_of("juliet"), "My card", token)
     encoded = "\r\n ".join(textwrap.wrap(base64.b64encode(picture).decode(), 70))
     mail.add_attachment(f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Romeo\r\nEMAIL:{world.romeo.address}\r\n"
@@ -100,6 +100,18 @@ def test_a_contact_has_the_face_of_their_own_card(fresh):
     world.romeo.send(mail, world.mail_of("juliet"))
     world.juliet.wait_message(lambda m: token in (m.findtext("{jabber:client}body") or ""))
     contact = world.contact(world.romeo.address)
+    return contact
+
+
+def picture_of(client, contact):
+    photo = card_of(client, contact).find(f"{VCARD}PHOTO")
+    return None if photo is None else base64.b64decode(photo.findtext(f"{VCARD}BINVAL"))
+
+
+def test_a_contact_has_the_face_of_their_own_card(fresh):
+    world = fresh.start()
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+    contact = send_card(world, picture)
     photo = card_of(world.juliet, contact).find(f"{VCARD}PHOTO")
     assert photo.findtext(f"{VCARD}TYPE") == "image/png"
     assert base64.b64decode(photo.findtext(f"{VCARD}BINVAL")) == picture

@@ -1,6 +1,7 @@
 """Contacts are there while the gateway is: through restarts on both sides, and thousands of them."""
 
 import sqlite3
+from hashlib import sha1
 
 import pytest
 
@@ -8,6 +9,7 @@ import world as w
 from jabber import quote
 from servers.base import wait_until
 from servers.ejabberd import Ejabberd
+from test_names import picture_of, send_card
 from test_registration import end, register
 
 HOSTS = ("prosody", "ejabberd", "jabberd2")
@@ -144,3 +146,46 @@ def test_thousands_at_once(mail_side):
         world.stop()
         side.stop()
         w.remove(folder)
+
+
+def photo_hashes(client, contact):
+    """What the contact's presences said of their picture, one after the other (XEP-0153)."""
+    return [s.findtext("{vcard-temp:x:update}x/{vcard-temp:x:update}photo")
+            for s in client.stanzas(lambda s: s.tag.endswith("}presence") and s.get("type") is None
+                                    and s.get("from") == contact)]
+
+
+def test_presence_says_what_a_contact_looks_like(fresh):
+    world = fresh
+    contact, first = world.contact(world.romeo.address), b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+
+    def wait_hash(want):
+        wait_until(f"a presence with {want!r}", lambda: want in photo_hashes(world.juliet, contact))
+
+    subscribe(world.juliet, contact)
+    wait_hash("")  # nothing is known of him, and that is known
+    send_card(world, first)
+    assert picture_of(world.juliet, contact) == first
+    wait_hash(sha1(first).hexdigest())
+    heard = len(photo_hashes(world.juliet, contact))
+    send_card(world, first)  # no news
+    second = first + b"older"
+    send_card(world, second)
+    assert picture_of(world.juliet, contact) == second
+    wait_hash(sha1(second).hexdigest())
+    assert photo_hashes(world.juliet, contact)[heard:] == [sha1(second).hexdigest()]
+    # to a client that was not there, and after a restart
+    world.jabber_side.leave_all()
+    wait_hash(sha1(second).hexdigest())
+    heard = len(photo_hashes(world.juliet, contact))
+    world.gateway.kill9()
+    world.gateway.start()
+    wait_until("they are back", lambda: photo_hashes(world.juliet, contact)[heard:])
+    assert set(photo_hashes(world.juliet, contact)[heard:]) == {sha1(second).hexdigest()}
+    # who is not his reader knows nothing of that
+    nurse = world.jabber_side.client("nurse")
+    subscribe(nurse, contact)
+    wait_until("a presence for the nurse", lambda: photo_hashes(nurse, contact))
+    assert set(photo_hashes(nurse, contact)) == {""}
+    subscribe(nurse, contact, "unsubscribe")
+    leave(world, contact)

@@ -118,7 +118,7 @@ static void test_accounts(void **state)
 
 static void subscribe(struct store_txn *txn, const char *user, const char *contact)
 {
-    struct subscription what = {user, contact};
+    struct subscription what = {.bare_jid = user, .contact = contact};
     struct err e;
 
     if (subscriptions_put(txn, &what, &e) < 0)
@@ -128,7 +128,7 @@ static void subscribe(struct store_txn *txn, const char *user, const char *conta
 /* All of them, two at a time, as "user contact;". */
 static const char *all(struct store_txn *txn, struct scene *s, bool gone)
 {
-    struct subscription after = {"", ""}, page[2];
+    struct subscription after = {.bare_jid = "", .contact = ""}, page[2];
     const char *text = "";
     unsigned count, i;
     struct err e;
@@ -145,7 +145,7 @@ static const char *all(struct store_txn *txn, struct scene *s, bool gone)
 
 static int use_subscriptions(struct store_txn *txn, void *arg, struct err *e)
 {
-    struct subscription second = {"a@x", "2@gw"};
+    struct subscription second = {.bare_jid = "a@x", .contact = "2@gw"};
     struct scene *s = arg;
 
     assert_string_equal(all(txn, s, false), "");
@@ -168,7 +168,8 @@ static void test_subscriptions(void **state)
 
 static int use_many(struct store_txn *txn, void *arg, struct err *e)
 {
-    struct subscription after = {"", ""}, *page = calloc(SUBSCRIPTIONS_MAX + 10, sizeof *page);
+    struct subscription after = {.bare_jid = "", .contact = ""},
+                        *page = calloc(SUBSCRIPTIONS_MAX + 10, sizeof *page);
     struct scene *s = arg;
     unsigned count;
     int i;
@@ -215,7 +216,9 @@ static int use_removal(struct store_txn *txn, void *arg, struct err *e)
     assert_null(name);
     assert_string_equal(all(txn, s, false), "b@x 1@gw;");
     assert_string_equal(all(txn, s, true), "a@x 1@gw;");
-    assert_int_equal(subscriptions_drop(txn, &(struct subscription){"a@x", "1@gw"}, e), 0);
+    assert_int_equal(
+        subscriptions_drop(txn, &(struct subscription){.bare_jid = "a@x", .contact = "1@gw"}, e),
+        0);
     assert_int_equal(accounts_is_known(txn, "a@x", &is_known, e), 0);
     assert_false(is_known);
     subscribe(txn, "b@x", "2@gw");

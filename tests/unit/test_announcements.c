@@ -28,7 +28,9 @@ static const char *next_user(struct store_txn *txn, struct arena *a, const char 
 static int walk(struct store_txn *txn, void *arg, struct err *e)
 {
     static const struct account account = {.name = "", .created_s = 1};
-    static const struct subscription list[] = {{"a@x", "1@gw"}, {"c@x", "1@gw"}, {"c@x", "2@gw"}};
+    static const struct subscription list[] = {{.bare_jid = "a@x", .contact = "1@gw"},
+                                               {.bare_jid = "c@x", .contact = "1@gw"},
+                                               {.bare_jid = "c@x", .contact = "2@gw"}};
     struct arena *a = arg;
     const char *page[2];
     struct census_sums sums;

@@ -83,16 +83,34 @@ static void names_of_contacts(void **state)
     in_store(*state, keep_contacts);
 }
 
+static const char *hash_of(struct store_txn *txn, struct scene *s, const char *user,
+                           const char *contact)
+{
+    const char *hash = "?";
+    struct err e;
+
+    assert_int_equal(faces_get_photo_hash(txn, s->arena, user, contact, &hash, &e), 0);
+    return hash;
+}
+
 static int keep_portraits(struct store_txn *txn, void *arg, struct err *e)
 {
+    static const struct subscription whose[] = {{.bare_jid = "j@home", .contact = "r@gw"},
+                                                {.bare_jid = "nurse@home", .contact = "r@gw"},
+                                                {.bare_jid = "", .contact = ""}};
+    struct subscription page[3];
+    unsigned count;
     struct scene *s = arg;
     struct face_portrait p = {"image/png", "a\0b", 3}, got;
     char contact[32];
+    bool is_new = false;
     int i, kept = 0;
 
     assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
     assert_null(got.type);
-    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1000, e), 0);
+    assert_string_equal(hash_of(txn, s, "j@home", "r@gw"), "");
+    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1000, &is_new, e), 0);
+    assert_true(is_new);
     assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
     assert_string_equal(got.type, "image/png");
     assert_int_equal(got.len, 3);
@@ -100,14 +118,26 @@ static int keep_portraits(struct store_txn *txn, void *arg, struct err *e)
     assert_int_equal(faces_get_portrait(txn, s->arena, "nurse@home", "r@gw", &got, e), 0);
     assert_null(got.type);
     p.image = "abc";
-    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1001, e), 0);
+    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1001, &is_new, e), 0);
+    assert_true(is_new);
+    assert_string_equal(hash_of(txn, s, "j@home", "r@gw"),
+                        "a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_int_equal(faces_put_portrait(txn, "j@home", "r@gw", &p, 1002 + 86400, &is_new, e), 0);
+    assert_false(is_new);
+    assert_string_equal(hash_of(txn, s, "nurse@home", "r@gw"), "");
+    assert_int_equal(subscriptions_put(txn, &whose[0], e), 0);
+    assert_int_equal(subscriptions_put(txn, &whose[1], e), 0);
+    assert_int_equal(subscriptions_page(txn, s->arena, false, &whose[2], 3, page, &count, e), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(page[0].photo, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_string_equal(page[1].photo, "");
     assert_int_equal(faces_get_portrait(txn, s->arena, "j@home", "r@gw", &got, e), 0);
     assert_memory_equal(got.image, "abc", 3);
     /* strangers with many faces push out the oldest, of this user's alone */
-    assert_int_equal(faces_put_portrait(txn, "nurse@home", "r@gw", &p, 1, e), 0);
+    assert_int_equal(faces_put_portrait(txn, "nurse@home", "r@gw", &p, 1, &is_new, e), 0);
     for (i = 0; i < FACES_PORTRAITS_MAX + 5; i++) {
         snprintf(contact, sizeof contact, "c%d@gw", i);
-        assert_int_equal(faces_put_portrait(txn, "j@home", contact, &p, 2000 + i, e), 0);
+        assert_int_equal(faces_put_portrait(txn, "j@home", contact, &p, 100000 + i, &is_new, e), 0);
     }
     for (i = 0; i < FACES_PORTRAITS_MAX + 5; i++) {
         snprintf(contact, sizeof contact, "c%d@gw", i);
@@ -290,8 +320,9 @@ static void assert_known(struct store_txn *txn, const char *user, bool listed, c
 
 static int keep_known(struct store_txn *txn, void *arg, struct err *e)
 {
-    static const struct subscription list[] = {
-        {"j@home", "b\\40x@gw"}, {"j@home", "gw"}, {"nurse@home", "z\\40x@gw"}};
+    static const struct subscription list[] = {{.bare_jid = "j@home", .contact = "b\\40x@gw"},
+                                               {.bare_jid = "j@home", .contact = "gw"},
+                                               {.bare_jid = "nurse@home", .contact = "z\\40x@gw"}};
     int64_t last;
     size_t i;
 

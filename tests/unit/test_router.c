@@ -68,11 +68,12 @@ static bool on_subscribe(const char *jid, const char *contact, void *arg)
     return !strstr(contact, "full");
 }
 
-static void on_probe(const char *jid, const char *contact, void *arg)
+static bool on_probe(const char *jid, const char *contact, void *arg)
 {
     struct world *w = arg;
 
     buf_printf(&w->told, "[%s has %s]", jid, contact);
+    return strcmp(contact, "gw") == 0;
 }
 
 static void on_unsubscribe(const char *jid, const char *contact, void *arg)
@@ -194,6 +195,11 @@ static const struct router_handler handler = {
 #define CAPS(ver)                                                                                  \
     "><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" NODE "' ver='" ver           \
     "'/></presence>"
+#define LOOKS(photo)                                                                               \
+    "<presence from='ann\\40example.org@gw' to='u@home'><c "                                       \
+    "xmlns='http://jabber.org/protocol/caps' "                                                     \
+    "hash='sha-1' node='" NODE "' ver='" VER_ANN "'/><x xmlns='vcard-temp:x:update'>" photo        \
+    "</x></presence>"
 #define SERVER_INFO                                                                                \
     "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"                 \
     "<value>http://jabber.org/network/serverinfo</value></field>"                                  \
@@ -417,6 +423,7 @@ static const struct {
     {"<presence type='probe' " U ANN "/>",
      "[user u@home/r][u@home/r has ann\\40example.org@gw]"
      "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN)},
+    {"<presence type='probe' " U GW "/>", "[user u@home/r][u@home/r has gw]"},
     {"<presence type='probe' " X ANN "/>",
      "<presence from='ann\\40example.org@gw' to='x@else' type='unavailable'/>"},
     {"<presence type='probe' " U BAD "/>",
@@ -524,26 +531,29 @@ static void test_presence_on_its_own(void **state)
 
     (void)state;
     world_open(&w);
-    router_welcome(w.router, a, ann, "u@home");
-    assert_int_equal(router_announce(w.router, a, "gw", "u@home", NULL), 0);
-    assert_int_equal(router_announce(w.router, a, "gw", "u@home", "unavailable"), 0);
+    router_welcome(w.router, a, ann, "u@home", NULL);
+    assert_int_equal(router_announce(w.router, a, ann, "u@home", NULL, ""), 0);
+    assert_int_equal(router_announce(w.router, a, ann, "u@home", NULL, "0beef"), 0);
+    assert_int_equal(router_announce(w.router, a, "gw", "u@home", NULL, "abc"), 0);
+    assert_int_equal(router_announce(w.router, a, "gw", "u@home", "unavailable", NULL), 0);
     assert_int_equal(router_leave(w.router, a, ann, "u@home"), 0);
-    assert_int_equal(router_announce(w.router, none, "gw", "u@home", NULL), -1);
+    assert_int_equal(router_announce(w.router, none, "gw", "u@home", NULL, NULL), -1);
     assert_string_equal(
         w.told.data,
         "<presence from='ann\\40example.org@gw' to='u@home' type='subscribed'/>"
-        "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(
-            VER_ANN) "<presence from='gw' to='u@home'" CAPS(VER_GW) "<presence from='gw' "
-                                                                    "to='u@home' "
-                                                                    "type='unavailable'/>"
-                                                                    "<presence "
-                                                                    "from='ann\\40example.org@gw' "
-                                                                    "to='u@home' "
-                                                                    "type='unavailable'/>"
-                                                                    "<presence "
-                                                                    "from='ann\\40example.org@gw' "
-                                                                    "to='u@home' "
-                                                                    "type='unsubscribed'/>");
+        "<presence from='ann\\40example.org@gw' to='u@home'" CAPS(VER_ANN) LOOKS("<photo/>")
+            LOOKS("<photo>0beef</photo>") "<presence from='gw' to='u@home'" CAPS(
+                VER_GW) "<presence from='gw' "
+                        "to='u@home' "
+                        "type='unavailable'/>"
+                        "<presence "
+                        "from='ann\\40example.org@gw' "
+                        "to='u@home' "
+                        "type='unavailable'/>"
+                        "<presence "
+                        "from='ann\\40example.org@gw' "
+                        "to='u@home' "
+                        "type='unsubscribed'/>");
     world_close(&w);
     arena_free(a);
     arena_free(none);
