@@ -25,6 +25,7 @@ enum {
     DATA_BASE = 96 << 20, /* bytes of memory for any mail, and some for each byte of a large one */
     DATA_FACTOR = 12,
     CPU_MS_PER_MB = 300,
+    EARLY_SHARE = 8,     /* the last part of a term: in a pause it may end now */
     AHEAD_MS = 500,      /* a term's end, is the next one started in a pause */
     AHEAD_BUSY_MS = 250, /* and when there is none */
     AHEAD_SHARE = 8,     /* or with so small a part of its mails left */
@@ -325,7 +326,16 @@ static int ensure_started(struct reader_link *l, struct err *e)
     return 0;
 }
 
-/* In a pause since since_ms: when another takes the place of who reads. */
+/* In a pause since since_ms: when what is due at `due` is done best.  Right after a mail is the
+ * time at which the next one is least likely. */
+static int64_t in_pause(const struct reader_link *l, int64_t due, int64_t since_ms)
+{
+    int64_t quiet_at = since_ms + QUIET_MS;
+
+    return quiet_at >= due - l->term.age_max_ms / EARLY_SHARE ? quiet_at : due;
+}
+
+/* When another takes the place of who reads. */
 static int64_t succession_due(const struct reader_link *l, int64_t since_ms)
 {
     const struct reader_term *t = &l->term;
@@ -335,24 +345,23 @@ static int64_t succession_due(const struct reader_link *l, int64_t since_ms)
         return due;
     if (t->mails_max > 0 && l->now.served >= t->mails_max)
         due = since_ms;
-    if (t->age_max_ms > 0 && l->now.served_from_ms + t->age_max_ms < due)
-        due = l->now.served_from_ms + t->age_max_ms;
     if (t->idle_max_ms > 0 && since_ms + t->idle_max_ms < due)
         due = since_ms + t->idle_max_ms;
-    return due;
+    if (t->age_max_ms > 0 && l->now.served_from_ms + t->age_max_ms <= due)
+        due = in_pause(l, l->now.served_from_ms + t->age_max_ms, since_ms);
+    return due > since_ms + QUIET_MS ? due : since_ms + QUIET_MS;
 }
 
 int64_t reader_link_due(const struct reader_link *l, int64_t since_ms)
 {
-    int64_t end = succession_due(l, since_ms), due = end;
+    int64_t end = succession_due(l, since_ms), due;
 
-    if (end == INT64_MAX)
+    if (end == INT64_MAX || l->next.helper)
         return end;
-    if (!l->next.helper) {
-        due = end - AHEAD_MS > l->next_from_ms ? end - AHEAD_MS : l->next_from_ms;
-        due = due < end ? due : end;
-    }
-    return due > since_ms + QUIET_MS ? due : since_ms + QUIET_MS;
+    due = in_pause(l, end - AHEAD_MS, since_ms);
+    if (due < l->next_from_ms)
+        due = l->next_from_ms;
+    return due < end ? due : end;
 }
 
 void reader_link_renew(struct reader_link *l, int64_t since_ms)
