@@ -15,6 +15,7 @@
 #include "store/files.h"
 #include "store/life.h"
 #include "store/links.h"
+#include "store/newcomers.h"
 #include "store/people.h"
 #include "store/uploads.h"
 
@@ -50,6 +51,8 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
     if (links_expire(txn, c->now_s - LINK_KEEP_S, CLEAN_COUNT, &count, e) < 0)
         return -1;
     if (faces_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
+        return -1;
+    if (newcomers_expire(txn, c->now_s - SPELLING_KEEP_S, CLEAN_COUNT, e) < 0)
         return -1;
     if (people_expire(txn, c->now_s - SPELLING_KEEP_S, c->now_s - ALIAS_KEEP_S,
                       c->now_s - LINK_KEEP_S, CLEAN_COUNT, e) < 0)

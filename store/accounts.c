@@ -6,6 +6,7 @@
 
 #include "store/choices.h"
 #include "store/held.h"
+#include "store/newcomers.h"
 #include "store/own_boxes.h"
 #include "store/senders.h"
 #include "store/link_index.h"
@@ -87,7 +88,7 @@ int accounts_remove(struct store_txn *txn, const char *bare_jid, struct err *e)
             0 ||
         held_order(txn, bare_jid, HELD_EVERY, NULL, INT64_MAX, &going, e) < 0 ||
         choices_forget(txn, bare_jid, e) < 0 || own_boxes_remove_all(txn, bare_jid, e) < 0 ||
-        senders_forget(txn, bare_jid, e) < 0 ||
+        senders_forget(txn, bare_jid, e) < 0 || newcomers_forget(txn, bare_jid, e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM user_name WHERE bare_jid = ?", e), bare_jid,
                 e) < 0 ||
         run_for(txn, txn_statement(txn, "DELETE FROM face WHERE bare_jid = ?", e), bare_jid, e) <

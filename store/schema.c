@@ -266,6 +266,12 @@ static const char *const steps[] = {
     "DROP TABLE portrait;"
     "ALTER TABLE likeness RENAME TO portrait;"
     "CREATE INDEX portrait_seen ON portrait(seen);",
+
+    /* Whom a user is to be told of, who has written for the first time; told: they were. */
+    "CREATE TABLE newcomer("
+    "  bare_jid TEXT NOT NULL, contact TEXT NOT NULL, created INTEGER NOT NULL,"
+    "  told INTEGER NOT NULL, PRIMARY KEY(bare_jid, contact)) WITHOUT ROWID;"
+    "CREATE INDEX newcomer_created ON newcomer(created);",
 };
 
 enum { VERSION = sizeof steps / sizeof steps[0] };

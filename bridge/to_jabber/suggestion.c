@@ -1,9 +1,11 @@
 /*
  * suggestion: the gateway proposes to add who has written for the first time.
  *
- * No data of its own.  It costs a look at what the two have written to each other, and only for
- * users who want it.  Queued in the transaction that ends the mail, so it comes once; a mail that
- * had to be made again, after a crash or a lost stream, finds its own link and suggests nothing.
+ * Data: a row of store/newcomers, made when the first mail becomes a stanza, since that one's link
+ * and name are known from then on, and marked in the transaction that ends the mail and queues the
+ * suggestion: so it comes once, with whichever mail of theirs the host takes first, however often
+ * that was put off, and it is not repeated when their links are forgotten.  It costs a few looks
+ * into the store, and only for users who want it.
  */
 #include "bridge/to_jabber/suggestion.h"
 
@@ -11,9 +13,33 @@
 #include "component/stream.h"
 #include "mapping/address/address_map.h"
 #include "mapping/address/display_name.h"
+#include "bridge/to_jabber/screen.h"
+#include "store/faces.h"
+#include "store/newcomers.h"
+#include "store/senders.h"
 #include "store/subscriptions.h"
 
 #define ROSTERX_NS "http://jabber.org/protocol/rosterx"
+
+/* Links are forgotten after two months; a name, and whom the user has written to or spoken of, are
+ * known for longer. */
+static int is_acquainted(struct store_txn *txn, const struct leg *leg, const char *contact,
+                         bool *out, struct err *e)
+{
+    struct arena *a = leg->shipment->arena;
+    const char *name, *mail = addr_text(a, &leg->shipment->letter->from.mail);
+    enum sender_verdict verdict = SENDER_UNKNOWN;
+    struct link *last;
+    struct err ignored;
+
+    mail = mail ? screen_sender(a, mail, &ignored) : NULL;
+    if (links_last(txn, a, leg->to, contact, &last, e) < 0 ||
+        faces_get_contact(txn, a, leg->to, contact, &name, e) < 0 ||
+        (mail && senders_judge(txn, leg->to, mail, &verdict, e) < 0))
+        return -1;
+    *out = last || name || verdict == SENDER_ALLOWED || verdict == SENDER_KNOWN;
+    return 0;
+}
 
 int suggestion_look(struct store_txn *txn, struct leg *leg, const struct choices *choices,
                     struct err *e)
@@ -21,8 +47,8 @@ int suggestion_look(struct store_txn *txn, struct leg *leg, const struct choices
     const struct shipment *s = leg->shipment;
     const struct letter *l = s->letter;
     const char *contact;
-    struct link *last;
-    bool is_there;
+    enum newcomer state;
+    bool is_known = false;
 
     leg->is_first = false;
     if (choices->of[CHOICE_SUGGEST] != CHOICE_YES || l->is_automatic || l->is_doubtful ||
@@ -31,10 +57,17 @@ int suggestion_look(struct store_txn *txn, struct leg *leg, const struct choices
     contact = jid_bare(s->arena, &l->from.jid);
     if (!contact)
         return err_memory(e);
-    if (subscriptions_has(txn, leg->to, contact, &is_there, e) < 0 ||
-        links_last(txn, s->arena, leg->to, contact, &last, e) < 0)
+    if (newcomers_get(txn, leg->to, contact, &state, e) < 0)
         return -1;
-    leg->is_first = !is_there && !last;
+    if (state != NEWCOMER_TOLD && subscriptions_has(txn, leg->to, contact, &is_known, e) < 0)
+        return -1;
+    if (state == NEWCOMER_NONE && !is_known) {
+        if (is_acquainted(txn, leg, contact, &is_known, e) < 0)
+            return -1;
+        if (!is_known && newcomers_put(txn, leg->to, contact, s->now_s, e) < 0)
+            return -1;
+    }
+    leg->is_first = state != NEWCOMER_TOLD && !is_known;
     leg->lang = texts_lang(choices->of[CHOICE_LANGUAGE]);
     return 0;
 }
@@ -83,9 +116,15 @@ int suggestion_put(struct store_txn *txn, const struct leg *leg, struct err *e)
         .items = &item,
         .item_count = 1,
     };
-    const struct xml_node *stanza = make(leg, m.id);
+    const struct xml_node *stanza;
+    bool is_due;
     struct buf b;
 
+    if (newcomers_tell(txn, leg->to, leg->link.contact, &is_due, e) < 0)
+        return -1;
+    if (!is_due)
+        return 0;
+    stanza = make(leg, m.id);
     if (!stanza)
         return err_memory(e);
     buf_init(&b, 64 << 10);

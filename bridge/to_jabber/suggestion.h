@@ -8,14 +8,15 @@
 #include "bridge/to_jabber/shipment.h"
 #include "store/choices.h"
 
-/* While the stanza is made, before its link is kept: is the author new to this user?  Sets
- * leg->is_first. */
+/* While the stanza is made, before its link is kept: is the author new to this user, who has not
+ * been told yet?  Sets leg->is_first. */
 int suggestion_look(struct store_txn *txn, struct leg *leg, const struct choices *choices,
                     struct err *e) MUST_CHECK;
 
-bool suggestion_is_due(const struct leg *leg); /* the host has taken the first mail of somebody */
+bool suggestion_is_due(const struct leg *leg); /* the host has taken a mail of somebody new */
 
-/* Queues it under leg->suggestion_id, in the transaction that removes the leg's item. */
+/* Unless another mail was sooner: queues it under leg->suggestion_id, in the transaction that
+ * removes the leg's item. */
 int suggestion_put(struct store_txn *txn, const struct leg *leg, struct err *e) MUST_CHECK;
 
 #endif

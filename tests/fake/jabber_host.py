@@ -9,6 +9,7 @@ start().
     host.send("<message ...>")
     host.messages      # texts of the stanzas, in order
     host.closed_over   # those it closed the stream over
+    host.put_off = word # the first message with it is answered by an error of type wait
     host.answer = lambda iq: [...]  # what it sends for an iq that is no ping; else an empty result
     host.stop()
 """
@@ -36,6 +37,7 @@ class FakeHost:
         self.closed_over = []
         self.connections = 0
         self.answer = None
+        self.put_off = None
         self._listener = None
         self._peer = None
 
@@ -111,5 +113,12 @@ class FakeHost:
             if self.hang_up and self.hang_up in text:
                 self.closed_over.append(text)
                 return False
+            if self.put_off and self.put_off in text:
+                self.put_off = None
+                peer.sendall(f"<message type='error' id={quoteattr(stanza.get('id'))} "
+                             f"from={quoteattr(stanza.get('to'))} to={quoteattr(stanza.get('from'))}>"
+                             "<error type='wait'><resource-constraint "
+                             "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>".encode())
+                return True
             self.messages.append(text)
         return True

@@ -4,8 +4,7 @@ import pytest
 
 import world as w
 from jabber import error_of, escape, has, new_id, quote, text_of
-from mail import make_mail
-from servers.base import free_port, wait_until
+from servers.base import free_port
 from test_lmtp import lmtp_world  # noqa: F401 (a fixture)
 from test_words import Listener, say
 
@@ -129,44 +128,6 @@ def test_the_jabber_address_is_left_out_of_mails_on_demand(fresh):
         world.juliet.send_message(world.contact(world.romeo.address), f"jabberid {said}")
         mail = world.romeo.wait_mail(lambda m: f"jabberid {said}" in m.as_string())
         assert mail["Jabber-ID"] == field
-
-
-ROSTERX = "{http://jabber.org/protocol/rosterx}"
-
-
-def test_who_writes_for_the_first_time_is_suggested_on_demand(fresh):
-    world, gateway = fresh, Listener(fresh.juliet)
-    name = world.user("benvolio")
-
-    def suggested():
-        return [(m, item) for m in world.juliet.stanzas() for item in m.iter(f"{ROSTERX}item")]
-
-    mail_comes(world)
-    world.juliet.send_xml(f"<message xmlns='jabber:client' to='{w.GATEWAY}' xml:lang='de'>"
-                          "<body>suggest on</body></message>")
-    gateway.wait(1)
-    mail_comes(world)  # Romeo has written before
-    token = new_id()
-    name.send(make_mail(f"Benvolio <{name.address}>", world.mail_of("juliet"), "Cousin", token,
-                        {"Precedence": "list"}), world.mail_of("juliet"), name.address)
-    world.juliet.wait_message(has(token))
-    for _ in range(2):
-        token = new_id()
-        mercutio = "mercutio@montague.example"
-        world.romeo.send(make_mail(f"Mercutio <{mercutio}>", world.mail_of("juliet"), "Jest", token),
-                         world.mail_of("juliet"), mercutio)
-        world.juliet.wait_message(has(token))
-        wait_until("one suggestion", lambda: len(suggested()) == 1)
-    (message, item), = suggested()
-    assert message.get("from") == w.GATEWAY and "zum ersten Mal" in text_of(message, "c:body")
-    assert (item.get("action"), item.get("jid"), item.get("name")) == ("add", world.contact(mercutio), "Mercutio")
-    tybalt = "tybalt@montague.example"  # whose name would pass for somebody else's address
-    world.romeo.send(make_mail(f'"boss@bank.example" <{tybalt}>', world.mail_of("juliet"), "Jest", new_id()),
-                     world.mail_of("juliet"), tybalt)
-    wait_until("another suggestion", lambda: len(suggested()) == 2)
-    message, item = suggested()[1]
-    assert (item.get("jid"), item.get("name")) == (world.contact(tybalt), None)
-    assert "boss" not in text_of(message, "c:body")
 
 
 def test_who_is_blocked_does_not_come_through(fresh):

@@ -13,6 +13,7 @@
 #include "store/accounts.h"
 #include "store/choices.h"
 #include "store/faces.h"
+#include "store/newcomers.h"
 #include "store/subscriptions.h"
 #include "tests/unit/fixture_store.h"
 
@@ -194,6 +195,7 @@ static int use_removal(struct store_txn *txn, void *arg, struct err *e)
 {
     struct choices choices;
     struct scene *s = arg;
+    enum newcomer newcomer;
     int64_t fetched_s;
     const char *name;
     bool is_known;
@@ -205,8 +207,11 @@ static int use_removal(struct store_txn *txn, void *arg, struct err *e)
     assert_int_equal(faces_put_contact(txn, "a@x", "1@gw", "One", 7, e), 0);
     subscribe(txn, "a@x", "1@gw");
     subscribe(txn, "b@x", "1@gw");
+    assert_int_equal(newcomers_put(txn, "a@x", "1@gw", 1000, e), 0);
     assert_int_equal(accounts_remove(txn, "a@x", e), 0);
     expect(txn, s, "a@x", NULL, NULL);
+    assert_int_equal(newcomers_get(txn, "a@x", "1@gw", &newcomer, e), 0);
+    assert_int_equal(newcomer, NEWCOMER_NONE);
     expect(txn, s, "b@x", "bob", "Bob");
     assert_int_equal(choices_get(txn, "a@x", &choices, e), 0);
     assert_int_equal(choices.of[CHOICE_RECEIPTS], CHOICE_NONE);

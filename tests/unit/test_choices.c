@@ -14,6 +14,7 @@
 #include "store/faces.h"
 #include "store/known.h"
 #include "store/links.h"
+#include "store/newcomers.h"
 #include "store/senders.h"
 #include "store/subscriptions.h"
 #include "tests/unit/fixture_store.h"
@@ -318,6 +319,43 @@ static void assert_known(struct store_txn *txn, const char *user, bool listed, c
     buf_clear(&out);
 }
 
+static enum newcomer newcomer_of(struct store_txn *txn, const char *user, const char *contact)
+{
+    enum newcomer out = NEWCOMER_NONE;
+    struct err e;
+
+    assert_int_equal(newcomers_get(txn, user, contact, &out, &e), 0);
+    return out;
+}
+
+static int keep_newcomers(struct store_txn *txn, void *arg, struct err *e)
+{
+    bool waited = true;
+
+    (void)arg;
+    assert_int_equal(newcomers_tell(txn, "j@home", "r@gw", &waited, e), 0);
+    assert_false(waited);
+    assert_int_equal(newcomers_put(txn, "j@home", "r@gw", 1000, e), 0);
+    assert_int_equal(newcomer_of(txn, "j@home", "r@gw"), NEWCOMER_WAITS);
+    assert_int_equal(newcomer_of(txn, "nurse@home", "r@gw"), NEWCOMER_NONE);
+    assert_int_equal(newcomers_tell(txn, "j@home", "r@gw", &waited, e), 0);
+    assert_true(waited);
+    assert_int_equal(newcomers_tell(txn, "j@home", "r@gw", &waited, e), 0);
+    assert_false(waited); /* once */
+    assert_int_equal(newcomers_put(txn, "j@home", "r@gw", 2000, e), 0);
+    assert_int_equal(newcomer_of(txn, "j@home", "r@gw"), NEWCOMER_TOLD);
+    assert_int_equal(newcomers_put(txn, "j@home", "b@gw", 2000, e), 0);
+    assert_int_equal(newcomers_expire(txn, 2000, 100, e), 0);
+    assert_int_equal(newcomer_of(txn, "j@home", "r@gw"), NEWCOMER_NONE);
+    assert_int_equal(newcomer_of(txn, "j@home", "b@gw"), NEWCOMER_WAITS);
+    return 0;
+}
+
+static void newcomers_are_told_of_once(void **state)
+{
+    in_store(*state, keep_newcomers);
+}
+
 static int keep_known(struct store_txn *txn, void *arg, struct err *e)
 {
     static const struct subscription list[] = {{.bare_jid = "j@home", .contact = "b\\40x@gw"},
@@ -358,8 +396,9 @@ static void contacts_that_users_have(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_of_contacts), TEST(names_of_users),   TEST(portraits_of_contacts),
-        TEST(choices_of_users),  TEST(senders_of_users), TEST(contacts_that_users_have),
+        TEST(names_of_contacts),          TEST(names_of_users),   TEST(portraits_of_contacts),
+        TEST(newcomers_are_told_of_once), TEST(choices_of_users), TEST(senders_of_users),
+        TEST(contacts_that_users_have),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
