@@ -455,14 +455,35 @@ static void refuse_doubtful(struct leg *leg)
         drop(leg, "the sender failed the mail server's checks");
 }
 
-/* A mail of a user's own mailbox is for them, whoever it names; a report on what left from there is
- * known by the Message-ID that it returns. */
+/* A report on what left from a user's own mailbox is known by the Message-ID that it returns.  As
+ * every recipient knows that, and whoever else saw the mail quoted, what became of it is believed
+ * only with our mark in the returned header; else the report is a mail as any other.  That it was
+ * displayed is for a recipient to say. */
+static int find_own_reported(struct store_txn *txn, struct leg *leg, const struct context *ctx,
+                             struct link **out, struct err *e)
+{
+    struct shipment *s = leg->shipment;
+    const struct report *report = s->letter->report;
+    const struct queue_message *m = &s->parcel->message;
+
+    *out = NULL;
+    if (!report || !report->original_message_id || !leg->answer_ids)
+        return 0;
+    if (links_by_message_id(txn, s->arena, report->original_message_id, s->own, out, e) < 0)
+        return -1;
+    if (*out &&
+        ((*out)->direction != LINK_TO_MAIL ||
+         (report->recipients && !trace_is_returned(ctx, m->content, m->content_len, (*out)->id))))
+        *out = NULL;
+    return 0;
+}
+
+/* A mail of a user's own mailbox is for them, whoever it names. */
 static int make_own(struct store_txn *txn, struct leg *leg, const struct context *ctx,
                     struct err *e)
 {
     struct shipment *s = leg->shipment;
-    const struct report *report = s->letter->report;
-    struct link *link = NULL;
+    struct link *link;
     struct jid jid;
 
     if (!s->own) {
@@ -476,10 +497,9 @@ static int make_own(struct store_txn *txn, struct leg *leg, const struct context
         drop(leg, "its user is no user of this server any more");
         return 0;
     }
-    if (report && report->original_message_id && leg->answer_ids &&
-        links_by_message_id(txn, s->arena, report->original_message_id, s->own, &link, e) < 0)
+    if (find_own_reported(txn, leg, ctx, &link, e) < 0)
         return -1;
-    if (link && link->direction == LINK_TO_MAIL)
+    if (link)
         return make_answers(txn, leg, link->id, e);
     if (screen_leg(txn, leg, e) < 0)
         return -1;

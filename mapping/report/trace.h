@@ -7,6 +7,7 @@
 #ifndef MAPPING_REPORT_TRACE_H
 #define MAPPING_REPORT_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,10 @@ struct trace {
 
 /* Reads the header of a mail, with CRLF or LF; looks at nothing behind it. */
 void trace_read(const struct context *ctx, const char *mail, size_t len, struct trace *out);
+
+/* Does a returned header, anywhere in this report, carry the mark of our message?  Who only knows
+ * its Message-ID cannot write that.  What is wrapped in base64 is not looked into. */
+bool trace_is_returned(const struct context *ctx, const char *report, size_t len, int64_t id);
 
 /* The field; mark is a reverse-path of ours. */
 void trace_write(struct buf *out, const char *mark);

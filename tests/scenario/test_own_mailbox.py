@@ -299,6 +299,33 @@ def test_a_report_on_what_left_becomes_an_error(prosody, provider):
     assert error_of(error)[1] == "item-not-found"
 
 
+def test_a_forged_report_is_a_mail_as_any_other(prosody, provider):
+    """Romeo, who has got the mail and quotes its Message-ID, says that it failed; with the header that
+    Postfix returns he would be believed."""
+    register(prosody, provider)
+    token = new_id()
+    sent = prosody.juliet.send_message(prosody.contact(f"romeo@{DOMAIN}"), token)
+    mail = provider.user("romeo").wait_body(token)
+
+    def report(words, *fields):
+        return (f"From: MAILER-DAEMON@{DOMAIN}\r\nTo: {JULIET}\r\nSubject: Undelivered\r\n"
+                f"Message-ID: <{new_id()}@{DOMAIN}>\r\nMIME-Version: 1.0\r\n"
+                "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+                f"--b\r\nContent-Type: text/plain\r\n\r\n{words}\r\n"
+                "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+                f"Reporting-MTA: dns; mx.{DOMAIN}\r\nOriginal-Envelope-Id: {mail['Message-ID'][1:].split('@')[0]}\r\n\r\n"
+                f"Final-Recipient: rfc822; romeo@{DOMAIN}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+                "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+                + "".join(f"{name}: {mail[name]}\r\n" for name in fields) + "\r\n--b--\r\n").encode()
+
+    words = new_id()
+    provider.user("romeo").send(report(words, "From", "To", "Date", "Message-ID"), JULIET, "")
+    prosody.juliet.wait_message(has(words), timeout_s=30)
+    assert not prosody.juliet.stanzas(lambda s: s.get("id") == sent and s.get("type") == "error")
+    provider.user("romeo").send(report(new_id(), "From", "X-Loop", "Message-ID"), JULIET, "")
+    assert error_of(prosody.juliet.wait_error(sent, timeout_s=30))[1] == "item-not-found"
+
+
 def test_restarts_and_removal(prosody, provider):
     register(prosody, provider)
     writes(prosody, provider)

@@ -75,12 +75,38 @@ static void only_our_own_mark_counts(void **state)
     assert_true(t.mark_count > 1 && t.mark_count <= TRACE_MARKS_MAX);
 }
 
+static void a_returned_header_has_the_mark_of_its_own_mail(void **state)
+{
+    struct fixture *f = *state;
+    const char *mark = reverse_path_make(&f->ctx, f->arena, 12345);
+    const char *other = reverse_path_make(&f->ctx, f->arena, 12346);
+    char text[8000];
+    size_t i;
+
+    snprintf(text, sizeof text, "Subject: x\r\n\r\n--b\r\n\r\nX-Loop: %s\r\nX-Loop: %s\r\n", other,
+             mark);
+    assert_true(trace_is_returned(&f->ctx, text, strlen(text), 12345));
+    assert_true(trace_is_returned(&f->ctx, text, strlen(text), 12346));
+    assert_false(trace_is_returned(&f->ctx, text, strlen(text), 12347));
+    snprintf(text, sizeof text, "Subject: x\n\nMessage-ID: <%s>\n> X-Loop: %s\nX-Loop: b+12345\n",
+             mark, mark);
+    assert_false(trace_is_returned(&f->ctx, text, strlen(text), 12345));
+    assert_false(trace_is_returned(&f->ctx, NULL, 0, 12345));
+    /* Whoever sends a great many is not listened to. */
+    for (i = 0, text[0] = '\0'; i < 100; i++)
+        strcat(text, "X-Loop: x\n");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "X-Loop: %s\n", mark);
+    assert_false(trace_is_returned(&f->ctx, text, strlen(text), 12345));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hops_are_counted_in_the_header, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(only_our_own_mark_counts, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_returned_header_has_the_mark_of_its_own_mail,
+                                        fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
