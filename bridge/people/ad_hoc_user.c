@@ -70,14 +70,17 @@ static int run_choices(struct store_txn *txn, struct ad_hoc_step *s, struct err 
 static struct xml_node *add_choice(struct ad_hoc_step *s, struct xml_node *form,
                                    const struct choice_row *row, unsigned char now)
 {
+    const struct conf *conf = s->settings->conf;
     const char *lang = s->call->lang;
     struct xml_node *field = form_field(s->arena, form, "list-single", row->word,
                                         texts_get(lang, row->label), choice_word_of(row, now));
     size_t i;
 
-    field = form_option(s->arena, field, texts_get(lang, TEXT_VALUE_DEFAULT), "default");
+    field = form_option(s->arena, field, choice_label_of(s->arena, row, CHOICE_NONE, conf, lang),
+                        "default");
     for (i = 0; i < row->value_count; i++)
-        field = form_option(s->arena, field, choice_label_of(row, row->values[i].value, lang),
+        field = form_option(s->arena, field,
+                            choice_label_of(s->arena, row, row->values[i].value, conf, lang),
                             row->values[i].word);
     return field;
 }

@@ -114,13 +114,36 @@ const char *choice_word_of(const struct choice_row *row, unsigned char value)
     return v ? v->word : "default";
 }
 
-const char *choice_label_of(const struct choice_row *row, unsigned char value, const char *lang)
+/* What those do who act on a choice that was not made. */
+static enum text usual(const struct choice_row *row, const struct conf *conf)
+{
+    switch (row->what) {
+    case CHOICE_RECEIPTS:
+        return conf->receipts == CONF_RECEIPTS_ALWAYS  ? TEXT_VALUE_YES
+               : conf->receipts == CONF_RECEIPTS_NEVER ? TEXT_VALUE_NO
+                                                       : TEXT_VALUE_ASKED;
+    case CHOICE_TYPE:
+        return TEXT_VALUE_LIKE_CHAT;
+    case CHOICE_SUBJECT:
+        return TEXT_VALUE_NEW;
+    case CHOICE_STRANGERS:
+    case CHOICE_JABBERID:
+        return TEXT_VALUE_YES;
+    case CHOICE_LIST_AT:
+        return TEXT_VALUE_BACK;
+    default:
+        return choice_is_on_holding(row) ? TEXT_VALUE_DELIVER : TEXT_VALUE_NO;
+    }
+}
+
+const char *choice_label_of(struct arena *a, const struct choice_row *row, unsigned char value,
+                            const struct conf *conf, const char *lang)
 {
     const struct choice_value *v = find_value(row, value);
 
-    if (v && v->label == TEXT_COUNT)
-        return v->word;
-    return texts_get(lang, v ? v->label : TEXT_VALUE_DEFAULT);
+    if (!v)
+        return texts_make(a, lang, TEXT_VALUE_DEFAULT, texts_get(lang, usual(row, conf)), NULL);
+    return v->label == TEXT_COUNT ? v->word : texts_get(lang, v->label);
 }
 
 bool choice_has_language(const struct choice_row *row)

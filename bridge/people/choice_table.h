@@ -36,7 +36,10 @@ extern const size_t choice_table_count;
 int choice_value_of(const struct choice_row *row, const char *word, unsigned char *out);
 /* The word for a value. */
 const char *choice_word_of(const struct choice_row *row, unsigned char value);
-const char *choice_label_of(const struct choice_row *row, unsigned char value, const char *lang);
+/* What is said for a value; for one that was not chosen: what is usual here, by this configuration.
+ * NULL: the arena is exhausted. */
+const char *choice_label_of(struct arena *a, const struct choice_row *row, unsigned char value,
+                            const struct conf *conf, const char *lang);
 
 /* Does what follows from it speak to the user, some time later? */
 bool choice_has_language(const struct choice_row *row);

@@ -235,8 +235,10 @@ static void say_receipts(const struct talk *t, struct buf *out)
 
 static void say_choice(const struct talk *t, const struct choice_row *row, struct buf *out)
 {
-    texts_write(out, t->lang, TEXT_NOW, texts_get(t->lang, row->label),
-                choice_label_of(row, t->choices.of[row->what], t->lang));
+    const char *now =
+        choice_label_of(t->arena, row, t->choices.of[row->what], t->settings->conf, t->lang);
+
+    texts_write(out, t->lang, TEXT_NOW, texts_get(t->lang, row->label), now ? now : "");
 }
 
 static void say_settings(const struct talk *t, struct buf *out)

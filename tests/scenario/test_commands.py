@@ -83,6 +83,9 @@ def test_settings_by_form_act_on_the_next_mail(fresh):
     command = Command(juliet, "postern/settings")
     assert command.status() == "executing"
     assert command.values()["type"] == ["default"] and command.values()["receipts"] == ["default"]
+    german = Command(juliet, "postern/settings", "de").command
+    assert "wie hier \u00fcblich (wenn ein Gespr\u00e4ch beginnt)" in [
+        o.get("label") for o in german.iter(f"{FORM}option")]
     usual = mail_comes(world, subject="Verona")[1]
     other = "normal" if usual.get("type") == "chat" else "chat"
     assert text_of(usual, "c:body").startswith("Verona\n")

@@ -96,6 +96,38 @@ static void choices_are_named_once(void **state)
     }
 }
 
+/* The row of a word, as it is said to who has not chosen. */
+static void assert_usual(const char *word, enum conf_receipts receipts, const char *lang,
+                         const char *want)
+{
+    struct arena *a = arena_new(10000);
+    const struct conf conf = {.receipts = receipts};
+    size_t i = 0;
+
+    while (strcmp(choice_table[i].word, word) != 0)
+        i++;
+    assert_string_equal(choice_label_of(a, &choice_table[i], CHOICE_NONE, &conf, lang), want);
+    arena_free(a);
+}
+
+static void what_is_usual_is_said(void **state)
+{
+    (void)state;
+    assert_usual("receipts", CONF_RECEIPTS_ALWAYS, "en", "as usual here (yes)");
+    assert_usual("receipts", CONF_RECEIPTS_NEVER, "en", "as usual here (no)");
+    assert_usual("receipts", CONF_RECEIPTS_ASK, "en",
+                 "as usual here (not unless you say yes when you are asked)");
+    assert_usual("receipts", CONF_RECEIPTS_NEVER, "de", "wie hier üblich (nein)");
+    assert_usual("receipts", CONF_RECEIPTS_NEVER, "zh", "默认（否）");
+    assert_usual("subject", CONF_RECEIPTS_ASK, "en", "as usual here (when a conversation begins)");
+    assert_usual("quotes", CONF_RECEIPTS_ASK, "en", "as usual here (no)");
+    assert_usual("suggest", CONF_RECEIPTS_ASK, "en", "as usual here (no)");
+    assert_usual("strangers", CONF_RECEIPTS_ASK, "en", "as usual here (yes)");
+    assert_usual("jabberid", CONF_RECEIPTS_ASK, "en", "as usual here (yes)");
+    assert_usual("when dnd", CONF_RECEIPTS_ASK, "en", "as usual here (brought to you)");
+    assert_usual("digest", CONF_RECEIPTS_ASK, "de", "wie hier üblich (wenn du wieder da bist)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_language_is_found_by_its_first_part),
         cmocka_unit_test(values_stand_in_their_places),
         cmocka_unit_test(choices_are_named_once),
+        cmocka_unit_test(what_is_usual_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
