@@ -7,6 +7,7 @@
  */
 #include "bridge/own/own_form.h"
 
+#include "base/utf8.h"
 #include "bridge/people/texts.h"
 #include "component/form.h"
 
@@ -135,6 +136,17 @@ static bool is_host(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_") == n;
 }
 
+/* A name in letters of its own is looked up as A-labels (RFC 5891 §5). */
+static int read_host(const struct reading *r, const char **host)
+{
+    struct err e = {ERR_NONE, ""};
+
+    if (!utf8_is_ascii(*host, strlen(*host)) && addr_domain(r->arena, *host, host, &e) < 0 &&
+        e.class != ERR_PERMANENT)
+        return wrong(r, NULL);
+    return is_host(*host) ? 0 : wrong(r, "A server is a name such as imap.example.org.");
+}
+
 static int read_address(struct reading *r, const struct own_account *old, const char **out)
 {
     const char *text = is_given(r, OWN_EMAIL) ? r->answers->of[OWN_EMAIL]
@@ -209,8 +221,8 @@ static int read_server(const struct reading *r, enum own_field first, const stru
                     : arena_printf(r->arena, "%s.%s", usual->prefix, r->domain);
     if (!out->host)
         return wrong(r, NULL);
-    if (!is_host(out->host))
-        return wrong(r, "A server is a name such as imap.example.org.");
+    if (read_host(r, &out->host) < 0)
+        return -1;
     if (read_security(r, first + 2, &out->tls) < 0)
         return -1;
     if (read_port(r, port,

@@ -459,6 +459,15 @@ def test_a_copy_waits_over_a_lower_limit(prosody, provider):
     assert len(provider.sent("juliet", token)) == 1
 
 
+def test_a_server_may_have_a_name_in_letters_of_its_own(prosody, provider):
+    refused = submit(prosody.juliet, **fields_of(provider, imap_host="imap.\u00fc\u2028.example"))
+    assert "A server is a name such as" in error_of(refused)[3]
+    # wide letters stand for plain ones: the one such name that can be reached here
+    register(prosody, provider, imap_host="\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54")
+    assert look(prosody.juliet)["imap_host"] == "localhost"
+    writes(prosody, provider)
+
+
 def test_hosts_of_the_house_are_not_tried(make_world, folder, provider):
     world = make_world(accounts(folder, provider, private="false")).start()
     for host in ("localhost", "127.0.0.1", "10.0.0.1"):
