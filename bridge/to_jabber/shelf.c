@@ -33,13 +33,13 @@ static int64_t file_id(const struct settings *st, int64_t message_id, unsigned p
 
 static int store_attachment(struct shipment *s, struct attachment *at, unsigned part, struct err *e)
 {
-    int64_t id = file_id(s->settings, s->parcel->message.id, part);
-    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
+    int64_t id, expires = s->now_s + s->settings->conf->web_keep_s;
     char token[KEYED_TOKEN_SIZE];
     const char *name;
 
     if (!at->content || !s->settings->conf->web_url)
         return 0;
+    id = file_id(s->settings, s->parcel->message.id, part);
     if (files_write(s->gateway->store, id, at->content, at->size, e) < 0)
         return -1;
     keyed_token(&s->settings->key, "file", id, expires, token);
@@ -52,14 +52,14 @@ static int store_attachment(struct shipment *s, struct attachment *at, unsigned 
 /* The page with the whole mail, where the message shows less.  One that gets too large is none. */
 static int store_page(struct shipment *s, struct err *e)
 {
-    int64_t id = file_id(s->settings, s->parcel->message.id, PAGE_PART);
-    int64_t expires = s->now_s + s->settings->conf->web_keep_s;
+    int64_t id, expires = s->now_s + s->settings->conf->web_keep_s;
     char token[KEYED_TOKEN_SIZE];
     struct buf page;
     int rc = 0;
 
     if (!s->read.page || !s->settings->conf->web_url)
         return 0;
+    id = file_id(s->settings, s->parcel->message.id, PAGE_PART);
     buf_init(&page, PAGE_MAX);
     reader_page(&s->read, &page);
     if (!buf_failed(&page)) {
