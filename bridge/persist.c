@@ -125,6 +125,7 @@ void persist_submit(struct persist *p, struct persist_work *w)
     w->persist = p;
     err_clear(&w->why);
     w->work.run = run;
+    w->work.is_patient = true;
     w->work.done = done;
     submit(p, w);
 }

@@ -221,6 +221,7 @@ static int open_all(struct store *s, struct err *e)
 static struct store *store_alloc(const char *path, struct err *e)
 {
     struct store *s = calloc(1, sizeof *s);
+    pthread_condattr_t monotonic;
 
     if (!s) {
         err_memory(e);
@@ -229,7 +230,10 @@ static struct store *store_alloc(const char *path, struct err *e)
     s->lock_fd = -1;
     s->txn.store = s;
     pthread_mutex_init(&s->mutex, NULL);
-    pthread_cond_init(&s->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     /* SQLite gives "file:" and ":memory:" a meaning. */
     s->path = *path == '/' ? join(path, strlen(path), "") : join("./", 2, path);
     /* The name of the database in it: two gateways may keep theirs in one folder, and neither

@@ -47,6 +47,7 @@ struct store_work {
     /* On the loop, after the commit: e NULL, or why it failed (ERR_RETRY: disk full, i/o error; the
      * work may be submitted again).  May free the work. */
     void (*done)(struct store_work *work, const struct err *e);
+    bool is_patient; /* nobody waits for it: under load a commit may wait 2 ms for more like it */
     /* the store's */
     struct store_work *next;
     struct err err;

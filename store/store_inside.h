@@ -58,11 +58,12 @@ struct store {
     /* The writer's. */
     int log_pages; /* in the write-ahead log after the last commit */
     bool is_checkpoint_failing;
+    unsigned last_count; /* pieces of work in the last transaction */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake;
     struct work_list waiting, finished;
-    unsigned waiting_count;
+    unsigned waiting_count, impatient_count; /* of them, those that are not patient */
     bool is_running; /* the thread was started and not yet joined; written by the loop's thread */
     bool is_stopping;
 };

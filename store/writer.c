@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/step.h"
@@ -17,7 +18,11 @@
 enum {
     WAITING_MAX = 10000,
     GROUP_MAX = 1000,
-    DONE_TURN = 256 /* done() calls in one turn of the loop: sockets wait meanwhile */
+    DONE_TURN = 256, /* done() calls in one turn of the loop: sockets wait meanwhile */
+    /* After so many in one transaction, what is patient waits so long for as many more. */
+    LOAD_COUNT = 24,
+    GATHER_COUNT = 128,
+    GATHER_NS = 2000000
 };
 
 static void list_push(struct work_list *list, struct store_work *work)
@@ -163,6 +168,24 @@ static void give_back(struct store *s, struct work_list *group)
     loop_post(s->loop, &s->finish);
 }
 
+/* Pages that one commit changes for many are changed once. */
+static void gather(struct store *s)
+{
+    struct timespec until;
+
+    if (s->last_count < LOAD_COUNT)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (s->impatient_count == 0 && s->waiting_count < GATHER_COUNT && !s->is_stopping)
+        if (pthread_cond_timedwait(&s->wake, &s->mutex, &until) != 0)
+            return;
+}
+
 /* Up to GROUP_MAX pieces of waiting work; false when stopping and none are left. */
 static bool take_group(struct store *s, struct work_list *group)
 {
@@ -172,9 +195,13 @@ static bool take_group(struct store *s, struct work_list *group)
     pthread_mutex_lock(&s->mutex);
     while (!s->waiting.head && !s->is_stopping)
         pthread_cond_wait(&s->wake, &s->mutex);
-    for (count = 0; count < GROUP_MAX && s->waiting.head; count++)
+    gather(s);
+    for (count = 0; count < GROUP_MAX && s->waiting.head; count++) {
+        s->impatient_count -= !s->waiting.head->is_patient;
         list_push(group, list_pop(&s->waiting));
+    }
     s->waiting_count -= count;
+    s->last_count = count;
     pthread_mutex_unlock(&s->mutex);
     return count > 0;
 }
@@ -223,10 +250,11 @@ int store_submit(struct store *s, struct store_work *work)
 
     pthread_mutex_lock(&s->mutex);
     if (s->is_running && !s->is_stopping && s->waiting_count < WAITING_MAX) {
-        if (!s->waiting.head)
+        s->waiting_count++;
+        s->impatient_count += !work->is_patient;
+        if (!s->waiting.head || !work->is_patient || s->waiting_count == GATHER_COUNT)
             pthread_cond_signal(&s->wake);
         list_push(&s->waiting, work);
-        s->waiting_count++;
         r = 0;
     }
     pthread_mutex_unlock(&s->mutex);

@@ -358,6 +358,7 @@ static void submit(struct acceptance *a)
 
     step("stanza.judged");
     a->work.run = outbound_store;
+    a->work.is_patient = true; /* a stream has no acknowledgements */
     a->work.done = accept_done;
     a->exits = own_exits(g, a->letter_arena, a->bare_jid, &a->exit_count);
     if (!a->exits || add_parcels(a) < 0 || store_submit(g->store, &a->work) < 0) {
