@@ -77,17 +77,13 @@ static int has_portrait(struct store_txn *txn, const char *bare_jid, const char 
 {
     sqlite3_stmt *s = txn_statement(
         txn, "SELECT 1 FROM portrait WHERE bare_jid = ? AND contact = ? AND sha1 = ?", e);
-    int r;
 
     if (!s)
         return -1;
     txn_bind_text(s, 1, bare_jid);
     txn_bind_text(s, 2, contact);
     txn_bind_text(s, 3, sha1);
-    r = txn_row(txn, s, e);
-    sqlite3_reset(s);
-    *out = r > 0;
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, s, out, e);
 }
 
 int faces_put_portrait(struct store_txn *txn, const char *bare_jid, const char *contact,

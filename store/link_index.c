@@ -191,7 +191,6 @@ int link_index_has(struct store_txn *txn, const struct link_entry *like, bool *o
 {
     const struct link_entry *fresh;
     sqlite3_stmt *s;
-    int r;
 
     if (link_index_newest(txn, like, NULL, &fresh, e) < 0)
         return -1;
@@ -212,10 +211,7 @@ int link_index_has(struct store_txn *txn, const struct link_entry *like, bool *o
     sqlite3_bind_int(s, 2, like->direction);
     if (like->contact)
         sqlite3_bind_int64(s, 3, like->contact);
-    r = txn_row(txn, s, e);
-    *out = r > 0;
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, s, out, e);
 }
 
 /* Adding. */

@@ -246,15 +246,15 @@ int links_by_message_id(struct store_txn *txn, struct arena *a, const char *mess
     return find_old(txn, a, s, &like.message, &message_id, 1, out, e);
 }
 
+/* The newest among the TALK_MAX last messages between the two: what is looked at is one stretch of
+ * one index, however long they have been writing. */
+#define TALK_MAX "1000"
+
 /* Between the two, where the rest of the question is asked of a row of link_pair. */
 #define IN_TALK(rest)                                                                              \
     "SELECT " COLUMNS " FROM link WHERE (id, n) ="                                                 \
     " (SELECT id, n FROM (SELECT id, n, stanza, thread FROM link_pair"                             \
     "   WHERE jid = ?1 AND contact = ?2 ORDER BY id DESC, n DESC LIMIT " TALK_MAX ")" rest
-
-/* The newest among the TALK_MAX last messages between the two: what is looked at is one stretch of
- * one index, however long they have been writing. */
-#define TALK_MAX "1000"
 
 static int find_in_talk(struct store_txn *txn, struct arena *a, const struct wanted *w,
                         sqlite3_stmt *s, struct link **out, struct err *e)

@@ -171,33 +171,25 @@ int own_boxes_set_first(struct store_txn *txn, const char *bare_jid, int64_t id,
 int own_boxes_has(struct store_txn *txn, int64_t id, bool *out, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "SELECT 1 FROM own_box WHERE id = ?", e);
-    int r;
 
     *out = false;
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, id);
-    r = txn_row(txn, s, e);
-    *out = r > 0;
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, s, out, e);
 }
 
 int own_boxes_is_of(struct store_txn *txn, const char *bare_jid, int64_t id, bool *out,
                     struct err *e)
 {
     sqlite3_stmt *s = txn_statement(txn, "SELECT 1 FROM own_box WHERE bare_jid = ? AND id = ?", e);
-    int r;
 
     *out = false;
     if (!s)
         return -1;
     txn_bind_text(s, 1, bare_jid);
     sqlite3_bind_int64(s, 2, id);
-    r = txn_row(txn, s, e);
-    *out = r > 0;
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, s, out, e);
 }
 
 /* What stands elsewhere under its name or number. */

@@ -316,15 +316,11 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
 int queue_has(struct store_txn *txn, int64_t id, unsigned n, bool *out, struct err *e)
 {
     sqlite3_stmt *s = for_item(txn, "SELECT 1 FROM item WHERE message = ?1 AND n = ?2", id, n, e);
-    int r;
 
     *out = false;
     if (!s)
         return -1;
-    r = txn_row(txn, s, e);
-    *out = r > 0;
-    sqlite3_reset(s);
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, s, out, e);
 }
 
 int queue_old(struct store_txn *txn, enum queue_kind kind, int64_t after_id, int64_t before_id,

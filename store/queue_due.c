@@ -84,17 +84,13 @@ static int is_held_by_other(struct scan *s, int64_t id, bool *out, struct err *e
                                     " AND owner NOT IN (0, ?2)"
                                     " AND owner IN (SELECT id FROM life WHERE until > ?3) LIMIT 1",
                                     e);
-    int r;
 
     if (!q)
         return -1;
     sqlite3_bind_int64(q, 1, id);
     sqlite3_bind_int64(q, 2, s->txn->store->life);
     sqlite3_bind_int64(q, 3, s->wish->now_s);
-    r = txn_row(s->txn, q, e);
-    *out = r > 0;
-    sqlite3_reset(q);
-    return r < 0 ? -1 : 0;
+    return txn_has(s->txn, q, out, e);
 }
 
 /* What this life did not put itself was another's: nothing is written otherwise. */

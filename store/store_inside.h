@@ -71,7 +71,7 @@ struct store {
 #ifdef POSTERN_CRASH
 enum { CHECKPOINT_PAGES = 40 }; /* often enough to die in one */
 #else
-enum { CHECKPOINT_PAGES = 12000 }; /* 16 MB of log: with less, hot pages are copied more often */
+enum { CHECKPOINT_PAGES = 12000 }; /* 48 MB of log: with less, hot pages are copied more often */
 #endif
 
 /* sql must be a string literal used in one place.  The statement is reset and unbound; it belongs
@@ -82,6 +82,8 @@ sqlite3_stmt *txn_statement(struct store_txn *txn, const char *sql, struct err *
 int txn_step(struct store_txn *txn, sqlite3_stmt *statement, struct err *e) MUST_CHECK;
 /* Steps to the next row: 1 a row, 0 no more (reset then), -1. */
 int txn_row(struct store_txn *txn, sqlite3_stmt *statement, struct err *e) MUST_CHECK;
+/* Does a prepared question find a row? */
+int txn_has(struct store_txn *txn, sqlite3_stmt *statement, bool *out, struct err *e) MUST_CHECK;
 int txn_changes(const struct store_txn *txn); /* rows the last step touched */
 
 enum err_class txn_class(int code);

@@ -32,17 +32,13 @@ int subscriptions_has(struct store_txn *txn, const char *bare_jid, const char *c
 {
     sqlite3_stmt *q = txn_statement(
         txn, "SELECT 1 FROM subscription WHERE bare_jid = ? AND contact = ? AND gone = 0", e);
-    int r;
 
     *out = false;
     if (!q)
         return -1;
     txn_bind_text(q, 1, bare_jid);
     txn_bind_text(q, 2, contact);
-    r = txn_row(txn, q, e);
-    sqlite3_reset(q);
-    *out = r > 0;
-    return r < 0 ? -1 : 0;
+    return txn_has(txn, q, out, e);
 }
 
 int subscriptions_drop(struct store_txn *txn, const struct subscription *s, struct err *e)

@@ -90,6 +90,15 @@ int txn_step(struct store_txn *txn, sqlite3_stmt *statement, struct err *e)
     return r < 0 ? -1 : 0;
 }
 
+int txn_has(struct store_txn *txn, sqlite3_stmt *statement, bool *out, struct err *e)
+{
+    int r = txn_row(txn, statement, e);
+
+    sqlite3_reset(statement);
+    *out = r > 0;
+    return r < 0 ? -1 : 0;
+}
+
 int txn_changes(const struct store_txn *txn)
 {
     return sqlite3_changes(txn->db);
