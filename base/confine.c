@@ -15,6 +15,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -92,7 +93,6 @@ void confine_limits(size_t data_max)
     prctl(PR_SET_DUMPABLE, 0); /* from here on /proc/self is not ours to write to */
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_FSIZE, 0, 0);
-    limit(RLIMIT_NPROC, 0, 0);
     limit(RLIMIT_MEMLOCK, 0, 0);
     limit(RLIMIT_MSGQUEUE, 0, 0);
     if (RELAXED)
@@ -181,7 +181,28 @@ static const struct rule rules[] = {
     {__NR_writev, ALLOW, 0, 0}, /* what the C library says before it aborts */
 };
 
-enum { RULE_COUNT = sizeof rules / sizeof *rules, PROGRAM_MAX = 16 + 5 * RULE_COUNT };
+/* For one that copies itself, and for a copy on its way to the rules above. */
+static const struct rule copy_rules[] = {
+    {__NR_tgkill, ALLOW, 0, 0}, /* a copy is another process */
+    {__NR_recvmsg, ALLOW, 0, 0},      {__NR_sendto, ALLOW, 0, 0}, {__NR_clone, ALLOW, 0, 0},
+    {__NR_close, ALLOW, 0, 0},        {__NR_dup3, ALLOW, 0, 0},
+#ifdef __NR_dup2
+    {__NR_dup2, ALLOW, 0, 0},
+#endif
+    {__NR_rt_sigaction, ALLOW, 0, 0}, {__NR_prctl, ALLOW, 0, 0},  {__NR_prlimit64, ALLOW, 0, 0},
+#ifdef __NR_getrlimit
+    {__NR_getrlimit, ALLOW, 0, 0},
+#endif
+#ifdef __NR_setrlimit
+    {__NR_setrlimit, ALLOW, 0, 0},
+#endif
+};
+
+enum {
+    RULE_COUNT = sizeof rules / sizeof *rules,
+    COPY_RULE_COUNT = sizeof copy_rules / sizeof *copy_rules,
+    PROGRAM_MAX = 16 + 5 * (RULE_COUNT + COPY_RULE_COUNT)
+};
 
 struct program {
     struct sock_filter code[PROGRAM_MAX];
@@ -231,7 +252,7 @@ static void add_rule(struct program *p, const struct rule *r)
     add_return(p, refuse);
 }
 
-static void make_program(struct program *p)
+static void make_program(struct program *p, bool may_copy)
 {
     size_t i;
 
@@ -245,7 +266,10 @@ static void make_program(struct program *p)
     add_return(p, SECCOMP_RET_KILL_PROCESS);
 #endif
     for (i = 0; i < RULE_COUNT; i++)
-        add_rule(p, &rules[i]);
+        if (!may_copy || rules[i].fate != OUR_PID)
+            add_rule(p, &rules[i]);
+    for (i = 0; may_copy && i < COPY_RULE_COUNT; i++)
+        add_rule(p, &copy_rules[i]);
     add_return(p, SECCOMP_RET_TRAP);
 }
 
@@ -259,36 +283,54 @@ static void on_sigsys(int signo, siginfo_t *info, void *context)
     _exit(1);
 }
 
-static int install(void (*report)(int number))
+static int install(bool may_copy)
 {
-    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct program program;
     struct sock_fprog fprog;
 
-    report_refused = report;
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGSYS, &action, NULL) < 0)
-        return -1;
-    make_program(&program);
+    make_program(&program, may_copy);
     fprog.len = program.len;
     fprog.filter = program.code;
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog);
 }
 
+static int handle_refused(void (*report)(int number))
+{
+    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+    report_refused = report;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGSYS, &action, NULL);
+}
+
 #else
 
-static int install(void (*report)(int number))
+static int install(bool may_copy)
 {
-    (void)report;
+    (void)may_copy;
     errno = ENOSYS; /* a processor whose numbers nobody has tried */
     return -1;
+}
+
+static int handle_refused(void (*report)(int number))
+{
+    (void)report;
+    return 0;
 }
 
 #endif
 
 enum confine_state confine_enter(void (*report)(int number))
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a copy of a process has none */
+    limit(RLIMIT_NPROC, 0, 0);
     if (RELAXED)
         return CONFINE_RELAXED;
-    return install(report) < 0 ? CONFINE_NO_FILTER : CONFINE_FULL;
+    return handle_refused(report) < 0 || install(false) < 0 ? CONFINE_NO_FILTER : CONFINE_FULL;
+}
+
+void confine_template(void)
+{
+    if (!RELAXED)
+        (void)install(true); /* it reads nothing of a stranger's: without it, too */
 }

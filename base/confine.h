@@ -17,12 +17,17 @@ enum confine_state {
 };
 
 /* No core, no files written, no descriptors beyond the first few, no more memory than data_max
- * until the parent says otherwise, nothing to be had by exec, and an end when the parent ends. */
+ * until the parent says otherwise, nothing to be had by exec, and an end when the parent ends.  It
+ * may still be copied. */
 void confine_limits(size_t data_max);
 
 /* report: called from a signal handler with the number of a system call that was refused; the
  * process ends after it. */
 enum confine_state confine_enter(void (*report)(int number));
+
+/* The same for a process that is to be copied, as far as its kernel can: besides what confine_enter
+ * leaves it may take descriptors and make copies, which can go on to confine_enter. */
+void confine_template(void);
 
 /* Whether this build is one with sanitizers, which confine_enter leaves alone. */
 int confine_is_relaxed(void);

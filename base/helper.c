@@ -1,24 +1,22 @@
 /*
- * helper: spawn, watch, kill, reap.
+ * helper: have it copied, watch, kill, reap.
  *
  * Owns the process and our end of the socket.  The thread of whoever calls.  A crash of ours closes
  * the socket, which ends the process as soon as it reads; one that does not is killed with us
  * (confine_limits asks for that).
  */
-#define _GNU_SOURCE /* prlimit, environ, closing what is open in a new process */
+#define _GNU_SOURCE /* prlimit */
 #include "base/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +27,7 @@
 enum { SLICE_MS = 100 };
 
 struct helper {
+    struct helper_template *origin;
     pid_t pid;
     int fd;
     const atomic_bool *stop;
@@ -105,76 +104,7 @@ void helper_limit_memory(struct helper *h, size_t data_max)
 
 /* ---- life ---- */
 
-/* Only what says where libraries are, and, for a build with sanitizers, how those report. */
-static void make_environment(char **out, size_t max)
-{
-    static const char *const names[] = {"LD_LIBRARY_PATH=", "GCONV_PATH=",   "ASAN_OPTIONS=",
-                                        "UBSAN_OPTIONS=",   "TSAN_OPTIONS=", "LSAN_OPTIONS="};
-    size_t count = confine_is_relaxed() ? sizeof names / sizeof *names : 2, n = 0, i;
-    char **var;
-
-    for (var = environ; var && *var; var++)
-        for (i = 0; i < count && n + 1 < max; i++)
-            if (strncmp(*var, names[i], strlen(names[i])) == 0)
-                out[n++] = *var;
-    out[n] = NULL;
-}
-
-static int add_actions(posix_spawn_file_actions_t *actions, int fd)
-{
-    int r = posix_spawn_file_actions_adddup2(actions, fd, 0);
-
-    if (r == 0)
-        r = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
-    /* What it says could be a stranger's words, made to look like lines of our log. */
-    if (r == 0 && !confine_is_relaxed())
-        r = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
-    if (r == 0)
-        r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-    return r;
-}
-
-static int spawn_with(pid_t *pid, int fd, char *const argv[], posix_spawnattr_t *attr)
-{
-    posix_spawn_file_actions_t actions;
-    char *environment[16];
-    int r = posix_spawn_file_actions_init(&actions);
-
-    if (r != 0)
-        return r;
-    make_environment(environment, sizeof environment / sizeof *environment);
-    r = add_actions(&actions, fd);
-    if (r == 0)
-        r = posix_spawn(pid, "/proc/self/exe", &actions, attr, argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
-}
-
-/* Worker threads have every signal blocked, and we ignore SIGPIPE: the new process gets neither. */
-static int spawn(pid_t *pid, int fd, const char *command)
-{
-    char name[] = "postern", argument[32], *argv[] = {name, argument, NULL};
-    posix_spawnattr_t attr;
-    sigset_t none, all;
-    int r = posix_spawnattr_init(&attr);
-
-    if (r != 0)
-        return r;
-    snprintf(argument, sizeof argument, "%s", command);
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_setsigmask(&attr, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(&attr, &all);
-    if (r == 0)
-        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (r == 0)
-        r = spawn_with(pid, fd, argv, &attr);
-    posix_spawnattr_destroy(&attr);
-    return r;
-}
-
-struct helper *helper_start(const char *command, const atomic_bool *stop, struct err *e)
+struct helper *helper_start(struct helper_template *t, const atomic_bool *stop, struct err *e)
 {
     struct helper *h = calloc(1, sizeof *h);
     int fds[2], r;
@@ -188,14 +118,14 @@ struct helper *helper_start(const char *command, const atomic_bool *stop, struct
         free(h);
         return NULL;
     }
-    r = spawn(&h->pid, fds[1], command);
+    r = helper_template_copy(t, fds[1], stop, &h->pid, e);
     close(fds[1]);
-    if (r != 0) {
-        err_set(e, ERR_RETRY, "cannot start another process: %s", strerror(r));
+    if (r < 0) {
         close(fds[0]);
         free(h);
         return NULL;
     }
+    h->origin = t;
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
     h->fd = fds[0];
     h->stop = stop;
@@ -270,6 +200,7 @@ void helper_end(struct helper *h, const char *why, struct helper_death *out)
         kill(h->pid, SIGKILL);
         reap(h);
     }
+    helper_template_forget(h->origin);
     describe(h, why, was_dead, out ? out : &ignored);
     free(h);
 }

@@ -2,8 +2,8 @@
  * helper: a process of our own program that does one kind of work and has nothing but a socket to
  * us, so that what kills it kills nothing else.
  *
- * Made by exec, so it inherits no memory, no descriptors and no environment of ours.  Calls block;
- * for a worker thread, one at a time.
+ * A copy of a template that was made by exec, so it inherits no memory, no descriptors and no
+ * environment of ours.  Calls block; for a worker thread, one at a time.
  */
 #ifndef BASE_HELPER_H
 #define BASE_HELPER_H
@@ -15,6 +15,7 @@
 
 #include "base/channel.h"
 #include "base/err.h"
+#include "base/helper_template.h"
 
 struct helper_limits {
     int64_t cpu_ms;  /* of the processor between two answers */
@@ -34,9 +35,9 @@ struct helper_death {
 
 struct helper;
 
-/* Starts this very program with the one argument `command`; its end of the socket is its standard
- * input.  stop: when it becomes true, waiting ends.  NULL with *e (ERR_RETRY). */
-struct helper *helper_start(const char *command, const atomic_bool *stop, struct err *e);
+/* Starts one, a copy of t; its end of the socket is its standard input.  stop: when it becomes
+ * true, waiting ends.  NULL with *e (ERR_RETRY). */
+struct helper *helper_start(struct helper_template *t, const atomic_bool *stop, struct err *e);
 struct channel *helper_channel(struct helper *h);
 /* From now on. */
 void helper_watch(struct helper *h, const struct helper_limits *limits);

@@ -64,6 +64,11 @@ static struct letter *read_mail(struct conversion *c, int *status)
     struct reader_link link = {.stop = &never, .settled = mail_read, .limits = reader_limits_usual};
     struct reader_job *job = &c->job;
 
+    link.origin = helper_template_new(READER_COMMAND);
+    if (!link.origin) {
+        *status = EX_TEMPFAIL;
+        return NULL;
+    }
     job->settings = c->settings;
     job->request.envelope.reverse_path = c->sender;
     job->request.envelope.recipients = c->recipients;
@@ -76,6 +81,7 @@ static struct letter *read_mail(struct conversion *c, int *status)
     job->id = c->id;
     reader_link_read(&link, job);
     reader_link_rest(&link);
+    helper_template_free(link.origin);
     if (!job->letter)
         *status = command_fail(&job->err, EX_DATAERR);
     else if (attachment_hash(job->letter) < 0 || name_files(c, job->letter) < 0)

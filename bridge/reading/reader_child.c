@@ -30,12 +30,13 @@ static int make_nonce(char *out, struct err *e)
     return 0;
 }
 
-int reader_child_start(struct reader_child *c, const atomic_bool *stop, struct err *e)
+int reader_child_start(struct reader_child *c, struct helper_template *origin,
+                       const atomic_bool *stop, struct err *e)
 {
     memset(c, 0, sizeof *c);
     if (make_nonce(c->nonce, e) < 0)
         return -1;
-    c->helper = helper_start(READER_COMMAND, stop, e);
+    c->helper = helper_start(origin, stop, e);
     if (!c->helper)
         return -1;
     helper_watch(c->helper, &start_limits);

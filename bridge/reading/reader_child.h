@@ -29,7 +29,8 @@ struct reader_child {
 };
 
 /* Starts one where there is none. */
-int reader_child_start(struct reader_child *c, const atomic_bool *stop, struct err *e) MUST_CHECK;
+int reader_child_start(struct reader_child *c, struct helper_template *origin,
+                       const atomic_bool *stop, struct err *e) MUST_CHECK;
 /* Waits until it can read.  -1: it never will, and is gone. */
 int reader_child_wait(struct reader_child *c, struct err *e) MUST_CHECK;
 /* It has read another. */

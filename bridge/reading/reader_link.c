@@ -35,8 +35,7 @@ enum {
     LINE_ROOM = 8        /* and beside each line of that */
 };
 
-/* A start takes 14 ms of the processor, as much as some hundred small mails: a hundredth of what a
- * process that is never idle uses. */
+/* A start takes a millisecond of the processor, as much as some tens of small mails. */
 const struct reader_term reader_term_usual = {
     .mails_max = 5000, .age_max_ms = 2000, .idle_max_ms = 1000};
 const struct helper_limits reader_limits_usual = {.cpu_ms = 10000, .wall_ms = 120000};
@@ -233,6 +232,7 @@ void reader_link_rest(struct reader_link *l)
     reader_child_end(&l->now, NULL, NULL);
     reader_child_end(&l->next, NULL, NULL);
     reader_child_end(&l->last, NULL, NULL);
+    helper_template_rest(l->origin);
 }
 
 bool reader_link_is_started(const struct reader_link *l)
@@ -272,10 +272,16 @@ static void start_next(struct reader_link *l)
 {
     struct err e;
 
-    if (reader_child_start(&l->next, l->stop, &e) == 0)
+    if (reader_child_start(&l->next, l->origin, l->stop, &e) == 0)
         return;
     note_failure(l, &e);
     l->next_from_ms = clock_mono_ms(&clock_system) + AGAIN_MS;
+}
+
+void reader_link_prepare(struct reader_link *l)
+{
+    if (!reader_link_is_started(l) && clock_mono_ms(&clock_system) >= l->next_from_ms)
+        start_next(l);
 }
 
 /* With mail waiting: who reads is to have a successor that is ready when its term ends. */
@@ -320,7 +326,7 @@ static int ensure_started(struct reader_link *l, struct err *e)
             return tries > 0 ? -1 : err_set(e, ERR_RETRY, "the gateway is stopping");
         if (l->may_start && (!is_renewed || tries > 0) && !l->may_start(l->arg))
             return err_set(e, ERR_RETRY, "the gateway is stopping");
-        if (reader_child_start(&l->next, l->stop, e) < 0 || succeed(l, e) < 0)
+        if (reader_child_start(&l->next, l->origin, l->stop, e) < 0 || succeed(l, e) < 0)
             note_failure(l, e);
     }
     return 0;
@@ -398,6 +404,8 @@ static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, 
     }
     log_warning("reader", "event=died id=%s bytes=%zu reason=\"%s\"", id_format(job->id, id),
                 job->len, death.how);
+    if (death.fate == HELPER_CRASHED)
+        helper_template_renew(l->origin);
     if (death.fate == HELPER_CRASHED && asked > 1)
         l->suspects = asked;
     if (death.fate == HELPER_KILLED && ++job->kills < KILLS_MAX)

@@ -60,9 +60,10 @@ extern const struct reader_term reader_term_usual;
 struct reader_link {
     struct helper_limits limits;
     struct reader_term term;
-    const atomic_bool *stop;      /* when it becomes true, what is under way fails */
-    bool (*may_start)(void *arg); /* waits until another process may be started; false: stop.
-                                     NULL: at once */
+    struct helper_template *origin; /* of READER_COMMAND; may be shared */
+    const atomic_bool *stop;        /* when it becomes true, what is under way fails */
+    bool (*may_start)(void *arg);   /* waits until another process may be started; false: stop.
+                                       NULL: at once */
     void (*settled)(struct reader_job *job, void *arg); /* the job has its result */
     void *arg;
 
@@ -82,6 +83,8 @@ void reader_link_read(struct reader_link *l, struct reader_job *jobs);
 int64_t reader_link_due(const struct reader_link *l, int64_t since_ms);
 /* Starts who is next, or lets them take the place of one that has read something. */
 void reader_link_renew(struct reader_link *l, int64_t since_ms);
+/* Starts one, if there is none. */
+void reader_link_prepare(struct reader_link *l);
 /* Is there a process? */
 bool reader_link_is_started(const struct reader_link *l);
 /* Ends the processes; the link can be used again. */

@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/channel.h"
 #include "base/conf.h"
 #include "base/confine.h"
+#include "base/helper_template.h"
 #include "bridge/reading/reader_wire.h"
 #include "bridge/settings.h"
 #include "mapping/mime/attachment_read.h"
@@ -259,6 +261,11 @@ int reader_process(void (*trial)(const char *mail, size_t len))
     signal(SIGPIPE, SIG_IGN);
     confine_limits(FIRST_DATA_MAX);
     mime_read_prepare();
+    prctl(PR_SET_NAME, "reader-template");
+    confine_template();
+    if (helper_template_serve() < 0)
+        return EX_OK;
+    prctl(PR_SET_NAME, "reader");
     reader = calloc(1, sizeof *reader);
     if (!reader)
         return EX_TEMPFAIL;

@@ -26,6 +26,7 @@ struct reader_thread {
     struct readers *readers;
     struct reader_link link;
     pthread_t thread;
+    bool is_ready; /* has a process, and no job; behind the lock */
 };
 
 struct readers {
@@ -38,6 +39,8 @@ struct readers {
     pthread_cond_t stopped; /* the pool stops */
     struct chain waiting, finished;
     unsigned waiting_count, idle; /* idle: threads without jobs, started or not */
+    bool is_awaited;              /* a job is about to come */
+    struct helper_template *origin;
     int64_t start_at_ms; /* when the next process were due, one after the other without a pause */
     atomic_bool stopping;
 
@@ -85,6 +88,15 @@ static void be_idle(struct reader_thread *t, int64_t since_ms)
     pthread_mutex_lock(&r->lock);
 }
 
+/* A job is about to come, and no thread has a process for it.  With the lock. */
+static void prepare(struct reader_thread *t)
+{
+    t->readers->is_awaited = false;
+    pthread_mutex_unlock(&t->readers->lock);
+    reader_link_prepare(&t->link);
+    pthread_mutex_lock(&t->readers->lock);
+}
+
 /* NULL: the pool stops.  A process that has had nothing to do for long ends. */
 static struct reader_job *next_batch(struct reader_thread *t)
 {
@@ -94,12 +106,19 @@ static struct reader_job *next_batch(struct reader_thread *t)
 
     pthread_mutex_lock(&r->lock);
     while (!r->waiting.head && !atomic_load(&r->stopping)) {
-        if (reader_link_is_started(&t->link))
+        t->is_ready = reader_link_is_started(&t->link);
+        if (t->is_ready) {
             be_idle(t, since_ms);
-        else
+        } else if (r->is_awaited) {
+            prepare(t);
+            since_ms = clock_mono_ms(&clock_system);
+        } else {
             pthread_cond_wait(&r->wanted, &r->lock);
+        }
     }
+    t->is_ready = false;
     if (r->waiting.head) {
+        r->is_awaited = false;
         jobs = take_batch(r);
         r->idle--;
     }
@@ -174,25 +193,32 @@ static void finish_jobs(void *arg)
         job->done(job);
 }
 
-/* Starts a thread where no free one would take the job that was put last.  With the
- * lock.  -1: there is none for the job. */
-static int start_thread(struct readers *r)
+/* With the lock. */
+static void start_thread(struct readers *r)
 {
     struct reader_thread *t = &r->threads[r->thread_count];
-    unsigned busy = r->settings.processes - r->idle;
     struct err told;
 
-    if (r->waiting_count <= r->thread_count - busy || r->thread_count == r->settings.processes)
-        return 0;
     t->readers = r;
     t->link.stop = &r->stopping;
     t->link.limits = r->settings.limits;
     t->link.term = r->settings.term;
+    t->link.origin = r->origin;
     t->link.may_start = may_start;
     t->link.settled = settled;
     t->link.arg = t;
     if (thread_start(&t->thread, run_thread, t, &told) == 0)
         r->thread_count++;
+}
+
+/* Where no free thread would take the job that was put last there is to be another.  With the
+ * lock.  -1: there is none for the job. */
+static int find_thread(struct readers *r)
+{
+    unsigned busy = r->settings.processes - r->idle;
+
+    if (r->waiting_count > r->thread_count - busy && r->thread_count < r->settings.processes)
+        start_thread(r);
     return r->thread_count > 0 ? 0 : -1;
 }
 
@@ -205,7 +231,7 @@ int readers_submit(struct readers *r, struct reader_job *job)
     if (!atomic_load(&r->stopping) && r->waiting_count < r->settings.waiting_max + r->idle) {
         chain_push(&r->waiting, &job->link);
         r->waiting_count++;
-        rc = start_thread(r);
+        rc = find_thread(r);
         if (rc == 0) {
             pthread_cond_signal(&r->wanted);
         } else { /* it is the only one: there is no thread to have taken another */
@@ -215,6 +241,28 @@ int readers_submit(struct readers *r, struct reader_job *job)
     }
     pthread_mutex_unlock(&r->lock);
     return rc;
+}
+
+/* With the lock. */
+static bool is_any_started(const struct readers *r)
+{
+    unsigned i;
+
+    for (i = 0; i < r->thread_count && !r->threads[i].is_ready; i++)
+        ;
+    return i < r->thread_count || r->idle < r->settings.processes;
+}
+
+void readers_prepare(struct readers *r)
+{
+    pthread_mutex_lock(&r->lock);
+    if (!is_any_started(r) && !atomic_load(&r->stopping)) {
+        r->is_awaited = true;
+        if (r->thread_count == 0)
+            start_thread(r);
+        pthread_cond_signal(&r->wanted);
+    }
+    pthread_mutex_unlock(&r->lock);
 }
 
 static void init_sync(struct readers *r)
@@ -234,7 +282,10 @@ struct readers *readers_new(struct loop *loop, const struct readers_settings *se
 {
     struct readers *r = calloc(1, sizeof *r + settings->processes * sizeof r->threads[0]);
 
-    if (!r) {
+    if (r)
+        r->origin = helper_template_new(READER_COMMAND);
+    if (!r || !r->origin) {
+        free(r);
         err_memory(e);
         return NULL;
     }
@@ -263,6 +314,7 @@ void readers_free(struct readers *r)
         pthread_join(r->threads[i].thread, NULL);
     finish_jobs(r);
     loop_cancel(r->loop, &r->finish);
+    helper_template_free(r->origin);
     pthread_cond_destroy(&r->wanted);
     pthread_cond_destroy(&r->stopped);
     pthread_mutex_destroy(&r->lock);

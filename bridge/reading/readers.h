@@ -25,6 +25,8 @@ struct readers *readers_new(struct loop *loop, const struct readers_settings *se
 /* job->read is called on a worker once the result is there, then job->done on the loop.  -1: full
  * or stopping; the caller keeps the job and tries later.  Any thread. */
 int readers_submit(struct readers *r, struct reader_job *job) MUST_CHECK;
+/* Mail is on its way: if no process is started, one gets ready for it.  Any thread. */
+void readers_prepare(struct readers *r);
 /* What has not been read by now fails with ERR_RETRY: read and done are called for all before this
  * returns.  Joins and frees; takes NULL.  Loop thread, and not from a done. */
 void readers_free(struct readers *r);

@@ -384,6 +384,14 @@ static int submit(struct arrival *a)
     return readers_submit(a->box->gateway->readers, &a->read);
 }
 
+/* On a worker's thread. */
+static void mail_awaited(void *arg)
+{
+    const struct inbound_box *box = arg;
+
+    readers_prepare(box->gateway->readers);
+}
+
 static bool mail_arrived(const struct imap_mail *mail, void *arg)
 {
     struct inbound_box *box = arg;
@@ -499,8 +507,10 @@ static int read_cursor(struct store_txn *txn, void *arg, struct err *e)
 
 static int box_open(struct inbound_box *box, struct err *e)
 {
-    static const struct imap_handler handler = {
-        .mail = mail_arrived, .cursor = cursor_moved, .state = state_changed};
+    static const struct imap_handler handler = {.awaited = mail_awaited,
+                                                .mail = mail_arrived,
+                                                .cursor = cursor_moved,
+                                                .state = state_changed};
     struct gateway *g = box->gateway;
     struct imap_settings settings = {
         .mailbox = box->mailbox,

@@ -233,6 +233,7 @@ static bool mail_begins(struct lmtp_mail *mail, struct lmtp_reply *no_out, void 
 {
     struct gateway *g = arg;
 
+    readers_prepare(g->readers);
     mail->id = id_next(&g->ids);
     buf_printf(&mail->content, "Return-Path: <%s>\r\n", mail->sender.path);
     write_received(g, mail, &mail->content);

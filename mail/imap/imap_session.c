@@ -327,6 +327,11 @@ bool imap_session_has_news(const struct imap_session *s)
     return imap_stream_scan(s->stream)->has_exists;
 }
 
+bool imap_session_has_new(const struct imap_session *s, uint32_t from)
+{
+    return s->exists > 0 && (s->uid_next == 0 || s->uid_next > from);
+}
+
 int imap_session_noop(struct imap_session *s, struct err *e)
 {
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);

@@ -39,6 +39,8 @@ bool imap_session_has_idle(const struct imap_session *s);
 bool imap_session_is_read_only(const struct imap_session *s);
 /* The server told of mail since the last imap_session_look. */
 bool imap_session_has_news(const struct imap_session *s);
+/* There was mail from this UID on when the folder was opened, as far as the server told. */
+bool imap_session_has_new(const struct imap_session *s, uint32_t from);
 
 /* One mail as fetched. */
 struct imap_item {

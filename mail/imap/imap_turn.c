@@ -140,6 +140,9 @@ static int fetch(struct imap_turn *t)
         return 0;
     if (t->do_look)
         imap_session_look(t->session);
+    if (t->awaited &&
+        (has_news || (t->was_opened && imap_session_has_new(t->session, t->want.from))))
+        t->awaited(t->awaited_arg);
     t->was_fetched = true;
     step("imap.fetch");
     r = imap_session_fetch(t->session, &t->want, &t->batch, &t->e);

@@ -39,6 +39,8 @@ struct imap_turn {
     bool do_look;                   /* ask, though the server told of nothing new */
     bool do_idle;                   /* wait in IDLE when nothing is left to do */
     bool do_close;                  /* log out */
+    void (*awaited)(void *arg);     /* called when there is something to fetch; may be NULL */
+    void *awaited_arg;
 
     /* outcome */
     bool was_opened;

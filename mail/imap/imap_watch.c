@@ -181,6 +181,8 @@ static struct imap_turn *new_turn(struct imap_watch *w)
     t->terms.may_connect = w->settings.may_connect;
     t->terms.is_clear_local = w->settings.is_personal;
     t->is_personal = w->settings.is_personal;
+    t->awaited = w->handler.awaited;
+    t->awaited_arg = w->arg;
     return t;
 }
 

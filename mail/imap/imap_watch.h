@@ -57,6 +57,8 @@ struct imap_state {
 };
 
 struct imap_handler {
+    /* The server tells of new mail, which is being fetched; on a worker's thread.  May be NULL. */
+    void (*awaited)(void *arg);
     /* A new mail, valid during the call.  Return false to have it offered again later (no room
      * now). */
     bool (*mail)(const struct imap_mail *mail, void *arg);

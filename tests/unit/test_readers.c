@@ -253,6 +253,22 @@ static void run(struct bed *b)
     assert_int_equal(b->under_way, 0);
 }
 
+/* "reader" is one that reads mail, "reader-template" one that is copied for that. */
+static bool is_named(int pid, const char *wanted)
+{
+    char path[64], name[32] = "";
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    f = fopen(path, "r");
+    if (!f)
+        return false;
+    if (fgets(name, sizeof name, f))
+        name[strcspn(name, "\n")] = '\0';
+    fclose(f);
+    return strcmp(name, wanted) == 0;
+}
+
 /* Children of ours, up to max. */
 static unsigned find_children(pid_t *out, unsigned max)
 {
@@ -274,6 +290,18 @@ static unsigned find_children(pid_t *out, unsigned max)
             fclose(f);
     }
     closedir(tasks);
+    return count;
+}
+
+/* Those of them that read mail. */
+static unsigned find_readers(pid_t *out, unsigned max)
+{
+    pid_t children[16];
+    unsigned count = 0, all = find_children(children, 16), i;
+
+    for (i = 0; i < all && count < max; i++)
+        if (is_named(children[i], "reader"))
+            out[count++] = children[i];
     return count;
 }
 
@@ -325,11 +353,11 @@ static void test_many_recipients(void **state)
     }
     submit(mails[0]);
     run(&b);
-    assert_int_equal(find_children(&before, 1), 1);
+    assert_int_equal(find_readers(&before, 1), 1);
     for (i = 1; i < COUNT; i++)
         submit(mails[i]);
     run(&b);
-    assert_int_equal(find_children(&after, 1), 1);
+    assert_int_equal(find_readers(&after, 1), 1);
     assert_int_equal(before, after);
     for (i = 0; i < COUNT; i++) {
         assert_non_null(mails[i]->job.letter);
@@ -440,14 +468,16 @@ static void test_settings_change(void **state)
     close_bed(&b);
 }
 
+/* Now and then the one that is copied, too: it takes its time to start. */
 static void *kill_children(void *arg)
 {
     atomic_bool *go_on = arg;
+    unsigned round;
 
-    while (atomic_load(go_on)) {
+    for (round = 1; atomic_load(go_on); round++) {
         struct timespec ts = {0, 70000000};
         pid_t pids[8];
-        unsigned n = find_children(pids, 8);
+        unsigned n = round % 12 == 0 ? find_children(pids, 8) : find_readers(pids, 8);
 
         while (n > 0)
             kill(pids[--n], SIGKILL);
@@ -529,13 +559,23 @@ static void test_stopped_under_way(void **state)
 }
 
 /* Nothing runs before there is mail, and nothing long after. */
+static void wait_for_no_children(void)
+{
+    const struct timespec pause = {0, 5000000};
+    pid_t pids[4];
+    unsigned i;
+
+    for (i = 0; i < 4000 && find_children(pids, 4) > 0; i++)
+        nanosleep(&pause, NULL);
+    assert_int_equal(find_children(pids, 4), 0);
+}
+
 static void test_idle(void **state)
 {
-    struct timespec ts = {0, 10000000};
     struct mail *m;
     struct bed b;
     pid_t pids[4];
-    unsigned i, round;
+    unsigned round;
 
     (void)state;
     open_bed(&b, 1, 50);
@@ -546,20 +586,16 @@ static void test_idle(void **state)
         run(&b);
         assert_is_read(m, round);
         free_mail(m);
-        for (i = 0; i < 1000 && find_children(pids, 4) > 0; i++)
-            nanosleep(&ts, NULL);
-        assert_int_equal(find_children(pids, 4), 0);
+        wait_for_no_children();
     }
     close_bed(&b);
 }
-
-/* ---- how long one process reads ---- */
 
 static pid_t the_reader(void)
 {
     pid_t pids[4];
 
-    assert_int_equal(find_children(pids, 4), 1);
+    assert_int_equal(find_readers(pids, 4), 1);
     return pids[0];
 }
 
@@ -584,13 +620,81 @@ static pid_t wait_for_readers(unsigned count, pid_t other_than)
     unsigned i;
 
     for (i = 0; i < 4000; i++) {
-        if (find_children(pids, 4) == count && pids[count - 1] != other_than)
+        if (find_readers(pids, 4) == count && pids[count - 1] != other_than)
             return pids[count - 1];
         nanosleep(&pause, NULL);
     }
-    fail_msg("%u processes, not %u", find_children(pids, 4), count);
+    fail_msg("%u processes, not %u", find_readers(pids, 4), count);
     return 0;
 }
+
+static pid_t the_template(void)
+{
+    pid_t pids[16];
+    unsigned n = find_children(pids, 16), i;
+    pid_t found = 0;
+
+    for (i = 0; i < n; i++) {
+        if (is_named(pids[i], "reader-template")) {
+            assert_int_equal(found, 0);
+            found = pids[i];
+        }
+    }
+    return found;
+}
+
+/* Whoever made a process crash may know by now where things lie in its memory. */
+static void test_a_crash_brings_another_layout(void **state)
+{
+    struct bed b;
+    struct mail *bad;
+    pid_t first, second, third;
+
+    (void)state;
+    open_bed(&b, 1, 60000);
+    assert_int_equal(the_template(), 0);
+    read_one(&b, 1, NULL);
+    first = the_template();
+    assert_int_not_equal(first, 0);
+    kill(the_reader(), SIGKILL);
+    read_one(&b, 2, NULL);
+    second = the_template();
+    bad = new_mail(&b, 3, "abort", 0);
+    submit(bad);
+    run(&b);
+    assert_true(bad->job.is_blamed);
+    free_mail(bad);
+    read_one(&b, 4, NULL);
+    third = the_template();
+    assert_int_equal(second, first);
+    assert_int_not_equal(third, 0);
+    assert_int_not_equal(third, first);
+    close_bed(&b);
+}
+
+/* What was told of mail to come starts a process, which reads it, or ends when none comes. */
+static void test_prepared(void **state)
+{
+    struct bed b;
+    pid_t ready;
+
+    (void)state;
+    open_bed(&b, 2, 60000);
+    readers_prepare(b.readers);
+    ready = wait_for_readers(1, 0);
+    readers_prepare(b.readers);
+    read_one(&b, 1, NULL);
+    assert_int_equal(the_reader(), ready);
+    close_bed(&b);
+
+    open_bed(&b, 2, 50);
+    readers_prepare(b.readers);
+    wait_for_readers(1, 0);
+    wait_for_no_children();
+    close_bed(&b);
+}
+
+/* ---- how long one process reads ---- */
 
 /* Whatever has taken a process over has it for so many mails, or so long. */
 static void test_a_process_does_not_read_for_ever(void **state)
@@ -619,7 +723,7 @@ static void test_a_process_does_not_read_for_ever(void **state)
             memcpy(last, by, sizeof last);
             nanosleep(&pause, NULL);
             /* whoever has read enough is gone, or is about to be */
-            assert_in_range(find_children(pids, 4), 1, 3);
+            assert_in_range(find_readers(pids, 4), 1, 3);
         }
         assert_int_equal(changes, 9 / rows[row].mails - 1);
         close_bed(&b);
@@ -711,7 +815,7 @@ static void count_readers(struct reader_job *job)
 {
     struct mail *m = (struct mail *)job;
     pid_t pids[8];
-    unsigned count = find_children(pids, 8);
+    unsigned count = find_readers(pids, 8);
 
     m->was_read = true;
     if (count > m->bed->readers_max)
@@ -791,6 +895,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_killed_from_outside),
         cmocka_unit_test(test_stopped_under_way),
         cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_a_crash_brings_another_layout),
+        cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_a_process_does_not_read_for_ever),
         cmocka_unit_test(test_a_pause_brings_another_process),
         cmocka_unit_test(test_the_next_process_waits_for_mail),
