@@ -27,7 +27,8 @@ struct imap_marks {
 int imap_marks_reserve(struct imap_marks *m, size_t more) MUST_CHECK;
 /* False: no room was reserved.  One that is in it already is no failure. */
 bool imap_marks_add(struct imap_marks *m, uint32_t uid);
-/* Takes out the first ones, at most max: ascending; they may be added again without a reserve. */
+/* Takes out the first ones, at most max: ascending; they may be added again without a reserve, the
+ * last one first. */
 size_t imap_marks_take(struct imap_marks *m, uint32_t *uids, size_t max);
 /* 0: there is none. */
 uint32_t imap_marks_first(const struct imap_marks *m);

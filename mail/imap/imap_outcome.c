@@ -114,9 +114,13 @@ void imap_outcome_marks(struct imap_watch *w, struct imap_turn *t)
         return;
     w->marks_failed = !t->marks_settled;
     if (!t->marks_settled) {
-        imap_watch_put_marks_back(w, t);
+        if (t->marks_tried)
+            imap_watch_marks_failed(w, t);
+        else
+            imap_watch_put_marks_back(w, t);
         return;
     }
+    imap_watch_marks_done(w);
     if (t->mark_err.class != ERR_NONE && !w->told_marks)
         log_warning("imap",
                     "mailbox=%s event=not-marked done=\"%s\" error=\"%s\", mails are "

@@ -189,6 +189,7 @@ static int judge_line(struct imap_scan *s, const char *line, size_t len)
         p++;
     if (p > line && p < end && *p == ' ' && is_condition(p + 1, end)) {
         s->has_tagged = true;
+        s->has_bad = is_word(p + 1, end, "BAD");
         return judge_text(s, p, end);
     }
     return refuse(s, "not an IMAP response");

@@ -38,6 +38,7 @@ struct imap_scan {
     /* what was noticed, until the owner resets it */
     bool has_exists; /* an EXISTS came: there may be new mail */
     bool has_tagged; /* the answer to a command ended */
+    bool has_bad;    /* with a BAD */
     bool has_bye;
     char bye[160];       /* words of the BYE */
     const char *refused; /* why the server is not listened to any more */

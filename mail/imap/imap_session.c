@@ -340,7 +340,17 @@ int imap_session_noop(struct imap_session *s, struct err *e)
 
 /* ---- marking ---- */
 
-/* Sends words, the set of UIDs and more words. */
+/* The server took a command that changes mails for wrong, and would do so on any connection.  It
+ * has read it whole: the next one is in step. */
+static void bear_bad(struct imap_session *s, struct err *e)
+{
+    if (!s->is_bad || !imap_stream_scan(s->stream)->has_bad)
+        return;
+    s->is_broken = s->is_bad = false;
+    e->class = ERR_PERMANENT;
+}
+
+/* Sends words, the set of UIDs and more words.  -1 with ERR_RETRY: not now, or it is broken. */
 static int on_set(struct imap_session *s, const char *before, const char *set, const char *after,
                   struct err *e)
 {
@@ -350,12 +360,17 @@ static int on_set(struct imap_session *s, const char *before, const char *set, c
     buf_init(&text, IMAP_LINE_MAX);
     buf_printf(&text, "%s %s%s%s", before, set, after[0] ? " " : "", after);
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
+    imap_stream_scan(s->stream)->has_bad = false;
     if (buf_failed(&text))
         err_memory(e);
     else
-        r = imap_command(s, text.data, e) == 0 ? 0 : -1;
+        r = imap_command(s, text.data, e);
     buf_clear(&text);
-    return r;
+    if (r < 0)
+        bear_bad(s, e);
+    else if (r > 0 && imap_is_temporary(s, NULL))
+        e->class = ERR_RETRY;
+    return r == 0 ? 0 : -1;
 }
 
 /* Without UIDPLUS (RFC 4315) only the general EXPUNGE is left, which takes with it what others have
@@ -423,7 +438,10 @@ static int move(struct imap_session *s, const char *set, struct err *e)
     buf_clear(&folder);
     if (r < 0 || can_move)
         return r;
-    return expunge(s, set, e);
+    r = expunge(s, set, e);
+    if (r < 0 && !s->is_broken)
+        e->class = ERR_PERMANENT; /* each further try would be a further copy */
+    return r;
 }
 
 static int mark_set(struct imap_session *s, const char *set, struct err *e)

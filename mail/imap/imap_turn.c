@@ -68,6 +68,7 @@ static int mark(struct imap_turn *t)
 {
     if (t->mark_count == 0)
         return 0;
+    t->marks_tried = true;
     if (imap_session_is_read_only(t->session)) {
         t->marks_settled = true;
         err_set(&t->mark_err, ERR_PERMANENT, "the folder is read-only");

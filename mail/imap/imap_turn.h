@@ -47,6 +47,7 @@ struct imap_turn {
     uint32_t opened_uidvalidity;
     bool is_changed;     /* another uidvalidity: nothing was marked; fetched from first_uid */
     uint32_t first_uid;  /* the first to be looked at, where is_changed or none was known */
+    bool marks_tried;    /* the server was asked for them, or is about to be */
     bool marks_settled;  /* no need to try again... */
     struct err mark_err; /* ...though the server refused, when the class is set */
     bool was_fetched;    /* batch says how it went */

@@ -389,6 +389,7 @@ static void arm(struct imap_watch *w)
 {
     const struct imap_pace *pace = &w->settings.pace;
     bool has_marks = w->marks.count > 0 || w->flagging_count > 0;
+    int64_t rest_ms = w->flagging_count > 0 ? 0 : imap_watch_marks_rest_ms(w);
 
     if (w->is_idle) {
         imap_ledger_trim(&w->ledger);
@@ -404,8 +405,10 @@ static void arm(struct imap_watch *w)
     }
     if (!loop_timer_is_pending(w->quiet))
         loop_timer_start(w->quiet, imap_watch_jitter(w->is_idle ? pace->idle_ms : pace->poll_ms));
+    if (rest_ms > 0)
+        w->marks_due = false;
     if ((has_marks || !w->is_idle) && !w->marks_due && !loop_timer_is_pending(w->soon))
-        loop_timer_start(w->soon, pace->mark_ms);
+        loop_timer_start(w->soon, rest_ms > pace->mark_ms ? rest_ms : pace->mark_ms);
 }
 
 static void arm_hold(struct imap_watch *w)

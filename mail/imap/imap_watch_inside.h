@@ -43,6 +43,9 @@ struct imap_watch {
     int64_t gathering_ms;      /* since when there are any, mono */
     bool is_marking;           /* what has been gathered is written, until none is left */
     bool marks_failed;         /* a turn could not, and the watch stops */
+    unsigned mark_failures;    /* in a row */
+    bool has_marked;           /* since marks were last given up */
+    int64_t marks_from_ms;     /* none before, as the server asked for time; mono */
     struct imap_cursor cursor; /* as last passed on */
     uint32_t uid_next;         /* to be fetched next */
     bool has_more;             /* mail waits to be fetched */
@@ -84,6 +87,12 @@ size_t imap_watch_marks_room(const struct imap_watch *w);
 bool imap_watch_is_marking_due(const struct imap_watch *w, bool is_quiet);
 /* Those for this turn: none while they may be gathered. */
 void imap_watch_take_marks(struct imap_watch *w, struct imap_turn *t);
+/* How long the server is left alone with marks; 0: not any more. */
+int64_t imap_watch_marks_rest_ms(const struct imap_watch *w);
+void imap_watch_marks_done(struct imap_watch *w);
+/* The connection was lost over them, or the server cannot now: they are for later, and when that
+ * does not end they are given up, so that neither the cursor nor new mail waits for them. */
+void imap_watch_marks_failed(struct imap_watch *w, const struct imap_turn *t);
 /* The turn did not mark them. */
 void imap_watch_put_marks_back(struct imap_watch *w, const struct imap_turn *t);
 /* Flags for one mail are put together. */

@@ -347,6 +347,10 @@ static void do_store(struct fake_imap *f, const char *tag, const char *args)
 {
     size_t i;
 
+    if (f->breaks_at && in_set(args, f->breaks_at)) {
+        f->is_dropped = true;
+        return;
+    }
     for (i = 0; i < f->count; i++)
         if (in_set(args, f->mails[i].uid)) {
             f->mails[i].is_seen |= strstr(args, "\\Seen") != NULL;

@@ -49,10 +49,11 @@ struct fake_imap {
         FAKE_TALKS   /* says something in the clear first */
     } handshake;
     bool is_read_only;
-    bool is_mute; /* tells of no new mail in IDLE */
-    bool reverse; /* sends the mails of a range backwards, the UID behind the body */
-    long drop_at; /* closes a connection after so many bytes, -1: never */
-    int drops;    /* so many connections */
+    bool is_mute;       /* tells of no new mail in IDLE */
+    bool reverse;       /* sends the mails of a range backwards, the UID behind the body */
+    long drop_at;       /* closes a connection after so many bytes, -1: never */
+    int drops;          /* so many connections */
+    uint32_t breaks_at; /* ends the connection at a STORE of this UID; 0: none */
 
     unsigned port;
     int listener;

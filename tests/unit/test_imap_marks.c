@@ -100,12 +100,34 @@ static void test_by_chance(void **state)
     imap_marks_clear(&m);
 }
 
+/* A range that was taken in part and goes back from behind is one again. */
+static void test_back_from_behind(void **state)
+{
+    struct imap_marks m = {0};
+    uint32_t out[10], uid;
+    size_t n;
+
+    (void)state;
+    for (uid = 1; uid <= 20; uid++)
+        add(&m, uid);
+    while (m.span_count < m.room) /* no place is left */
+        assert_true(imap_marks_add(&m, 100 + 2 * (uint32_t)m.span_count));
+    n = imap_marks_take(&m, out, 10);
+    assert_int_equal(n, 10);
+    while (n-- > 0)
+        assert_true(imap_marks_add(&m, out[n]));
+    assert_int_equal(imap_marks_first(&m), 1);
+    assert_int_equal(m.span_count, m.room);
+    imap_marks_clear(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_without_room),
         cmocka_unit_test(test_by_chance),
+        cmocka_unit_test(test_back_from_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -995,6 +995,121 @@ static void test_drop_while_marking(void **state)
     assert_int_equal(fake_imap_connections(&x->server), 3);
 }
 
+static bool cursor_behind_all(struct fixture *x)
+{
+    return last_cursor(x).uid_next == x->server.uid_next;
+}
+
+/* A server that takes the command for wrong does so each time: nothing waits for that to end. */
+static void test_marking_is_bad(void **state)
+{
+    static const char *const done[] = {"seen", "delete", "Archive"};
+    struct fixture *x = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof done / sizeof done[0]; i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+            x = *state;
+        }
+        x->mailbox.done = done[i];
+        rule(x, (struct fake_rule){.on = "UID STORE", .reply = "%T BAD what\r\n", .times = -1});
+        rule(x, (struct fake_rule){.on = "UID MOVE", .reply = "%T BAD what\r\n", .times = -1});
+        add_mails(x, 3);
+        start(x);
+        assert_true(run_until(x, cursor_behind_all, 3000));
+        add_mails(x, 2);
+        assert_true(run_until(x, cursor_behind_all, 3000));
+        assert_all_once(x, 5);
+        assert_int_equal(fake_imap_connections(&x->server), 1);
+    }
+}
+
+static bool has_five(struct fixture *x)
+{
+    return x->count == 5;
+}
+
+/* The connection is lost over each mark: new mail comes all the same, and in the end the cursor
+ * goes on without the marks. */
+static void test_marking_always_breaks(void **state)
+{
+    struct fixture *x = *state;
+
+    rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = -1});
+    add_mails(x, 3);
+    start(x);
+    assert_true(run_until(x, is_down, 3000));
+    assert_int_equal(last_cursor(x).uid_next, 1); /* not at the first failure */
+    add_mails(x, 2);
+    assert_true(run_until(x, has_five, 3000));
+    assert_true(run_until(x, cursor_behind_all, 5000));
+    assert_all_once(x, 5);
+    assert_true(fake_imap_commands(&x->server, "UID STORE") >= 10);
+}
+
+static bool all_but_one_seen(struct fixture *x)
+{
+    return fake_imap_flagged(&x->server, "seen") == 149 && cursor_behind_all(x);
+}
+
+/* The server cannot bear to mark one mail: that one is found, and all others are marked. */
+static void test_marking_breaks_at_one(void **state)
+{
+    struct fixture *x = *state;
+
+    x->server.breaks_at = 77;
+    add_mails(x, 150);
+    start(x);
+    assert_true(run_until(x, all_but_one_seen, 8000));
+    assert_all_once(x, 150);
+    assert_false(x->server.mails[76].is_seen);
+}
+
+/* A NO that is about now: marks are kept for later, and the mailbox is watched meanwhile. */
+static void test_marking_not_now(void **state)
+{
+    static const char *const done[] = {"seen", "delete", "Archive"};
+    struct fixture *x = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof done / sizeof done[0]; i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+            x = *state;
+        }
+        x->mailbox.done = done[i];
+        x->settings.pace.retry_first_ms = 30;
+        rule(x,
+             (struct fake_rule){.on = "UID STORE", .reply = "%T NO [INUSE] busy\r\n", .times = 3});
+        rule(x, (struct fake_rule){
+                    .on = "UID MOVE", .reply = "%T NO [UNAVAILABLE] later\r\n", .times = 3});
+        add_mails(x, 3);
+        start(x);
+        assert_true(run_until(x, cursor_behind_all, 5000));
+        assert_all_once(x, 3);
+        assert_int_equal(fake_imap_flagged(&x->server, "seen"), x->server.count);
+        assert_int_equal(x->server.count, i == 0 ? 3 : 0);
+        assert_int_equal(fake_imap_connections(&x->server), 1);
+    }
+}
+
+/* One that was copied is not copied again because it cannot be removed now. */
+static void test_copied_and_not_removed(void **state)
+{
+    struct fixture *x = *state;
+
+    x->server.caps = "IMAP4rev1 IDLE AUTH=PLAIN";
+    x->mailbox.done = "Archive";
+    rule(x, (struct fake_rule){.on = "UID STORE", .reply = "%T NO [INUSE] busy\r\n", .times = -1});
+    add_mails(x, 3);
+    start(x);
+    assert_true(run_until(x, cursor_behind_all, 3000));
+    assert_int_equal(x->server.moved, 3);
+}
+
 static bool has_four(struct fixture *x)
 {
     return x->count == 4;
@@ -1395,6 +1510,11 @@ int main(void)
         TEST(test_marking_refused),
         TEST(test_read_only),
         TEST(test_drop_while_marking),
+        TEST(test_marking_is_bad),
+        TEST(test_marking_always_breaks),
+        TEST(test_marking_breaks_at_one),
+        TEST(test_marking_not_now),
+        TEST(test_copied_and_not_removed),
         TEST(test_unanswered_is_bounded),
         TEST(test_backlog_is_not_forgotten),
         TEST(test_no_room_and_not_kept),
