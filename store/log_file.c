@@ -19,6 +19,7 @@ struct log_file {
     char *buffer;      /* NULL: nothing was written yet, or memory is out and all passes through */
     sqlite3_int64 at;  /* where in the file the buffer goes */
     int len;
+    int failure;        /* of a write, until the transaction is undone; SQLITE_OK: none */
     sqlite3_file *real; /* in the same block of memory, behind this */
 };
 
@@ -27,22 +28,29 @@ static struct log_file *of(sqlite3_file *file)
     return (struct log_file *)(void *)file;
 }
 
-/* A failure is that of the write or sync that caused it: SQLite undoes the transaction, and writes
- * those frames anew. */
+/* Frames that could not be written are missing for good, and SQLite may go on with a transaction
+ * after a read that failed: nothing works any more until that is undone. */
 static int flush(struct log_file *f)
 {
     int len = f->len;
 
-    if (len == 0)
-        return SQLITE_OK;
+    if (f->failure != SQLITE_OK || len == 0)
+        return f->failure;
     f->len = 0;
-    return f->real->pMethods->xWrite(f->real, f->buffer, len, f->at);
+    f->failure = f->real->pMethods->xWrite(f->real, f->buffer, len, f->at);
+    return f->failure;
+}
+
+static void forget(struct log_file *f)
+{
+    f->len = 0;
+    f->failure = SQLITE_OK;
 }
 
 static int log_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
     struct log_file *f = of(file);
-    int code = SQLITE_OK;
+    int code = f->failure;
 
     if (f->len > 0 && (at != f->at + f->len || len > GATHER_MAX - f->len))
         code = flush(f);
@@ -102,10 +110,10 @@ static int log_control(sqlite3_file *file, int op, void *arg)
 static int log_close(sqlite3_file *file)
 {
     struct log_file *f = of(file);
-    int code = flush(f), closed = f->real->pMethods->xClose(f->real);
 
+    /* What has not been synced was not committed, and somebody else's may be in its place. */
     free(f->buffer);
-    return code != SQLITE_OK ? code : closed;
+    return f->real->pMethods->xClose(f->real);
 }
 
 /* SQLite locks the database itself, never its log; the rest only describes the file. */
@@ -200,4 +208,19 @@ const char *log_file_vfs(struct err *e)
     free(vfs);
     err_memory(e);
     return NULL;
+}
+
+/* Another program may write its own frames now where those were to go. */
+static void undone(void *arg)
+{
+    sqlite3_file *file = NULL;
+
+    sqlite3_file_control(arg, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (file && file->pMethods == &log_methods)
+        forget(of(file));
+}
+
+void log_file_watch(sqlite3 *db)
+{
+    sqlite3_rollback_hook(db, undone, db);
 }

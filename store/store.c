@@ -196,6 +196,7 @@ static int open_db(struct store *s, struct err *e)
     if (r != SQLITE_OK)
         return err_set(e, ERR_PERMANENT, "%s cannot be opened: %s", s->path,
                        s->txn.db ? sqlite3_errmsg(s->txn.db) : "out of memory");
+    log_file_watch(s->txn.db);
     sqlite3_busy_timeout(s->txn.db, BUSY_MS);
     sqlite3_wal_autocheckpoint(s->txn.db, CHECKPOINT_PAGES);
     if (txn_execute(s->txn.db, settings, e) < 0)
@@ -367,13 +368,13 @@ int store_now(struct store *s, int (*run)(struct store_txn *txn, void *arg, stru
     /* Only what may write takes the write lock. */
     if (txn_begin(&s->txn, !s->is_read_only, e) < 0)
         return -1;
-    if (run(&s->txn, arg, e) < 0) {
-        txn_rollback(&s->txn);
-        return -1;
+    if (run(&s->txn, arg, e) == 0) {
+        if (!txn_is_undone(&s->txn))
+            return txn_commit(&s->txn, e);
+        err_set(e, ERR_RETRY, "the database has undone the work");
     }
-    if (txn_is_undone(&s->txn))
-        return err_set(e, ERR_RETRY, "the database has undone the work");
-    return txn_commit(&s->txn, e);
+    txn_rollback(&s->txn);
+    return -1;
 }
 
 struct key_request {

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/log_file.h"
 #include "tests/unit/fixture_store.h"
@@ -47,6 +49,7 @@ static int set_up(void **state)
     assert_int_equal(sqlite3_open_v2(s.path, &s.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                                      log_file_vfs(&e)),
                      SQLITE_OK);
+    log_file_watch(s.db);
     run(s.db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = 20;"
               "PRAGMA wal_autocheckpoint = 0; CREATE TABLE t(n INTEGER PRIMARY KEY, x BLOB)");
     *state = &s;
@@ -140,6 +143,83 @@ static void what_is_undone_leaves_nothing(void **state)
     assert_int_equal(count_in_copy(s), 0);
 }
 
+/* What is undone was in the file only in part; then another program commits in the same place. */
+static void what_is_undone_overwrites_nobody(void **state)
+{
+    struct scene *s = *state;
+    sqlite3 *other;
+
+    run(s->db, "PRAGMA wal_checkpoint");
+    run(s->db, "BEGIN");
+    run(s->db, MANY(500));
+    run(s->db, "ROLLBACK");
+    assert_int_equal(sqlite3_open(s->path, &other), SQLITE_OK);
+    run(other, "PRAGMA wal_autocheckpoint = 0");
+    run(other, MANY(700));
+    assert_int_equal(number(s->db, "SELECT count(*) FROM t"), 700);
+    run(s->db, "INSERT INTO t(x) VALUES('more')");
+    sqlite3_close(other);
+    assert_int_equal(count_as_others_do(s->path), 701);
+    assert_int_equal(count_in_copy(s), 701);
+}
+
+/* The disk, by the calls that SQLite makes. */
+
+static bool is_full;
+
+static ssize_t write_at(int fd, const void *data, size_t len, off_t at)
+{
+    if (!is_full)
+        return pwrite(fd, data, len, at);
+    errno = ENOSPC;
+    return -1;
+}
+
+static ssize_t write_here(int fd, const void *data, size_t len)
+{
+    if (!is_full)
+        return write(fd, data, len);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void watch_disk(bool is_watched)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    sqlite3_syscall_ptr at = is_watched ? (sqlite3_syscall_ptr)write_at : NULL;
+
+    /* Those it was not built with it does not call. */
+    vfs->xSetSystemCall(vfs, "pwrite", at);
+    vfs->xSetSystemCall(vfs, "pwrite64", at);
+    vfs->xSetSystemCall(vfs, "write", is_watched ? (sqlite3_syscall_ptr)write_here : NULL);
+}
+
+/* The disk is full when a question makes the log be written: the statement fails, the transaction
+ * stays open, and what was to be in the file before it is not there. */
+static void what_could_not_be_written_is_not_committed(void **state)
+{
+    struct scene *s = *state;
+
+    watch_disk(true);
+    run(s->db, MANY(10));
+    run(s->db, "BEGIN; SAVEPOINT a");
+    run(s->db, MANY(500));
+    is_full = true;
+    assert_int_equal(sqlite3_exec(s->db,
+                                  "INSERT INTO t(n, x) SELECT n + 10000, x FROM t WHERE n < 3",
+                                  NULL, NULL, NULL),
+                     SQLITE_FULL);
+    is_full = false;
+    assert_int_equal(sqlite3_get_autocommit(s->db), 0);
+    assert_int_not_equal(sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_get_autocommit(s->db), 0);
+    assert_int_equal(count_as_others_do(s->path), 10);
+    run(s->db, MANY(50)); /* the disk is well again */
+    watch_disk(false);
+    assert_int_equal(count_as_others_do(s->path), 60);
+    assert_int_equal(count_in_copy(s), 60);
+}
+
 #define SCENE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -148,6 +228,8 @@ int main(void)
         SCENE(what_is_committed_is_in_the_file),
         SCENE(what_is_large_is_read_back),
         SCENE(what_is_undone_leaves_nothing),
+        SCENE(what_is_undone_overwrites_nobody),
+        SCENE(what_could_not_be_written_is_not_committed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
