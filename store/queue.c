@@ -303,9 +303,7 @@ int queue_get(struct store_txn *txn, struct arena *a, int64_t id, struct queue_m
     if (r <= 0)
         return r;
     m = arena_alloc(a, sizeof *m);
-    if (!m)
-        return err_memory(e);
-    r = queue_read_message(txn, a, s, true, m, e);
+    r = m ? queue_read_message(txn, a, s, true, m, e) : err_memory(e);
     sqlite3_reset(s);
     if (r < 0 || queue_read_items(txn, a, INT64_MIN, INT64_MAX, m, e) < 0)
         return -1;

@@ -46,6 +46,11 @@ sqlite3_stmt *txn_statement(struct store_txn *txn, const char *sql, struct err *
 {
     size_t i = (size_t)((uintptr_t)sql * 0x9e3779b97f4a7c15u >> 32) % STATEMENT_MAX, tried;
 
+    /* SQLite would take each statement that follows for a transaction of its own. */
+    if (txn_is_undone(txn)) {
+        err_set(e, ERR_RETRY, "the database has undone the work");
+        return NULL;
+    }
     for (tried = 0; tried < STATEMENT_MAX && txn->statements[i].sql; tried++) {
         if (txn->statements[i].sql == sql) {
             sqlite3_reset(txn->statements[i].statement);
@@ -159,8 +164,13 @@ int txn_execute(sqlite3 *db, const char *sql, struct err *e)
 
 int txn_begin(struct store_txn *txn, bool to_write, struct err *e)
 {
+    if (!txn_is_undone(txn)) /* memory was out when the last one was to be undone */
+        txn_rollback(txn);
     txn->dead_count = 0;
-    return txn_execute(txn->db, to_write ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    if (txn_execute(txn->db, to_write ? "BEGIN IMMEDIATE" : "BEGIN", e) == 0)
+        return 0;
+    e->class = ERR_RETRY; /* never the fault of the work */
+    return -1;
 }
 
 bool txn_is_undone(const struct store_txn *txn)
@@ -195,14 +205,20 @@ int store_try(struct store_txn *txn, int (*part)(struct store_txn *txn, void *ar
     size_t dead = txn->dead_count;
     struct err ignored;
 
+    /* Outside of a transaction a savepoint begins one. */
+    if (txn_is_undone(txn))
+        return err_set(e, ERR_RETRY, "the database has undone the work");
     if (txn_execute(txn->db, "SAVEPOINT part", e) < 0)
         return -1;
-    if (part(txn, arg, e) == 0)
-        return txn_execute(txn->db, "RELEASE part", e);
+    if (part(txn, arg, e) == 0 && txn_execute(txn->db, "RELEASE part", e) == 0)
+        return 0;
     link_index_forget(txn);
-    /* Fails where SQLite has undone the whole transaction: the writer sees that by itself. */
-    if (txn_execute(txn->db, "ROLLBACK TO part; RELEASE part", &ignored) < 0)
+    /* Fails where SQLite has undone the whole transaction, or memory is out: then all of it goes,
+     * and the writer sees that by itself. */
+    if (txn_execute(txn->db, "ROLLBACK TO part; RELEASE part", &ignored) < 0) {
+        txn_rollback(txn);
         e->class = ERR_RETRY;
+    }
     txn->dead_count = dead;
     return -1;
 }

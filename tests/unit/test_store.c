@@ -22,7 +22,7 @@
 #include "store/quota.h"
 #include "store/queue.h"
 #include "store/keys.h"
-#include "store/store.h"
+#include "store/store_inside.h"
 #include "tests/unit/fixture_store.h"
 
 struct scene {
@@ -320,6 +320,49 @@ static void a_part_may_fail_alone(void **state)
     arena_free(a);
 }
 
+/* ---- what cannot be undone at once ---- */
+
+static int no_rollback(void *arg, int action, const char *what, const char *b, const char *c,
+                       const char *d)
+{
+    (void)arg;
+    (void)b;
+    (void)c;
+    (void)d;
+    return action == SQLITE_TRANSACTION && strcmp(what, "ROLLBACK") == 0 ? SQLITE_DENY : SQLITE_OK;
+}
+
+static int put_key_and_fail(struct store_txn *txn, void *arg, struct err *e)
+{
+    (void)arg;
+    assert_int_equal(keys_put(txn, "juliet@capulet.example", "0123456789ABCDEF", e), 0);
+    sqlite3_set_authorizer(txn->db, no_rollback, NULL); /* as if memory were out */
+    return err_set(e, ERR_PERMANENT, "as the test wants");
+}
+
+static int has_no_key(struct store_txn *txn, void *arg, struct err *e)
+{
+    const char *key;
+
+    assert_int_equal(keys_get(txn, arg, "juliet@capulet.example", &key, e), 0);
+    assert_null(key);
+    return 0;
+}
+
+static void what_could_not_be_undone_is_undone_later(void **state)
+{
+    struct scene *s = *state;
+    struct arena *a = arena_new(10000);
+    struct err e;
+
+    assert_int_equal(store_now(s->store, put_key_and_fail, NULL, &e), -1);
+    assert_int_equal(store_now(s->store, has_no_key, a, &e), -1); /* not yet */
+    assert_int_equal(e.class, ERR_RETRY);
+    sqlite3_set_authorizer(s->store->txn.db, NULL, NULL);
+    assert_int_equal(store_now(s->store, has_no_key, a, &e), 0);
+    arena_free(a);
+}
+
 static int count_files(struct store_txn *txn, void *arg, struct err *e)
 {
     const struct stored_file big = {.id = 1, .name = "a", .media_type = "a/b", .size = 700},
@@ -543,6 +586,7 @@ int main(void)
         SCENE(the_key_is_made_once),
         SCENE(the_newest_key_of_a_user_counts),
         SCENE(a_part_may_fail_alone),
+        SCENE(what_could_not_be_undone_is_undone_later),
         SCENE(bytes_of_files_are_counted),
         SCENE(a_newer_database_is_left_alone),
         SCENE(sigkill_loses_nothing_that_was_told),
