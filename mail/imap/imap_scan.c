@@ -28,11 +28,19 @@ void imap_scan_expect(struct imap_scan *s, uint64_t literal_max, uint64_t litera
     s->line_max = IMAP_LINE_MAX;
     s->literal_max = literal_max;
     s->literals_left = literals_max;
+    s->may_name = false;
 }
 
 void imap_scan_expect_long_line(struct imap_scan *s)
 {
     s->line_max = IMAP_LINES_MAX;
+}
+
+void imap_scan_expect_names(struct imap_scan *s)
+{
+    s->may_name = true;
+    s->literal_max = IMAP_NAME_MAX;
+    s->literals_left = IMAP_LINES_MAX;
 }
 
 bool imap_scan_is_at_rest(const struct imap_scan *s)
@@ -102,7 +110,8 @@ static int judge_literal(struct imap_scan *s, const char *line, const char *p, c
         n = n * 10 + (uint64_t)(*q++ - '0');
     if (q == p + 1 || q + 1 != end || *q != '}' || line_end - end != 2)
         return refuse(s, "a literal that is none");
-    if (p - line < 2 || p[-1] != ' ' || p[-2] != ']' || s->depth != 1)
+    if (p - line < 2 || p[-1] != ' ' || (!s->is_list && (p[-2] != ']' || s->depth != 1)) ||
+        (s->is_list && (!memchr("\"lL", p[-2], 3) || s->depth != 0))) /* behind "/" or NIL */
         return refuse(s, "a literal that was not asked for");
     if (n > s->literal_max || n > s->literals_left)
         return refuse(s, "a literal larger than was announced or allowed");
@@ -160,7 +169,8 @@ static int judge_untagged(struct imap_scan *s, const char *p, const char *end, c
             s->has_exists = true;
         return judge_data(s, p, end, line_end, is_word(q + 1, end, "FETCH"));
     }
-    return judge_data(s, p, end, line_end, false);
+    s->is_list = s->may_name && is_word(p, end, "LIST");
+    return judge_data(s, p, end, line_end, s->is_list);
 }
 
 static int judge_line(struct imap_scan *s, const char *line, size_t len)
@@ -176,9 +186,10 @@ static int judge_line(struct imap_scan *s, const char *line, size_t len)
         return refuse(s, "a NUL in a line");
     if (s->is_continued) {
         s->is_continued = false;
-        return judge_data(s, line, end, line_end, true);
+        return judge_data(s, line, end, line_end, !s->is_list); /* a folder has one name */
     }
     s->depth = 0;
+    s->is_list = false;
     if (end == line)
         return 0; /* some servers send an empty line; libetpan passes over it */
     if (*p == '+')

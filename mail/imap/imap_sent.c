@@ -46,12 +46,22 @@ static const char *last_part(const struct mailimap_mailbox_list *folder)
     return at ? at + 1 : folder->mb_name;
 }
 
+/* One that can go over the wire as a quoted string, as it stands (RFC 3501 §5.1.3). */
+static bool is_sound(const char *name)
+{
+    size_t n = strlen(name), i;
+
+    for (i = 0; i < n && name[i] >= 0x20 && name[i] < 0x7f; i++)
+        ;
+    return n > 0 && i == n && n <= NAME_MAX_LEN;
+}
+
 /* The smaller the better; 0: it is none. */
 static unsigned rank(const struct mailimap_mailbox_list *folder)
 {
     size_t i, n = sizeof usual_names / sizeof usual_names[0];
 
-    if (!folder->mb_name || strlen(folder->mb_name) > NAME_MAX_LEN || !can_select(folder))
+    if (!folder->mb_name || !is_sound(folder->mb_name) || !can_select(folder))
         return 0;
     if (has_flag(folder, "Sent"))
         return 1;
@@ -70,6 +80,7 @@ static int list(struct imap_session *s, const char *command, char *delimiter_out
     int r;
 
     imap_stream_expect(s->stream, COMMAND_MS, 0, 0);
+    imap_scan_expect_names(imap_stream_scan(s->stream));
     r = imap_command(s, command, e);
     if (r != 0)
         return r;

@@ -13,6 +13,8 @@ static int feed(struct imap_scan *s, const char *data, size_t len, size_t piece)
 
     imap_scan_init(s);
     imap_scan_expect(s, 100000, 1000000);
+    if (len % 2 == 1)
+        imap_scan_expect_names(s);
     for (at = 0; at < len; at += piece)
         if (imap_scan_feed(s, data + at, len - at < piece ? len - at : piece) < 0)
             return -1;
