@@ -20,7 +20,7 @@
 /* The words of the head. */
 enum { AT_MAGIC, AT_RUN, AT_STATE, HEAD_WORDS };
 
-enum { WORDS = HEAD_WORDS + FLIGHT_MAX, OWNER_FILE = 0600 };
+enum { WORDS = HEAD_WORDS + FLIGHT_MAX, OWNER_FILE = 0600, HANDLER_STACK = 64 << 10 };
 
 static const int64_t magic = 0x31746867696c66;
 
@@ -37,6 +37,9 @@ struct flight {
     size_t suspect_count;
     bool is_started;
     unsigned free_marks[FLIGHT_MAX], free_count;
+    /* For the handler, when the loop's stack is what is full; that of before, if it had one. */
+    void *stack;
+    stack_t stack_before;
     volatile int64_t words[WORDS]; /* the handler may look at any time */
 };
 
@@ -72,21 +75,24 @@ static void note_fault(int signo)
 
 static void catch_faults(struct flight *f)
 {
-    struct sigaction action = {.sa_handler = note_fault};
+    struct sigaction action = {.sa_handler = note_fault, .sa_flags = SA_ONSTACK};
+    const stack_t stack = {.ss_sp = f->stack, .ss_size = HANDLER_STACK};
     size_t i;
 
+    sigaltstack(&stack, &f->stack_before);
     faulty = f;
     for (i = 0; i < FAULTS; i++)
         sigaction(faults[i], &action, &before[i]);
 }
 
-static void release_faults(void)
+static void release_faults(const struct flight *f)
 {
     size_t i;
 
     faulty = NULL;
     for (i = 0; i < FAULTS; i++)
         sigaction(faults[i], &before[i], NULL);
+    sigaltstack(&f->stack_before, NULL);
 }
 
 static int read_last(struct flight *f, struct err *e)
@@ -130,12 +136,17 @@ struct flight *flight_open(const struct store *s, struct err *e)
 {
     struct flight *f = calloc(1, sizeof *f);
 
-    if (!f || !(f->suspects = calloc(FLIGHT_MAX, sizeof *f->suspects))) {
-        free(f);
+    if (!f) {
         err_memory(e);
         return NULL;
     }
-    f->fd = open_file(s, e);
+    f->fd = -1;
+    f->suspects = calloc(FLIGHT_MAX, sizeof *f->suspects);
+    f->stack = malloc(HANDLER_STACK);
+    if (!f->suspects || !f->stack)
+        err_memory(e);
+    else
+        f->fd = open_file(s, e);
     if (f->fd < 0 || read_last(f, e) < 0) {
         flight_close(f);
         return NULL;
@@ -194,13 +205,14 @@ void flight_close(struct flight *f)
     if (!f)
         return;
     if (f->is_started) {
-        release_faults();
+        release_faults(f);
         f->words[AT_STATE] = STATE_CLOSED;
         (void)!write_words(f, HEAD_WORDS);
     }
     if (f->fd >= 0)
         close(f->fd);
     free(f->suspects);
+    free(f->stack);
     free(f);
 }
 

@@ -7,15 +7,19 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "store/flight.h"
 #include "store/store.h"
 #include "tests/unit/fixture_store.h"
@@ -34,11 +38,49 @@ static struct store *open_store(const struct scene *s)
     return store;
 }
 
-/* A life that works on some messages and ends by signo; 0: in order. */
-static void live(const struct scene *s, int signo)
+/* How a life ends, besides by a signal that it sends itself; 0: in order. */
+enum { END_IN_THREAD = 1000, END_BY_STACK };
+
+static void *touch(void *page)
 {
+    *(volatile char *)page = 1;
+    return NULL;
+}
+
+static void fault_in_thread(void)
+{
+    void *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_t thread;
+    struct err e;
+
+    if (thread_start(&thread, touch, page, &e) == 0)
+        pthread_join(thread, NULL);
+}
+
+/* Of no end that a compiler could see. */
+static unsigned fill_stack(unsigned depth)
+{
+    volatile char block[4096];
+
+    block[0] = (char)depth;
+    return depth == UINT_MAX ? 0 : fill_stack(depth + 1) + (unsigned)block[0];
+}
+
+static void end_by(int how)
+{
+    if (how == END_IN_THREAD)
+        fault_in_thread();
+    else if (how == END_BY_STACK)
+        _exit(fill_stack(0) == 7);
+    else if (how)
+        raise(how);
+}
+
+/* A life that works on some messages and ends by a signal. */
+static void live(const struct scene *s, int how)
+{
+    int status, signo = how < END_IN_THREAD ? how : SIGSEGV;
     pid_t pid = fork();
-    int status;
 
     if (pid == 0) {
         struct store *store = open_store(s);
@@ -58,8 +100,7 @@ static void live(const struct scene *s, int signo)
         flight_begin(f, 3);
         flight_end(f, gone);
         flight_begin(f, 4);
-        if (signo)
-            raise(signo);
+        end_by(how);
         flight_close(f);
         _exit(0);
     }
@@ -111,6 +152,10 @@ static void the_end_decides(void **state)
     live(s, SIGSEGV);
     expect(s, 3, all);
     live(s, SIGABRT);
+    expect(s, 3, all);
+    live(s, END_IN_THREAD);
+    expect(s, 3, all);
+    live(s, END_BY_STACK);
     expect(s, 3, all);
     live(s, SIGKILL); /* whoever did that, no message did */
     expect(s, 0, NULL);
