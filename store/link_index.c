@@ -218,9 +218,10 @@ int link_index_has(struct store_txn *txn, const struct link_entry *like, bool *o
 
 int link_index_settle(struct store_txn *txn, struct err *e)
 {
+    /* Of one that was put again the last counts. */
     static const char *const steps[] = {
-        "INSERT OR IGNORE INTO link_pair SELECT jid, contact, id, n, direction, stanza, thread"
-        " FROM link_fresh WHERE jid <> 0 ORDER BY 1, 2, 3, 4",
+        "INSERT OR REPLACE INTO link_pair SELECT jid, contact, id, n, direction, stanza, thread"
+        " FROM link_fresh WHERE jid <> 0 ORDER BY 1, 2, 3, 4, rowid",
         "INSERT OR IGNORE INTO link_mail SELECT message, id, n"
         " FROM link_fresh WHERE message <> 0 ORDER BY 1, 2, 3",
         "DELETE FROM link_fresh",

@@ -288,6 +288,86 @@ static void what_is_put_again_is_found_as_it_is_now(void **state)
     check(s, old, 200);
 }
 
+/* As it was put at first it may have been sorted in already. */
+static int put_renamed(struct store_txn *txn, void *arg, struct err *e)
+{
+    const int64_t *i = arg;
+    struct texts t;
+    struct link link = make_link(*i, &t);
+
+    link.stanza_id = "another";
+    return links_put(txn, &link, e);
+}
+
+static int find_renamed(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct query *q = arg;
+    struct link *found;
+
+    assert_int_equal(links_by_stanza_id(txn, q->scene->arena, q->link.jid, q->link.contact,
+                                        "another", &found, e),
+                     0);
+    assert_int_equal(id_of(found), q->link.id);
+    return 0;
+}
+
+static void what_is_put_again_with_another_id_is_found_by_it(void **state)
+{
+    struct scene *s = *state;
+    int64_t i = 20;
+    struct texts t;
+    struct query q = {.scene = s, .link = make_link(i, &t)};
+
+    q.link.jid = t.bare;
+    put(s, 1, 100);
+    assert_int_equal(query(s, 1).known, 5); /* which has sorted them in */
+    store_must(s->store, put_renamed, &i);
+    store_must(s->store, find_renamed, &q);
+    assert_int_equal(query(s, 1).known, 5);
+    store_must(s->store, find_renamed, &q);
+}
+
+static int try_range(struct store_txn *txn, void *arg, struct err *e)
+{
+    assert_int_equal(store_try(txn, put_range, arg, e), -1);
+    return 0;
+}
+
+/* The rest of the transaction stays, and what was fresh before it. */
+static void what_a_part_put_that_failed_is_not_found(void **state)
+{
+    struct scene *s = *state;
+    struct range large = {300, 300 + INDEX_FRESH, true};
+
+    put(s, 1, 300);
+    store_must(s->store, try_range, &large);
+    check(s, 200, 300);
+    assert_int_equal(query(s, 310).by_stanza, 0);
+    put(s, 300, 400);
+    check(s, 200, 400);
+}
+
+/* As SQLite does when the disk is full, and nobody looks. */
+static int put_and_lose(struct store_txn *txn, void *arg, struct err *e)
+{
+    if (put_range(txn, arg, e) < 0)
+        return -1;
+    return txn_execute(txn->db, "ROLLBACK", e);
+}
+
+static void what_sqlite_undid_is_not_found(void **state)
+{
+    struct scene *s = *state;
+    struct range large = {300, 300 + INDEX_FRESH, false};
+    struct err e;
+
+    put(s, 1, 300);
+    assert_int_equal(store_now(s->store, put_and_lose, &large, &e), -1);
+    assert_int_equal(e.class, ERR_RETRY);
+    check(s, 200, 300);
+    assert_int_equal(query(s, 310).by_stanza, 0);
+}
+
 static int put_dated(struct store_txn *txn, void *arg, struct err *e)
 {
     struct texts t;
@@ -346,6 +426,150 @@ static void what_expires_leaves_nothing(void **state)
     store_must(s->store, nothing_is_left_over, NULL);
 }
 
+/* All that a link holds, and what is found of it. */
+
+static const char juliet[] = "juliet@capulet.example", romeo[] = "romeo\\40example.net@gw.example";
+
+static struct link full_link(void)
+{
+    return (struct link){.id = 1,
+                         .direction = LINK_TO_MAIL,
+                         .jid = "juliet@capulet.example/balcony",
+                         .contact = romeo,
+                         .mail = "romeo@example.net",
+                         .alias = "juliet@gw.example",
+                         .stanza_id = "s1",
+                         .thread = "t1",
+                         .subject = "Tonight",
+                         .message_id = "0000000000001@gw.example",
+                         .references = "",
+                         .asked = LINK_ASKED_OFFLINE | LINK_ASKED_MARKER,
+                         .origin = "imap:bridge",
+                         .uidvalidity = UINT32_MAX,
+                         .uid = 7,
+                         .envelope_id = "QQ 314159",
+                         .original = "rfc822;j@elsewhere.example",
+                         .ret = 1,
+                         .notify = 8,
+                         .created_s = 100};
+}
+
+static int all_of_a_link_comes_back(struct store_txn *txn, void *arg, struct err *e)
+{
+    const struct scene *s = arg;
+    struct link link = full_link(), *found;
+
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, e), 0);
+    assert_string_equal(found->jid, "juliet@capulet.example/balcony");
+    assert_string_equal(found->subject, "Tonight");
+    assert_null(found->stanza_to);
+    assert_int_equal(found->asked, LINK_ASKED_OFFLINE | LINK_ASKED_MARKER);
+    assert_string_equal(found->origin, "imap:bridge");
+    assert_int_equal(found->uidvalidity, UINT32_MAX);
+    assert_int_equal(found->uid, 7);
+    assert_string_equal(found->envelope_id, "QQ 314159");
+    assert_string_equal(found->original, "rfc822;j@elsewhere.example");
+    assert_int_equal(found->ret, 1);
+    assert_int_equal(found->notify, 8);
+    assert_int_equal(links_by_id(txn, s->arena, 1, 1, &found, e), 0);
+    assert_null(found);
+    return 0;
+}
+
+static int64_t by_message(struct store_txn *txn, const struct scene *s, const char *message_id,
+                          const char *bare_jid)
+{
+    struct link *found;
+    struct err e;
+
+    assert_int_equal(links_by_message_id(txn, s->arena, message_id, bare_jid, &found, &e), 0);
+    return id_of(found);
+}
+
+static int64_t by_stanza(struct store_txn *txn, const struct scene *s, const char *stanza_id)
+{
+    struct link *found;
+    struct err e;
+
+    assert_int_equal(links_by_stanza_id(txn, s->arena, juliet, romeo, stanza_id, &found, &e), 0);
+    return id_of(found);
+}
+
+/* The Message-ID of a mail to Jabber is anybody's, and so is how it looks. */
+static int ids_are_ours_or_anybodys(struct store_txn *txn, void *arg, struct err *e)
+{
+    const struct scene *s = arg;
+    struct link link = full_link(), *found;
+
+    assert_int_equal(links_put(txn, &link, e), 0);
+    link.id = 2;
+    link.message_id = "0000000000002@gw.example";
+    link.references = "0000000000001@gw.example";
+    link.stanza_id = NULL;
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(by_message(txn, s, link.message_id, juliet), 2);
+    assert_int_equal(by_message(txn, s, link.message_id, "tybalt@capulet.example"), 0);
+    assert_int_equal(by_stanza(txn, s, "s1"), 1);
+    assert_int_equal(links_last_in_thread(txn, s->arena, juliet, romeo, "t1", &found, e), 0);
+    assert_int_equal(id_of(found), 2);
+    assert_string_equal(found->references, "0000000000001@gw.example");
+    link.id = 3;
+    link.direction = LINK_TO_JABBER;
+    link.stanza_id = "0000000000003-0";
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(by_stanza(txn, s, "0000000000003-0"), 3);
+    link.message_id = "m2@example.net";
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(by_message(txn, s, "m2@example.net", juliet), 3);
+    return 0;
+}
+
+static int a_link_is_replaced_and_forgotten(struct store_txn *txn, void *arg, struct err *e)
+{
+    const struct scene *s = arg;
+    struct link link = full_link(), *found;
+    unsigned count;
+
+    assert_int_equal(links_put(txn, &link, e), 0);
+    link.mail = "";
+    link.mail_header = "Subject: one\r\n";
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, e), 0);
+    assert_string_equal(found->mail, "");
+    assert_string_equal(found->mail_header, "Subject: one\r\n");
+    assert_int_equal(links_put(txn, found, e), 0); /* and again, with what was found */
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, e), 0);
+    assert_string_equal(found->mail_header, "Subject: one\r\n");
+    link.id = 2;
+    assert_int_equal(links_put(txn, &link, e), 0);
+    link.id = id_at(1000);
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(links_expire(txn, 1000, 1, &count, e), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(links_expire(txn, 1000, 10, &count, e), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(links_expire(txn, 1001, 10, &count, e), 0);
+    assert_int_equal(count, 1);
+    link.id = 1; /* what was forgotten has left no header behind */
+    link.mail_header = NULL;
+    assert_int_equal(links_put(txn, &link, e), 0);
+    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, e), 0);
+    assert_null(found->mail_header);
+    return 0;
+}
+
+/* Each in one transaction. */
+#define IN_TXN(name)                                                                               \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        store_must(((struct scene *)*state)->store, name, *state);                                 \
+    }
+
+IN_TXN(all_of_a_link_comes_back)
+IN_TXN(ids_are_ours_or_anybodys)
+IN_TXN(a_link_is_replaced_and_forgotten)
+
 static void an_older_database_is_sorted_in(void **state)
 {
     struct scene *s = *state;
@@ -387,9 +611,18 @@ static void an_older_database_is_sorted_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE(all_are_found_fresh_and_sorted), SCENE(what_was_fresh_is_so_after_a_start),
-        SCENE(what_is_undone_is_not_found),    SCENE(what_is_put_again_is_found_as_it_is_now),
-        SCENE(what_expires_leaves_nothing),    SCENE(an_older_database_is_sorted_in),
+        SCENE(all_are_found_fresh_and_sorted),
+        SCENE(what_was_fresh_is_so_after_a_start),
+        SCENE(what_is_undone_is_not_found),
+        SCENE(what_is_put_again_is_found_as_it_is_now),
+        SCENE(what_is_put_again_with_another_id_is_found_by_it),
+        SCENE(what_a_part_put_that_failed_is_not_found),
+        SCENE(what_sqlite_undid_is_not_found),
+        SCENE(test_all_of_a_link_comes_back),
+        SCENE(test_ids_are_ours_or_anybodys),
+        SCENE(test_a_link_is_replaced_and_forgotten),
+        SCENE(what_expires_leaves_nothing),
+        SCENE(an_older_database_is_sorted_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,116 +296,6 @@ static void retry_and_drop(struct store_txn *txn, struct scene *s)
     assert_int_equal(count, 0);
 }
 
-static void links_are_found(struct store_txn *txn, struct scene *s)
-{
-    struct link link = {.id = 1,
-                        .direction = LINK_TO_MAIL,
-                        .jid = "juliet@capulet.example/balcony",
-                        .contact = "romeo\\40example.net@gw.example",
-                        .mail = "romeo@example.net",
-                        .alias = "juliet@gw.example",
-                        .stanza_id = "s1",
-                        .thread = "t1",
-                        .subject = "Tonight",
-                        .message_id = "0000000000001@gw.example",
-                        .references = "",
-                        .asked = LINK_ASKED_OFFLINE | LINK_ASKED_MARKER,
-                        .origin = "imap:bridge",
-                        .uidvalidity = UINT32_MAX,
-                        .uid = 7,
-                        .envelope_id = "QQ 314159",
-                        .original = "rfc822;j@elsewhere.example",
-                        .ret = 1,
-                        .notify = 8,
-                        .created_s = 100};
-    struct link *found;
-    unsigned count;
-    struct err e;
-
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    link.id = 2;
-    link.message_id = "0000000000002@gw.example";
-    link.references = "0000000000001@gw.example";
-    link.stanza_id = NULL;
-    link.created_s = 200;
-    assert_int_equal(links_put(txn, &link, &e), 0);
-
-    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
-    assert_string_equal(found->jid, "juliet@capulet.example/balcony");
-    assert_string_equal(found->subject, "Tonight");
-    assert_null(found->stanza_to);
-    assert_int_equal(found->asked, LINK_ASKED_OFFLINE | LINK_ASKED_MARKER);
-    assert_string_equal(found->origin, "imap:bridge");
-    assert_int_equal(found->uidvalidity, UINT32_MAX);
-    assert_int_equal(found->uid, 7);
-    assert_string_equal(found->envelope_id, "QQ 314159");
-    assert_string_equal(found->original, "rfc822;j@elsewhere.example");
-    assert_int_equal(found->ret, 1);
-    assert_int_equal(found->notify, 8);
-    assert_int_equal(links_by_id(txn, s->arena, 1, 1, &found, &e), 0);
-    assert_null(found);
-    assert_int_equal(links_by_message_id(txn, s->arena, "0000000000002@gw.example",
-                                         "juliet@capulet.example", &found, &e),
-                     0);
-    assert_int_equal(found->id, 2);
-    assert_int_equal(links_by_message_id(txn, s->arena, "0000000000002@gw.example",
-                                         "tybalt@capulet.example", &found, &e),
-                     0);
-    assert_null(found);
-    assert_int_equal(links_by_stanza_id(txn, s->arena, "juliet@capulet.example",
-                                        "romeo\\40example.net@gw.example", "s1", &found, &e),
-                     0);
-    assert_int_equal(found->id, 1);
-    assert_int_equal(links_last_in_thread(txn, s->arena, "juliet@capulet.example",
-                                          "romeo\\40example.net@gw.example", "t1", &found, &e),
-                     0);
-    assert_int_equal(found->id, 2);
-    assert_string_equal(found->references, "0000000000001@gw.example");
-
-    link.id = 3; /* the Message-ID of a mail to Jabber is anybody's, and so is how it looks */
-    link.direction = LINK_TO_JABBER;
-    link.message_id = "0000000000002@gw.example";
-    link.stanza_id = "0000000000003-0";
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    assert_int_equal(links_by_stanza_id(txn, s->arena, "juliet@capulet.example",
-                                        "romeo\\40example.net@gw.example", "0000000000003-0",
-                                        &found, &e),
-                     0);
-    assert_int_equal(found->id, 3);
-    link.message_id = "m2@example.net";
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    assert_int_equal(
-        links_by_message_id(txn, s->arena, "m2@example.net", "juliet@capulet.example", &found, &e),
-        0);
-    assert_int_equal(found->id, 3);
-
-    link.id = 1; /* put again: replaced */
-    link.mail = "";
-    link.mail_header = "Subject: one\r\n";
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
-    assert_string_equal(found->mail, "");
-    assert_string_equal(found->mail_header, "Subject: one\r\n");
-    assert_int_equal(links_put(txn, found, &e), 0); /* and again, with what was found */
-    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
-    assert_string_equal(found->mail_header, "Subject: one\r\n");
-
-    link.id = id_at(1000);
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    assert_int_equal(links_expire(txn, 1000, 1, &count, &e), 0);
-    assert_int_equal(count, 1);
-    assert_int_equal(links_expire(txn, 1000, 10, &count, &e), 0);
-    assert_int_equal(count, 2);
-    assert_int_equal(links_expire(txn, 1001, 10, &count, &e), 0);
-    assert_int_equal(count, 1);
-
-    link.id = 1; /* what was forgotten has left no header behind */
-    link.mail_header = NULL;
-    assert_int_equal(links_put(txn, &link, &e), 0);
-    assert_int_equal(links_by_id(txn, s->arena, 1, 0, &found, &e), 0);
-    assert_null(found->mail_header);
-}
-
 static void cursors_remember(struct store_txn *txn, struct scene *s)
 {
     struct queue_item item = {.recipient = "", .last_error = ""};
@@ -908,7 +798,6 @@ IN_TXN(has_tells_what_is_there)
 IN_TXN(the_message_goes_with_its_last_item)
 IN_TXN(a_fetched_mail_is_put_once)
 IN_TXN(retry_and_drop)
-IN_TXN(links_are_found)
 IN_TXN(due_says_what_is_left)
 IN_TXN(many_in_flight_are_passed_over)
 IN_TXN(lanes_take_turns)
@@ -934,7 +823,6 @@ int main(void)
         SCENE(test_the_message_goes_with_its_last_item),
         SCENE(test_a_fetched_mail_is_put_once),
         SCENE(test_retry_and_drop),
-        SCENE(test_links_are_found),
         SCENE(test_cursors_remember),
         SCENE(test_files_are_kept_and_expire),
         SCENE(bytes_go_with_the_commit),
