@@ -26,6 +26,7 @@ static struct address_map *map;
 static struct context ctx;
 static const char *root;
 static double slowest;
+static size_t addressed; /* mails for somebody here */
 
 static int set_up(void **state)
 {
@@ -104,6 +105,68 @@ static struct letter *convert(struct arena *a, const char *mail, size_t len, con
     return r < 0 ? NULL : l;
 }
 
+/* With CRLF, as an IMAP server hands it out. */
+static char *as_sent(struct arena *a, const char *mail, size_t len, size_t *len_out)
+{
+    char *out = arena_alloc(a, 2 * len + 1), *o = out;
+    size_t i;
+
+    assert_non_null(out);
+    for (i = 0; i < len; i++) {
+        if (mail[i] == '\n' && (i == 0 || mail[i - 1] != '\r'))
+            *o++ = '\r';
+        *o++ = mail[i];
+    }
+    *len_out = (size_t)(o - out);
+    return out;
+}
+
+static const char *path_of(const struct letter *l)
+{
+    return l->reverse_path ? l->reverse_path : "(none)";
+}
+
+/* What a mailbox asks the header alone, up to the first empty line, is what the mail would answer.
+ */
+static void compare_head(struct arena *a, const char *mail, size_t len, const char *file)
+{
+    static const struct mail_envelope envelopes[] = {{.mailbox_address = NULL},
+                                                     {.mailbox_address = "bridge@example.org"}};
+    const char *end = buf_find(mail, len, "\r\n\r\n", 4);
+    size_t head_len = end ? (size_t)(end - mail) + 4 : len, i;
+
+    for (i = 0; i < sizeof envelopes / sizeof envelopes[0]; i++) {
+        struct letter *whole = NULL, *head = NULL;
+        const struct party *p, *q;
+        struct err e = {0};
+
+        if (mime_read(&ctx, a, mail, len, &envelopes[i], &whole, &e) < 0)
+            continue; /* refused when it is delivered */
+        if (mime_read_head(&ctx, a, mail, head_len, &envelopes[i], &head, &e) < 0)
+            fail_msg("%s: the header alone is refused: %s", file, e.text);
+        if (strcmp(path_of(whole), path_of(head)) != 0)
+            fail_msg("%s: %s and %s", file, path_of(whole), path_of(head));
+        for (p = whole->recipients, q = head->recipients; p && q; p = p->next, q = q->next)
+            if (strcmp(addr_text(a, &p->mail), addr_text(a, &q->mail)) != 0)
+                fail_msg("%s: %s and %s", file, addr_text(a, &p->mail), addr_text(a, &q->mail));
+        if (p || q)
+            fail_msg("%s: the header alone has other recipients", file);
+        addressed += whole->recipients != NULL;
+    }
+}
+
+static void compare_heads(const char *mail, size_t len, const char *file)
+{
+    struct arena *a = arena_new(8 * mime_read_arena_max(len));
+    const char *sent;
+    size_t n;
+
+    compare_head(a, mail, len, file);
+    sent = as_sent(a, mail, len, &n);
+    compare_head(a, sent, n, file);
+    arena_free(a);
+}
+
 static size_t convert_folder(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -125,6 +188,7 @@ static size_t convert_folder(const char *folder)
         a = arena_new(mime_read_arena_max(len));
         convert(a, mail, len, d->d_name);
         arena_free(a);
+        compare_heads(mail, len, d->d_name);
         free(mail);
         count++;
     }
@@ -155,6 +219,16 @@ static void bears_every_mail(void **state)
     }
     print_message("mails: %zu read or refused, the slowest in %.3f s\n", count, slowest);
     assert_true(count > 0);
+}
+
+/* The mails of the pairs are in the tree, so this one is never skipped. */
+static void asks_headers_of_golden_mails(void **state)
+{
+    size_t before = addressed;
+
+    (void)state;
+    assert_true(convert_folder("tests/golden/to-jabber") > 40);
+    assert_true(addressed > before + 40);
 }
 
 static void empty_folder(const char *folder)
@@ -366,9 +440,8 @@ static void cuts_replies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bears_every_mail),
-        cmocka_unit_test(bears_hostile_mail),
-        cmocka_unit_test(reads_bounces),
+        cmocka_unit_test(bears_every_mail),   cmocka_unit_test(asks_headers_of_golden_mails),
+        cmocka_unit_test(bears_hostile_mail), cmocka_unit_test(reads_bounces),
         cmocka_unit_test(cuts_replies),
     };
 

@@ -595,6 +595,37 @@ static void bears_a_full_arena(void **state)
     }
 }
 
+/* A recipient for whom there is no memory is not one who is left out. */
+static void asks_a_header_with_a_full_arena(void **state)
+{
+    static const char mail[] = "Return-Path: <a@b.c>\r\nDelivered-To: nobody@elsewhere.example\r\n"
+                               "To: =?utf-8?q?R=C3=B6?= <romeo@gw.example.org>,\r\n"
+                               " \"J\" <juliet@gw.example.org>\r\nCc: nurse@gw.example.org\r\n\r\n";
+    size_t max, good = 0;
+
+    (void)state;
+    for (max = 0; max < 20000; max += 8) {
+        struct arena *small = arena_new(max);
+        struct letter *l = NULL;
+        const struct party *p;
+        struct err e;
+        size_t n = 0;
+
+        err_clear(&e);
+        if (mime_read_head(&ctx, small, mail, sizeof mail - 1, NULL, &l, &e) < 0) {
+            assert_int_equal(e.class, ERR_RETRY);
+        } else {
+            for (p = l->recipients; p; p = p->next)
+                n++;
+            assert_int_equal(n, 3);
+            assert_string_equal(l->reverse_path, "a@b.c");
+            good++;
+        }
+        arena_free(small);
+    }
+    assert_true(good > 0);
+}
+
 static const char threaded[] =
     "From: =?koi8-r?q?=E1?= <a@b.c>\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
     "--b\r\nContent-Type: text/html; charset=iso-8859-2\r\n\r\n<p>\xb1<a "
@@ -633,14 +664,23 @@ static void reads_on_many_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_a_simple_mail),        cmocka_unit_test(finds_recipients),
-        cmocka_unit_test(finds_the_sender),           cmocka_unit_test(tells_automatic_mail),
-        cmocka_unit_test(tells_where_replies_go),     cmocka_unit_test(reads_resent_blocks),
-        cmocka_unit_test(takes_the_best_text),        cmocka_unit_test(cuts_replies),
-        cmocka_unit_test(collects_attachments),       cmocka_unit_test(bears_bad_mail),
-        cmocka_unit_test(bears_depth_and_number),     cmocka_unit_test(refuses_beyond_limits),
-        cmocka_unit_test(keeps_many_parts_reachable), cmocka_unit_test(makes_long_texts_files),
-        cmocka_unit_test(bears_a_full_arena),         cmocka_unit_test(reads_on_many_threads),
+        cmocka_unit_test(reads_a_simple_mail),
+        cmocka_unit_test(finds_recipients),
+        cmocka_unit_test(finds_the_sender),
+        cmocka_unit_test(tells_automatic_mail),
+        cmocka_unit_test(tells_where_replies_go),
+        cmocka_unit_test(reads_resent_blocks),
+        cmocka_unit_test(takes_the_best_text),
+        cmocka_unit_test(cuts_replies),
+        cmocka_unit_test(collects_attachments),
+        cmocka_unit_test(bears_bad_mail),
+        cmocka_unit_test(bears_depth_and_number),
+        cmocka_unit_test(refuses_beyond_limits),
+        cmocka_unit_test(keeps_many_parts_reachable),
+        cmocka_unit_test(makes_long_texts_files),
+        cmocka_unit_test(bears_a_full_arena),
+        cmocka_unit_test(asks_a_header_with_a_full_arena),
+        cmocka_unit_test(reads_on_many_threads),
     };
 
     return cmocka_run_group_tests_name("mime_read", tests, set_up, tear_down);
