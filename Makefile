@@ -109,7 +109,8 @@ check: deps
 # Unit and golden tests under the address and undefined-behaviour sanitizers, then those with threads
 # under the thread sanitizer; san-programs builds what that needs.
 THREADED := test_loop test_pairs test_work test_conn test_send test_send_kept test_send_replies test_send_tls test_send_auth \
-            test_send_own test_send_trial test_imap_watch test_imap_boxes test_imap_tls test_store test_store_disk test_web test_http test_courier test_persist \
+            test_send_own test_send_trial test_imap_watch test_imap_marking test_imap_faults test_imap_watch_tls test_imap_boxes \
+            test_imap_errand test_imap_many test_imap_tls test_store test_store_disk test_web test_http test_courier test_persist \
             test_readers
 WITH_ASAN = BUILD=build/san CFLAGS='-O1 -g' SANFLAGS='-fsanitize=address,undefined \
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
