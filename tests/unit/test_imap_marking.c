@@ -290,6 +290,33 @@ static void test_stop_within_a_backlog(void **state)
     x->watch = NULL;
 }
 
+static bool offered_twice(struct fixture *x)
+{
+    return x->count == 6;
+}
+
+/* The marks were lost with the connection, and the folder was made anew: the same UIDs are other
+ * mails, which are not marked before they are safe. */
+static void test_marks_of_another_uidvalidity(void **state)
+{
+    struct fixture *x = *state;
+
+    x->settings.pace.retry_first_ms = 200;
+    rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = 1});
+    add_mails(x, 3);
+    start(x);
+    assert_true(run_until(x, is_down, 3000));
+    pthread_mutex_lock(&x->server.lock);
+    x->server.uidvalidity = 8;
+    pthread_mutex_unlock(&x->server.lock);
+    x->keep_open = true;
+    assert_true(run_until(x, offered_twice, 3000));
+    run_until(x, never, 100);
+    assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
+    assert_int_equal(last_cursor(x).uidvalidity, 8);
+    assert_int_equal(last_cursor(x).uid_next, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -304,6 +331,7 @@ int main(void)
         TEST(test_marking_refused),
         TEST(test_read_only),
         TEST(test_drop_while_marking),
+        TEST(test_marks_of_another_uidvalidity),
         TEST(test_marking_is_bad),
         TEST(test_marking_always_breaks),
         TEST(test_marking_breaks_at_one),
