@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@ struct scene {
     char folder[FOLDER_SIZE], url[STORE_URL_SIZE], path[128];
     struct loop *loop;
     struct store *store;
+    sem_t go;
     unsigned done, failed;
     int64_t order[64];
 };
@@ -218,6 +221,64 @@ static void stopping_finishes_what_waits(void **state)
     assert_int_equal(s->done, 30);
     assert_int_equal(store_submit(s->store, &pieces[0].work), -1);
     assert_int_equal(count_messages(s), 30);
+}
+
+/* ---- work that nobody waits for ---- */
+
+enum { LOAD = 60 };
+
+static int put_when_told(struct store_txn *txn, struct store_work *work, struct err *e)
+{
+    struct piece *p = (struct piece *)work;
+
+    while (sem_wait(&p->scene->go) < 0 && errno == EINTR)
+        ;
+    return put(txn, work, e);
+}
+
+/* So many in one transaction that the next patient piece is waited with for more like it. */
+static void load_writer(struct scene *s, struct piece *pieces, int64_t first_id)
+{
+    unsigned all = s->done + LOAD;
+    struct err e;
+    int i;
+
+    for (i = 0; i < LOAD; i++) {
+        pieces[i] = (struct piece){.work.is_patient = i > 0};
+        pieces[i].work.run = i > 0 ? put : put_when_told;
+        submit(s, &pieces[i], first_id + i, all);
+    }
+    sem_post(&s->go);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    assert_int_equal(s->done, all);
+}
+
+/* Nothing more comes: alone, before somebody who does wait, and before the end. */
+static void patient_work_is_done_after_a_load(void **state)
+{
+    struct scene *s = *state;
+    struct piece pieces[LOAD], alone = {.work.is_patient = true}, before = alone, last = alone,
+                               after = {0};
+    struct err e;
+
+    alarm(60); /* or it waits for ever */
+    sem_init(&s->go, 0, 0);
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    load_writer(s, pieces, 1000);
+    submit(s, &alone, 1, LOAD + 1);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    load_writer(s, pieces, 2000);
+    submit(s, &before, 2, 0);
+    submit(s, &after, 3, 2 * LOAD + 3);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    load_writer(s, pieces, 3000);
+    submit(s, &last, 4, 0);
+    store_stop(s->store);
+    assert_int_equal(s->done, 3 * LOAD + 4);
+    assert_int_equal(s->failed, 0);
+    assert_int_equal(count_messages(s), 3 * LOAD + 4);
+    sem_destroy(&s->go);
+    alarm(0);
 }
 
 static void one_gateway_serves_a_database(void **state)
@@ -581,6 +642,7 @@ int main(void)
         SCENE(a_failure_does_not_touch_its_neighbours),
         SCENE(nothing_is_told_before_the_commit),
         SCENE(stopping_finishes_what_waits),
+        SCENE(patient_work_is_done_after_a_load),
         SCENE(one_gateway_serves_a_database),
         SCENE(files_are_for_their_owner_alone),
         SCENE(the_key_is_made_once),
