@@ -20,7 +20,8 @@
 
 enum {
     START_TRIES = 3,
-    KILLS_MAX = 8, /* by somebody else, over one mail; then it has to wait */
+    KILLS_MAX =
+        8, /* by somebody else, over one mail: as where it takes more memory than there is */
     ARENA_EXTRA = 1 << 20,
     DATA_BASE = 96 << 20, /* bytes of memory for any mail, and some for each byte of a large one */
     DATA_FACTOR = 12,
@@ -406,13 +407,13 @@ static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, 
                 job->len, death.how);
     if (death.fate == HELPER_CRASHED)
         helper_template_renew(l->origin);
-    if (death.fate == HELPER_CRASHED && asked > 1)
+    if (asked > 1 && (death.fate == HELPER_CRASHED || job->kills >= KILLS_MAX / 2))
         l->suspects = asked;
     if (death.fate == HELPER_KILLED && ++job->kills < KILLS_MAX)
         return true;
     if (death.fate == HELPER_CRASHED && !is_plain)
         return true;
-    job->is_blamed = death.fate == HELPER_CRASHED;
+    job->is_blamed = is_plain;
     err_set(&job->err, ERR_RETRY, "the process that reads mail died over this one: %s", death.how);
     return false;
 }

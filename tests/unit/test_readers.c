@@ -89,6 +89,8 @@ static void trial(const char *mail, size_t len)
         raise(SIGKILL);
     if (IS("abort"))
         abort();
+    if (IS("killed"))
+        raise(SIGKILL);
     if (IS("exit"))
         _exit(3);
     while (IS("spin") && on)
@@ -383,12 +385,13 @@ static void test_one_of_many(void **state)
         const char *word, *expected;
         bool needs_confinement;
     } rows[] = {
-        {"abort", "signal 6", false},     {"exit", "exit status 3", false},
-        {"nonsense", "no letter", false}, {"boast", "no letter", false},
-        {"segfault", "signal 11", true},  {"balloon", "exit status 9", true},
-        {"open", "exit status 9", true},  {"look", "exit status 9", true},
-        {"socket", "it asked for", true}, {"fork", "it asked for", true},
-        {"exec", "it asked for", true},   {"kill", "it asked for", true},
+        {"abort", "signal 6", false},       {"exit", "exit status 3", false},
+        {"killed", "signal 9", false},      {"nonsense", "no letter", false},
+        {"boast", "no letter", false},      {"segfault", "signal 11", true},
+        {"balloon", "exit status 9", true}, {"open", "exit status 9", true},
+        {"look", "exit status 9", true},    {"socket", "it asked for", true},
+        {"fork", "it asked for", true},     {"exec", "it asked for", true},
+        {"kill", "it asked for", true},
     };
     enum { COUNT = 9, BAD = 4 };
     struct mail *mails[COUNT];
