@@ -300,9 +300,14 @@ int txn_count_foreign(struct store_txn *txn, struct err *e)
 
 static int open_watcher(struct store *s, struct err *e)
 {
-    if (sqlite3_open_v2(s->path, &s->watcher, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK)
-        return err_set(e, ERR_RETRY, "%s", sqlite3_errmsg(s->watcher));
+    int code =
+        sqlite3_open_v2(s->path, &s->watcher, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (code != SQLITE_OK) { /* there is a handle all the same */
+        sqlite3_close(s->watcher);
+        s->watcher = NULL;
+        return err_set(e, ERR_RETRY, "%s", sqlite3_errstr(code));
+    }
     store_has_foreign_change(s);
     return 0;
 }
