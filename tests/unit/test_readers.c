@@ -615,15 +615,18 @@ static void read_one(struct bed *b, unsigned n, char by[WIRE_NONCE_SIZE])
     free_mail(m);
 }
 
-/* Until there are so many, and the last of them is another than that one. */
+/* Until there are so many, and the last of them is another than that one.  The one that is copied
+ * is there beside them; before it has taken its name it has that of the thread that started it,
+ * which is a reader's, too. */
 static pid_t wait_for_readers(unsigned count, pid_t other_than)
 {
     const struct timespec pause = {0, 5000000};
-    pid_t pids[4];
+    pid_t all[16], pids[4];
     unsigned i;
 
     for (i = 0; i < 4000; i++) {
-        if (find_readers(pids, 4) == count && pids[count - 1] != other_than)
+        if (find_children(all, 16) > count && find_readers(pids, 4) == count &&
+            pids[count - 1] != other_than)
             return pids[count - 1];
         nanosleep(&pause, NULL);
     }
