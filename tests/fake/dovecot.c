@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fake/port.h"
+
 static const char program[] = "/usr/sbin/dovecot";
 
 static const char config[] =
@@ -34,19 +36,6 @@ static void die(const char *what)
 {
     perror(what);
     abort();
-}
-
-static unsigned free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    socklen_t len = sizeof a;
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ||
-        getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-        die("free_port");
-    close(fd);
-    return ntohs(a.sin_port);
 }
 
 static bool is_up(unsigned port)
@@ -110,7 +99,7 @@ bool dovecot_start(struct dovecot *d)
     snprintf(path, sizeof path, "%s/home", d->folder);
     if (mkdir(path, 0777) < 0 || chmod(path, 0777) < 0)
         die(path);
-    d->port = free_port();
+    d->port = fake_port();
     snprintf(path, sizeof path, "%s/dovecot.conf", d->folder);
     write_config(d, path);
     d->pid = fork();

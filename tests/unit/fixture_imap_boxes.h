@@ -11,7 +11,11 @@
 #include "mail/imap/imap_boxes.h"
 #include "tests/fake/imap_server.h"
 
-enum { SEEN_MAX = 64, SLICE_MS = 10 };
+enum {
+    SEEN_MAX = 64,
+    SLICE_MS = 10,
+    PATIENCE_MS = 60000 /* for what comes in a moment where nobody else works */
+};
 
 struct fixture {
     struct fake_imap server;

@@ -13,7 +13,10 @@
 #include "mail/imap/imap_watch.h"
 #include "tests/fake/imap_server.h"
 
-enum { SEEN_MAX = 400 };
+enum {
+    SEEN_MAX = 400,
+    PATIENCE_MS = 60000 /* for what comes in a moment where nobody else works */
+};
 
 struct got {
     uint32_t uidvalidity, uid;

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "mail/lmtp/lmtp.h"
 #include "mail/send.h"
+#include "tests/fake/port.h"
 
 enum { USUAL = 300, SPARE = 100, BACKLOG = 4096, WAIT_S = 60, KB_MOST = 48 };
 
@@ -218,18 +219,6 @@ static void on_mail(struct lmtp_mail *mail, void *arg)
     lmtp_mail_answer(mail, &yes);
 }
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    close(fd);
-    return ntohs(at.sin_port);
-}
-
 static void test_lmtp_clients(void **state)
 {
     static const struct lmtp_handler handler = {on_recipient, on_begin, on_mail};
@@ -241,7 +230,7 @@ static void test_lmtp_clients(void **state)
 
     (void)state;
     crowd_open(&c);
-    c.port = at.port = free_port();
+    c.port = at.port = fake_port();
     settings.connections_max = c.count;
     settings.memory_max = 512 << 20;
     lmtp = lmtp_new(c.loop, &clock_system, &settings, &handler, &c, &e);

@@ -39,12 +39,12 @@ static void test_begins_now(void **state)
 
     add_mails(x, 3);
     add(x, never_looked);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     assert_int_equal(x->count, 0);
     assert_int_equal(x->cursor.uidvalidity, 7);
     assert_int_equal(x->cursor.uid_next, 4);
     add_mails(x, 2);
-    assert_true(run_until(x, has_two, 3000));
+    assert_true(run_until(x, has_two, PATIENCE_MS));
     assert_int_equal(x->uids[0], 4);
     assert_int_equal(x->uids[1], 5);
     assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
@@ -59,7 +59,7 @@ static void test_goes_on_at_the_cursor(void **state)
 
     add_mails(x, 5);
     add(x, (struct imap_cursor){7, 4});
-    assert_true(run_until(x, has_two, 3000));
+    assert_true(run_until(x, has_two, PATIENCE_MS));
     assert_int_equal(x->uids[0], 4);
 }
 
@@ -70,7 +70,7 @@ static void test_other_uidvalidity(void **state)
 
     add_mails(x, 3);
     add(x, (struct imap_cursor){6, 2});
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     assert_int_equal(x->count, 0);
     assert_int_equal(x->cursor.uidvalidity, 7);
     assert_int_equal(x->cursor.uid_next, 4);
@@ -83,7 +83,7 @@ static void test_removed_in_its_callback(void **state)
     x->remove_at_mail = true;
     add_mails(x, 3);
     add(x, (struct imap_cursor){7, 1});
-    assert_true(run_until(x, has_one, 3000));
+    assert_true(run_until(x, has_one, PATIENCE_MS));
     run_until(x, never, 100);
     assert_int_equal(x->callbacks, 0);
     assert_int_equal(imap_boxes_count(x->boxes), 0);
@@ -94,10 +94,10 @@ static void test_removed_while_idle(void **state)
     struct fixture *x = *state;
 
     add(x, never_looked);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     x->callbacks = 0;
     imap_box_remove(x->box);
-    assert_true(run_until(x, no_connection, 3000));
+    assert_true(run_until(x, no_connection, PATIENCE_MS));
     add_mails(x, 1);
     run_until(x, never, 50);
     assert_int_equal(x->callbacks, 0);
@@ -117,7 +117,7 @@ static void test_wrong_password(void **state)
 
     x->mailbox.server.password = "wrong";
     add(x, never_looked);
-    assert_true(run_until(x, is_resting, 3000));
+    assert_true(run_until(x, is_resting, PATIENCE_MS));
     run_until(x, never, 100);
     assert_int_equal(x->state.fault, IMAP_FAULT_LOGIN);
     assert_int_equal(x->state.e.class, ERR_PERMANENT);
@@ -128,7 +128,7 @@ static void test_wrong_password(void **state)
 
     x->mailbox.server.password = "secret"; /* the user has mended it */
     assert_int_equal(imap_box_change(x->box, &x->mailbox, &e), 0);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
 }
 
 struct trial_row {
@@ -237,17 +237,17 @@ static void run_tls_row(struct fixture *x, const struct tls_row *row)
     open_boxes(x);
     x->is_tried = false;
     assert_non_null(imap_trial_start(x->boxes, &x->mailbox, 0, note_trial, x, &e));
-    assert_true(run_until(x, is_tried, 5000));
+    assert_true(run_until(x, is_tried, PATIENCE_MS));
     if (x->trial.fault != (row->is_fit ? IMAP_FAULT_NONE : IMAP_FAULT_TLS))
         fail_msg("%s: %s: %s", row->name, imap_fault_name(x->trial.fault), x->trial.e.text);
     add(x, never_looked);
-    assert_true(run_until(x, row->is_fit ? is_idle : is_failed, 5000));
+    assert_true(run_until(x, row->is_fit ? is_idle : is_failed, PATIENCE_MS));
     if (!row->is_fit) {
         assert_int_equal(x->state.fault, IMAP_FAULT_TLS);
         assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE"), 0);
     }
     imap_boxes_stop(x->boxes, note_stopped, x);
-    assert_true(run_until(x, is_stopped, 5000));
+    assert_true(run_until(x, is_stopped, PATIENCE_MS));
     imap_boxes_free(x->boxes);
     fake_imap_stop(&x->server);
     SSL_CTX_free(x->server.tls);
@@ -278,13 +278,13 @@ static void test_token(void **state)
     x->mailbox.server.password = NULL;
     x->mailbox.server.token = "ya29.old";
     add(x, never_looked);
-    assert_true(run_until(x, is_resting, 3000));
+    assert_true(run_until(x, is_resting, PATIENCE_MS));
     assert_int_equal(x->state.fault, IMAP_FAULT_LOGIN);
     assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE XOAUTH2"), 3);
     assert_null(strstr(x->state.e.text, "ya29"));
     x->mailbox.server.token = "ya29.right";
     assert_int_equal(imap_box_change(x->box, &x->mailbox, &e), 0);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "AUTHENTICATE PLAIN"), 0);
 }
 
@@ -303,7 +303,7 @@ static void test_unfit(void **state)
     x->settings.may_connect = refuse_all;
     open_boxes(x);
     assert_non_null(imap_trial_start(x->boxes, &x->mailbox, 0, note_trial, x, &e));
-    assert_true(run_until(x, is_tried, 3000));
+    assert_true(run_until(x, is_tried, PATIENCE_MS));
     assert_int_equal(x->trial.fault, IMAP_FAULT_NAME);
     assert_int_equal(fake_imap_connections(&x->server), 0);
 }

@@ -37,7 +37,7 @@ static enum imap_errand_outcome give(struct fixture *x, struct imap_errand *erra
     errand->arg = x;
     assert_int_equal(imap_box_errand(x->box, errand), 0);
     assert_null(x->errand); /* never inside the call */
-    assert_true(run_until(x, is_answered, 5000));
+    assert_true(run_until(x, is_answered, PATIENCE_MS));
     assert_ptr_equal(x->errand, errand);
     return errand->outcome;
 }
@@ -147,7 +147,7 @@ static void test_appends(void **state)
         if (row->command)
             assert_string_equal(x->server.append_command, row->command);
         imap_box_remove(x->box);
-        assert_true(run_until(x, no_connection, 3000));
+        assert_true(run_until(x, no_connection, PATIENCE_MS));
     }
 }
 
@@ -160,15 +160,15 @@ static void test_append_lost(void **state)
     x->server.sent_folder = "Sent";
     x->server.lose_append = 1;
     add(x, never_looked);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     assert_int_equal(give(x, &errand), IMAP_ERRAND_RETRY);
     assert_int_equal(appended(x), 1);
-    assert_true(run_until(x, is_watching, 3000));
+    assert_true(run_until(x, is_watching, PATIENCE_MS));
     errand.may_exist = true;
     assert_int_equal(give(x, &errand), IMAP_ERRAND_DONE);
     assert_int_equal(appended(x), 1);
     add_mails(x, 1); /* and the mailbox is watched as before */
-    assert_true(run_until(x, has_one, 3000));
+    assert_true(run_until(x, has_one, PATIENCE_MS));
     assert_int_equal(fake_imap_connections(&x->server), 2);
 }
 
@@ -181,7 +181,7 @@ static void test_errand_while_away(void **state)
     x->mailbox.server.password = "wrong";
     x->settings.pace.login_ms = 60000;
     add(x, never_looked);
-    assert_true(run_until(x, is_failed, 3000));
+    assert_true(run_until(x, is_failed, PATIENCE_MS));
     assert_int_equal(give(x, &errand), IMAP_ERRAND_RETRY);
     assert_non_null(strstr(errand.e.text, "refused"));
     assert_int_equal(fake_imap_connections(&x->server), 1);
@@ -195,13 +195,13 @@ static void test_errand_of_a_removed_mailbox(void **state)
 
     x->server.sent_folder = "Sent";
     add(x, never_looked);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     errand.done = note_answer;
     errand.arg = x;
     assert_int_equal(imap_box_errand(x->box, &errand), 0);
     imap_box_remove(x->box);
     assert_null(x->errand);
-    assert_true(run_until(x, is_answered, 3000));
+    assert_true(run_until(x, is_answered, PATIENCE_MS));
     assert_int_equal(errand.outcome, IMAP_ERRAND_RETRY);
 }
 
@@ -236,7 +236,7 @@ static void test_too_many_errands(void **state)
     }
     assert_in_range(x->given, 10, 99);
     assert_int_equal(x->answers, 0);
-    assert_true(run_until(x, all_answered, 5000));
+    assert_true(run_until(x, all_answered, PATIENCE_MS));
 }
 
 /* $MDNSent where keywords are refused: the rest is set all the same; hostile names stay outside. */

@@ -23,7 +23,7 @@ static void test_drop_in_a_literal(void **state)
     x->server.drop_at = 20000;
     x->server.drops = 2;
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 6);
     assert_int_equal(x->got[3].len, 50019);
     assert_int_equal(fake_imap_connections(&x->server), 3);
@@ -67,9 +67,9 @@ static void test_bye(void **state)
                                .times = 1});
     add_mails(x, 2);
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     assert_string_equal(x->reason, "the server said good-bye: Server shutting down.");
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 2);
 }
 
@@ -82,9 +82,9 @@ static void test_bye_as_greeting(void **state)
              .on = "", .reply = "* BYE too many connections\r\n", .then_close = true, .times = 1});
     add_mails(x, 2);
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     assert_non_null(strstr(x->reason, "too many connections"));
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
 }
 
 /* What a hostile server sends, on which command, and what is said of it. */
@@ -199,7 +199,7 @@ static void test_too_large(void **state)
     add_filler(x, 100001);
     add_mails(x, 1);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_true(x->got[1].is_truncated);
     assert_int_equal(x->got[1].size, 100020);
@@ -220,7 +220,7 @@ static void test_mail_that_cannot_be_fetched(void **state)
     memset(x->server.mails[2].data, 'x', 3000000);
     x->server.mails[2].len = 3000000;
     start(x);
-    assert_true(run_until(x, all_seen, 10000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 5);
     for (i = 0; i < 5; i++)
         assert_int_equal(x->got[i].has_data, i != 2);
@@ -239,7 +239,7 @@ static void test_expunged_before_it_is_fetched(void **state)
                 .on = "UID SEARCH", .reply = "* SEARCH 1 2 3 9\r\n%T OK searched\r\n", .times = 1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, one_seen, 3000));
+    assert_true(run_until(x, one_seen, PATIENCE_MS));
     run_until(x, never, 50);
     assert_all_once(x, 3);
     assert_int_equal(last_cursor(x).uid_next, 10);
@@ -296,7 +296,7 @@ static void test_login_without_plain(void **state)
     x->server.caps_after = "IMAP4rev1 IDLE UIDPLUS";
     add_mails(x, 1);
     start(x);
-    assert_true(run_until(x, is_idle, 3000)); /* what is offered after log-in counts */
+    assert_true(run_until(x, is_idle, PATIENCE_MS)); /* what is offered after log-in counts */
     assert_int_equal(fake_imap_commands(&x->server, "LOGIN bridge secret"), 1);
 }
 

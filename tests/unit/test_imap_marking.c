@@ -24,7 +24,7 @@ static void test_marks_within_a_backlog(void **state)
     x->settings.pace.mark_ms = 2000;
     x->settings.pace.gather_ms = 1;
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 390);
     assert_true(fake_imap_commands(&x->server, "UID STORE") > 1);
     assert_true(x->cursors[1].uid_next < 391);
@@ -43,7 +43,7 @@ static void test_scattered_marks(void **state)
     x->settings.unanswered_max = 400;
     x->settings.pace.mark_ms = 2000;
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_int_equal(x->count, 390);
     assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 2);
 }
@@ -60,7 +60,7 @@ static void test_done_delete(void **state)
     x->mailbox.done = "delete";
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, none_left, 3000));
+    assert_true(run_until(x, none_left, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "UID EXPUNGE 1:3"), 1);
     assert_int_equal(fake_imap_commands(&x->server, "EXPUNGE"), 0);
 }
@@ -73,7 +73,7 @@ static void test_done_delete_without_uidplus(void **state)
     x->mailbox.done = "delete";
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, none_left, 3000));
+    assert_true(run_until(x, none_left, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "EXPUNGE"), 1);
 }
 
@@ -84,7 +84,7 @@ static void test_done_move(void **state)
     x->mailbox.done = "Erledigt/\xc3\x9c \"1\" & mehr";
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, none_left, 3000));
+    assert_true(run_until(x, none_left, PATIENCE_MS));
     assert_int_equal(x->server.moved, 3);
     assert_string_equal(x->server.moved_to, "\"Erledigt/&ANw- \\\"1\\\" &- mehr\"");
     assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 0);
@@ -101,7 +101,7 @@ static void test_done_move_without_move(void **state)
     rule(x, (struct fake_rule){.on = "CREATE \"Done\"", .reply = "%T OK created\r\n", .times = 1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, none_left, 3000));
+    assert_true(run_until(x, none_left, PATIENCE_MS));
     assert_int_equal(x->server.moved, 3);
     assert_int_equal(fake_imap_commands(&x->server, "CREATE"), 1);
     assert_int_equal(fake_imap_commands(&x->server, "UID EXPUNGE 1:3"), 1);
@@ -121,7 +121,7 @@ static void test_marking_refused(void **state)
                 .on = "UID STORE", .reply = "%T NO [NOPERM] no right\r\n", .times = -1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, cursor_at_4, 3000));
+    assert_true(run_until(x, cursor_at_4, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_int_equal(fake_imap_connections(&x->server), 1);
 }
@@ -133,7 +133,7 @@ static void test_read_only(void **state)
     x->server.is_read_only = true;
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, cursor_at_4, 3000));
+    assert_true(run_until(x, cursor_at_4, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 0);
 }
 
@@ -145,7 +145,7 @@ static void test_drop_while_marking(void **state)
     rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = 2});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_int_equal(fake_imap_connections(&x->server), 3);
 }
@@ -173,9 +173,9 @@ static void test_marking_is_bad(void **state)
         rule(x, (struct fake_rule){.on = "UID MOVE", .reply = "%T BAD what\r\n", .times = -1});
         add_mails(x, 3);
         start(x);
-        assert_true(run_until(x, cursor_behind_all, 3000));
+        assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
         add_mails(x, 2);
-        assert_true(run_until(x, cursor_behind_all, 3000));
+        assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
         assert_all_once(x, 5);
         assert_int_equal(fake_imap_connections(&x->server), 1);
     }
@@ -195,11 +195,11 @@ static void test_marking_always_breaks(void **state)
     rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = -1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     assert_int_equal(last_cursor(x).uid_next, 1); /* not at the first failure */
     add_mails(x, 2);
-    assert_true(run_until(x, has_five, 3000));
-    assert_true(run_until(x, cursor_behind_all, 5000));
+    assert_true(run_until(x, has_five, PATIENCE_MS));
+    assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
     assert_all_once(x, 5);
     assert_true(fake_imap_commands(&x->server, "UID STORE") >= 10);
 }
@@ -217,7 +217,7 @@ static void test_marking_breaks_at_one(void **state)
     x->server.breaks_at = 77;
     add_mails(x, 150);
     start(x);
-    assert_true(run_until(x, all_but_one_seen, 8000));
+    assert_true(run_until(x, all_but_one_seen, PATIENCE_MS));
     assert_all_once(x, 150);
     assert_false(x->server.mails[76].is_seen);
 }
@@ -243,7 +243,7 @@ static void test_marking_not_now(void **state)
                     .on = "UID MOVE", .reply = "%T NO [UNAVAILABLE] later\r\n", .times = 3});
         add_mails(x, 3);
         start(x);
-        assert_true(run_until(x, cursor_behind_all, 5000));
+        assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
         assert_all_once(x, 3);
         assert_int_equal(fake_imap_flagged(&x->server, "seen"), x->server.count);
         assert_int_equal(x->server.count, i == 0 ? 3 : 0);
@@ -261,7 +261,7 @@ static void test_copied_and_not_removed(void **state)
     rule(x, (struct fake_rule){.on = "UID STORE", .reply = "%T NO [INUSE] busy\r\n", .times = -1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, cursor_behind_all, 3000));
+    assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
     assert_int_equal(x->server.moved, 3);
 }
 
@@ -279,10 +279,10 @@ static void test_stop_within_a_backlog(void **state)
     x->settings.unanswered_max = 20;
     x->settings.pace.mark_ms = 2000;
     start(x);
-    assert_true(run_until(x, has_some, 3000));
+    assert_true(run_until(x, has_some, PATIENCE_MS));
     assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
     imap_watch_stop(x->watch, note_stopped, x);
-    assert_true(run_until(x, is_stopped, 3000));
+    assert_true(run_until(x, is_stopped, PATIENCE_MS));
     assert_in_range(x->count, 100, 389);
     assert_int_equal(fake_imap_flagged(&x->server, "seen"), x->count);
     assert_int_equal(last_cursor(x).uid_next, x->count + 1);
@@ -305,12 +305,12 @@ static void test_marks_of_another_uidvalidity(void **state)
     rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = 1});
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     pthread_mutex_lock(&x->server.lock);
     x->server.uidvalidity = 8;
     pthread_mutex_unlock(&x->server.lock);
     x->keep_open = true;
-    assert_true(run_until(x, offered_twice, 3000));
+    assert_true(run_until(x, offered_twice, PATIENCE_MS));
     run_until(x, never, 100);
     assert_int_equal(fake_imap_flagged(&x->server, "seen"), 0);
     assert_int_equal(last_cursor(x).uidvalidity, 8);

@@ -22,7 +22,7 @@ static void test_fetch(void **state)
 
     add_mails(x, 3);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_int_equal(x->got[0].uidvalidity, 7);
     assert_string_equal(x->got[0].head, "Subject: mail 0\r\n\r\nbody (0)\r\n");
@@ -39,9 +39,9 @@ static void test_idle_wakes(void **state)
 
     add_mails(x, 4);
     start(x);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, five_done, 3000));
+    assert_true(run_until(x, five_done, PATIENCE_MS));
     assert_all_once(x, 5);
     assert_int_equal(fake_imap_connections(&x->server), 1);
     assert_int_equal(fake_imap_commands(&x->server, "NOOP"), 0);
@@ -54,7 +54,7 @@ static void test_server_order_does_not_matter(void **state)
     x->server.reverse = true;
     add_mails(x, 30);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 30);
     assert_string_equal(x->got[29].head, "Subject: mail 29\r\n\r\nbody (29)\r\n");
 }
@@ -66,7 +66,7 @@ static void test_ranges(void **state)
     add_mails(x, 390);
     x->settings.unanswered_max = 200;
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 390);
     assert_true(fake_imap_commands(&x->server, "UID FETCH") <= 10);
 }
@@ -80,7 +80,7 @@ static void test_backlog_in_few_commands(void **state)
     x->settings.unanswered_max = 400;
     x->settings.pace.mark_ms = 2000;
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 390);
     assert_int_equal(fake_imap_commands(&x->server, "UID FETCH"), 5);
     assert_int_equal(fake_imap_commands(&x->server, "UID STORE"), 1);
@@ -109,7 +109,7 @@ static void test_gone_from_a_backlog(void **state)
         x->server.uid_next = 121;
         add_mails(x, 30);
         start(x);
-        assert_true(run_until(x, all_seen, 5000));
+        assert_true(run_until(x, all_seen, PATIENCE_MS));
         assert_int_equal(x->count, 149);
         assert_int_equal(x->got[118].uid, 119);
         assert_int_equal(x->got[119].uid, 121);
@@ -132,7 +132,7 @@ static void test_starts_at_the_cursor(void **state)
     x->server.mails[3].is_seen = true; /* somebody has read it: new all the same */
     x->start = (struct imap_cursor){7, 4};
     start(x);
-    assert_true(run_until(x, is_idle_behind_all, 3000));
+    assert_true(run_until(x, is_idle_behind_all, PATIENCE_MS));
     assert_int_equal(x->count, 2);
     assert_int_equal(x->got[0].uid, 4);
     assert_int_equal(x->got[1].uid, 5);
@@ -146,7 +146,7 @@ static void test_other_uidvalidity(void **state)
     add_mails(x, 3);
     x->start = (struct imap_cursor){6, 100};
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_int_equal(x->cursors[0].uidvalidity, 7);
     assert_int_equal(x->cursors[0].uid_next, 1);
@@ -162,7 +162,7 @@ static void test_sparse_uids(void **state)
     x->server.uid_next = 4294967294u;
     add_mails(x, 2); /* the last possible UID is never looked at: no cursor could pass it */
     start(x);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     assert_int_equal(x->count, 2);
     assert_int_equal(x->got[0].uid, 4000000000u);
     assert_int_equal(x->got[1].uid, 4294967294u);
@@ -181,9 +181,9 @@ static void test_polls_without_idle(void **state)
     x->settings.pace.poll_ms = 40;
     add_mails(x, 4);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, polled_five, 3000));
+    assert_true(run_until(x, polled_five, PATIENCE_MS));
     assert_all_once(x, 5);
     assert_int_equal(fake_imap_commands(&x->server, "IDLE"), 0);
 }
@@ -196,9 +196,9 @@ static void test_idle_refused(void **state)
     x->settings.pace.poll_ms = 40;
     add_mails(x, 4);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, polled_five, 3000));
+    assert_true(run_until(x, polled_five, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "IDLE"), 1);
     assert_int_equal(fake_imap_connections(&x->server), 1);
 }
@@ -213,9 +213,9 @@ static void test_idle_dies(void **state)
     x->settings.pace.poll_ms = 40;
     add_mails(x, 4);
     start(x);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, polled_five, 3000));
+    assert_true(run_until(x, polled_five, PATIENCE_MS));
     assert_int_equal(fake_imap_commands(&x->server, "IDLE"), 2);
     assert_all_once(x, 5);
 }
@@ -231,9 +231,9 @@ static void test_idle_is_deaf(void **state)
     rule(x, (struct fake_rule){.on = "NOOP", .reply = "%T OK nothing\r\n", .times = -1});
     add_mails(x, 4);
     start(x);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, five_done, 3000));
+    assert_true(run_until(x, five_done, PATIENCE_MS));
     assert_all_once(x, 5);
     assert_int_equal(fake_imap_connections(&x->server), 1);
 }
@@ -256,7 +256,7 @@ static void test_idle_talk(void **state)
                                .times = 1});
     add_mails(x, 1);
     start(x);
-    assert_true(run_until(x, still_here, 3000));
+    assert_true(run_until(x, still_here, PATIENCE_MS));
     run_until(x, never, 100);
     assert_int_equal(fake_imap_connections(&x->server), 1);
     assert_all_once(x, 1);
@@ -290,7 +290,7 @@ static void test_unanswered_is_bounded(void **state)
     x->settings.unanswered_max = 4;
     add_mails(x, 10);
     start(x);
-    assert_true(run_until(x, has_four, 3000));
+    assert_true(run_until(x, has_four, PATIENCE_MS));
     run_until(x, never, 100);
     assert_int_equal(x->count, 4);
     assert_int_equal(last_cursor(x).uid_next, 1);
@@ -305,7 +305,7 @@ static void test_unanswered_is_bounded(void **state)
             answer(x, uid);
     imap_watch_done(x->watch, 7, 77, true); /* never heard of */
     imap_watch_done(x->watch, 6, 2, true);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 10);
     assert_int_equal(x->open_max, 4);
 }
@@ -331,14 +331,14 @@ static void test_backlog_is_not_forgotten(void **state)
     x->settings.unanswered_max = 80;
     add_mails(x, 120);
     start(x);
-    assert_true(run_until(x, has_eighty, 3000));
+    assert_true(run_until(x, has_eighty, PATIENCE_MS));
     for (uid = 1; uid <= 5; uid++)
         answer(x, uid);
-    assert_true(run_until(x, some_marked, 3000));
+    assert_true(run_until(x, some_marked, PATIENCE_MS));
     x->keep_open = false;
     for (; uid <= 80; uid++)
         answer(x, uid);
-    assert_true(run_until(x, all_seen, 3000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 120);
 }
 
@@ -350,7 +350,7 @@ static void test_no_room_and_not_kept(void **state)
     x->unsafe = 2;
     add_mails(x, 5);
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_int_equal(x->count, 7);
     assert_int_equal(x->got[0].uid, 1);
     assert_int_equal(x->got[1].uid, 2);
@@ -375,7 +375,7 @@ static void test_stop_breaks_a_blocked_job(void **state)
     x->settings.pace.stop_ms = 50;
     rule(x, (struct fake_rule){.on = "UID SEARCH", .reply = "", .times = -1});
     start(x);
-    assert_true(run_until(x, is_stuck, 3000));
+    assert_true(run_until(x, is_stuck, PATIENCE_MS));
     before = clock_mono_ms(&clock_system);
     stop(x);
     assert_true(clock_mono_ms(&clock_system) - before < 2000);
@@ -387,7 +387,7 @@ static void test_stop_logs_out(void **state)
 
     add_mails(x, 1);
     start(x);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     stop(x);
     assert_int_equal(fake_imap_commands(&x->server, "LOGOUT"), 1);
 }

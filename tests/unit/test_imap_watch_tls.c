@@ -41,11 +41,11 @@ static void test_tls_implicit(void **state)
     use_tls(x, "IP:127.0.0.1", 5, CONF_TLS_IMPLICIT);
     add_filler(x, 90000);
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 4);
-    assert_true(run_until(x, is_idle, 3000));
+    assert_true(run_until(x, is_idle, PATIENCE_MS));
     add_mails(x, 1);
-    assert_true(run_until(x, five_done, 3000));
+    assert_true(run_until(x, five_done, PATIENCE_MS));
     assert_int_equal(fake_imap_connections(&x->server), 1);
 }
 
@@ -56,7 +56,7 @@ static void test_tls_by_name(void **state)
     use_tls(x, "DNS:localhost", 5, CONF_TLS_IMPLICIT);
     x->mailbox.server.host = "localhost";
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
 }
 
 static void test_starttls(void **state)
@@ -71,7 +71,7 @@ static void test_starttls(void **state)
                                    "* CAPABILITY IMAP4rev1 AUTH=PLAIN IDLE UIDPLUS\r\n%T OK x\r\n",
                                .times = -1});
     start(x);
-    assert_true(run_until(x, all_seen, 5000));
+    assert_true(run_until(x, all_seen, PATIENCE_MS));
     assert_all_once(x, 3);
     assert_int_equal(fake_imap_commands(&x->server, "STARTTLS"), 1);
 }
@@ -111,7 +111,7 @@ static void test_starttls_is_not_skipped(void **state)
 static void refuse_tls(struct fixture *x, const char *reason)
 {
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     if (!strstr(x->reason, reason))
         fail_msg("%s", x->reason);
     run_until(x, never, 60);
@@ -159,7 +159,7 @@ static void test_tls_old(void **state)
     SSL_CTX_set_max_proto_version(x->server.tls, TLS1_1_VERSION);
     SSL_CTX_set_security_level(x->server.tls, 0);
     start(x);
-    assert_true(run_until(x, is_down, 3000));
+    assert_true(run_until(x, is_down, PATIENCE_MS));
     assert_non_null(strstr(x->reason, "no TLS with the server"));
     assert_int_equal(x->count, 0);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/fake/port.h"
 #include "tests/fake/send_stage.h"
 
 /* ---- the message ---- */
@@ -314,8 +315,7 @@ static void test_connection_refused(void **state)
     (void)state;
     stage_open(&s, NULL, NULL, 1);
     sender_free(s.sender);
-    settings = stage_settings(fake_smtp_port(s.fake), 1);
-    fake_smtp_stop(s.fake); /* nobody listens there now */
+    settings = stage_settings(fake_port(), 1); /* nobody listens there */
     s.sender = sender_new(s.loop, &settings, &e);
     assert_non_null(s.sender);
     l = mailing_new(&s, MESSAGE, strlen(MESSAGE), 2);

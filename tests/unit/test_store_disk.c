@@ -416,14 +416,12 @@ static void a_lock_is_waited_for(void **state)
 {
     struct scene *s = *state;
     struct piece pieces[PIECES] = {0};
-    struct timespec before, after;
     sqlite3 *db;
     struct err e;
     int i;
 
     assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    clock_gettime(CLOCK_MONOTONIC, &before);
     for (i = 0; i < PIECES; i++) {
         pieces[i] = (struct piece){.scene = s, .id = i + 1, .work = {.run = put, .done = told}};
         assert_int_equal(store_submit(s->store, &pieces[i].work), 0);
@@ -433,8 +431,6 @@ static void a_lock_is_waited_for(void **state)
     assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(loop_run(s->loop, &e), 0);
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    assert_true(after.tv_sec - before.tv_sec < 5);
     assert_int_equal(s->failed, 0);
     assert_int_equal(count_whole(s), PIECES);
 }
