@@ -17,6 +17,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from servers.base import PATIENCE_S, free_port
+
 SILENCE = object()
 DROP = object()
 
@@ -52,8 +54,8 @@ class _Gone(Exception):
 
 
 class FakeRelay:
-    def __init__(self, port=0):
-        self.port = port
+    def __init__(self, port=None):
+        self.port = port or free_port()  # that nobody takes while it does not listen
         self.mails = []
         self.unanswered = []  # came whole, and were neither accepted nor refused
         self.connections = 0
@@ -82,7 +84,7 @@ class FakeRelay:
                     return replies.pop(0) if len(replies) > 1 else replies[0]
         return DEFAULTS.get(command, "500 5.5.1 what?")
 
-    def wait_mail(self, predicate=lambda mail: True, timeout_s=15):
+    def wait_mail(self, predicate=lambda mail: True, timeout_s=PATIENCE_S):
         """The first mail accepted, also before, for which predicate is true."""
         deadline = time.monotonic() + timeout_s
         with self._change:
@@ -101,7 +103,7 @@ class FakeRelay:
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self._thread.start()
-        if not started.wait(5):
+        if not started.wait(PATIENCE_S):
             raise RuntimeError(f"the fake relay does not listen on port {self.port}")
         return self
 
@@ -109,7 +111,7 @@ class FakeRelay:
         """Closes the listener and every connection."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(5)
+            self._thread.join(PATIENCE_S)
             self._loop = None
 
     def __enter__(self):
@@ -125,7 +127,6 @@ class FakeRelay:
         self._stop = asyncio.Event()
         self._sessions = set()
         server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=1 << 20)
-        self.port = server.sockets[0].getsockname()[1]
         self._loop = asyncio.get_running_loop()
         started.set()
         await self._stop.wait()

@@ -3,9 +3,10 @@
 import os
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
-from servers.base import ROOT, Process, free_port, tail, wait_until
+from servers.base import PATIENCE_S, ROOT, Process, free_port, tail, wait_until
 
 PROGRAM = Path(os.environ.get("POSTERN", ROOT / "postern"))
 READY = (r"stream .*state=up", r"inbound .*event=watching")
@@ -84,11 +85,13 @@ class Gateway:
         self.wait_log(*ready)
         return self
 
-    def wait_log(self, *patterns, timeout_s=20):
-        """Waits until each pattern stands in the log since the last start."""
+    def wait_log(self, *patterns, timeout_s=PATIENCE_S):
+        """Waits until each pattern stands in the log since the last start, as often as it is given."""
+        wanted = Counter(patterns).items()
+
         def all_there():
             text = self.log_text()
-            if all(re.search(pattern, text) for pattern in patterns):
+            if all(len(re.findall(pattern, text)) >= count for pattern, count in wanted):
                 return True
             assert self.process.is_alive(), \
                 f"postern ended with {self.process.popen.returncode}\n{self.show_logs()}"
@@ -109,7 +112,7 @@ class Gateway:
     def stop(self):
         """Ends it in order; returns the exit status, None when it does not run."""
         process, self.process = self.process, None
-        return process.stop(timeout_s=20) if process else None
+        return process.stop() if process else None
 
     def kill9(self):
         """Ends it as a power cut would."""

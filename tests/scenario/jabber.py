@@ -11,6 +11,8 @@ import xml.etree.ElementTree as ET
 
 import slixmpp
 
+from servers.base import PATIENCE_S
+
 NS = {
     "c": "jabber:client",
     "envelope": "jabber:x:envelope",
@@ -66,7 +68,7 @@ class JabberClient:
         self._password = password
         self._thread = threading.Thread(target=self._run, name=f"client {jid}", daemon=True)
 
-    def start(self, timeout_s=15):
+    def start(self, timeout_s=PATIENCE_S):
         self._thread.start()
         if not self._ready.wait(timeout_s):
             raise TimeoutError(f"{self.jid} is not online after {timeout_s} s")
@@ -77,7 +79,7 @@ class JabberClient:
     def stop(self):
         if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(end_of_loop(self._client), self._loop)
-            self._thread.join(10)
+            self._thread.join(PATIENCE_S)
 
     def __enter__(self):
         return self.start()
@@ -101,7 +103,7 @@ class JabberClient:
     async def _session(self, _event):
         self._client.send_presence()
         try:
-            await self._client.get_roster(timeout=10)
+            await self._client.get_roster(timeout=PATIENCE_S)
         except slixmpp.exceptions.XMPPError as e:
             self._failure = f"roster: {e}"
         self._ready.set()
@@ -141,7 +143,7 @@ class JabberClient:
         self.send_xml("".join(parts) + extra + "</message>")
         return stanza_id
 
-    def wait_stanza(self, predicate, timeout_s=15, what="a stanza"):
+    def wait_stanza(self, predicate, timeout_s=PATIENCE_S, what="a stanza"):
         """The first stanza, also of those that came before, for which predicate is true."""
         deadline = time.monotonic() + timeout_s
         seen = 0
@@ -156,12 +158,12 @@ class JabberClient:
                     raise TimeoutError(f"{self.jid} waited {timeout_s} s for {what}; had:\n"
                                        + self.show())
 
-    def wait_message(self, predicate, timeout_s=15, what="a message"):
+    def wait_message(self, predicate, timeout_s=PATIENCE_S, what="a message"):
         """A message that is no error."""
         return self.wait_stanza(
             lambda s: is_message(s) and s.get("type") != "error" and predicate(s), timeout_s, what)
 
-    def wait_error(self, stanza_id, timeout_s=15):
+    def wait_error(self, stanza_id, timeout_s=PATIENCE_S):
         """The error that answers the message with this id."""
         def is_it(s):
             return is_message(s) and s.get("type") == "error" and s.get("id") == stanza_id
@@ -171,7 +173,7 @@ class JabberClient:
         with self._news:
             return [s for s in self._arrived if predicate(s)]
 
-    def ask(self, to, query, kind="get", timeout_s=15):
+    def ask(self, to, query, kind="get", timeout_s=PATIENCE_S):
         """An iq and its answer (result or error); to None: the user's own account."""
         stanza_id = new_id("iq")
         address = "" if to is None else f" to={quote(to)}"
@@ -192,7 +194,7 @@ def open_account(jid, password, port, host="127.0.0.1"):
     """
     name, _, domain = jid.partition("@")
     parser = ET.XMLPullParser(["end"])
-    with socket.create_connection((host, port), timeout=15) as s:
+    with socket.create_connection((host, port), timeout=PATIENCE_S) as s:
         def ask(xml, tag):
             s.sendall(xml.encode())
             while True:

@@ -7,7 +7,7 @@ import smtplib
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
-from servers.base import wait_until
+from servers.base import PATIENCE_S, wait_until
 
 
 def make_mail(sender, to, subject=None, body="", headers=None):
@@ -45,7 +45,7 @@ class MailUser:
         """
         sender = self.address if sender is None else sender
         recipients = [to] if isinstance(to, str) else to
-        with smtplib.SMTP("127.0.0.1", self._smtp_port, timeout=10) as smtp:
+        with smtplib.SMTP("127.0.0.1", self._smtp_port, timeout=PATIENCE_S) as smtp:
             if isinstance(mail, bytes):
                 smtp.sendmail(sender, recipients, mail)
             else:
@@ -67,7 +67,7 @@ class MailUser:
         return self.write(to, subject, body, {**threading, **(headers or {})})
 
     def _imap(self):
-        imap = imaplib.IMAP4("127.0.0.1", self._imap_port, timeout=10)
+        imap = imaplib.IMAP4("127.0.0.1", self._imap_port, timeout=PATIENCE_S)
         imap.login(self.name, self._password)
         imap.select()
         return imap
@@ -89,7 +89,7 @@ class MailUser:
     def mails(self):
         return [parse(raw) for raw in self.raw_mails()]
 
-    def wait_mail(self, predicate, timeout_s=15, what="a mail"):
+    def wait_mail(self, predicate, timeout_s=PATIENCE_S, what="a mail"):
         """The first mail in the mailbox for which predicate is true."""
         imap = self._imap()
 
@@ -104,11 +104,11 @@ class MailUser:
         finally:
             imap.logout()
 
-    def wait_body(self, token, timeout_s=15):
+    def wait_body(self, token, timeout_s=PATIENCE_S):
         """The mail that has token in its text."""
         return self.wait_mail(lambda m: token in body_of(m), timeout_s, f"a mail with {token!r}")
 
-    def wait_report(self, token, timeout_s=15):
+    def wait_report(self, token, timeout_s=PATIENCE_S):
         """The delivery report that has token anywhere in it."""
         return self.wait_mail(
             lambda m: m.get_content_type() == "multipart/report" and token in m.as_string(),

@@ -248,7 +248,7 @@ def test_a_mailbox_and_no_domain_is_enough(make_world):
     assert text_of(message, "c:thread") == "balcony"
 
     sent = world.juliet.send_message(world.contact(f"tybalt@{w.MAIL_DOMAIN}"), "accepted and bounced")
-    code, condition, _, _ = error_of(world.juliet.wait_error(sent, timeout_s=30))
+    code, condition, _, _ = error_of(world.juliet.wait_error(sent))
     assert (code, condition) == ("404", "item-not-found"), "the bounce came to the mailbox"
 
 

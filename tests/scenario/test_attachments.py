@@ -6,6 +6,7 @@ import urllib.request
 
 from jabber import NS, has, new_id, text_of
 from mail import make_mail
+from servers.base import PATIENCE_S
 
 SFS = "{urn:xmpp:sfs:0}"
 FILE = "{urn:xmpp:file:metadata:0}"
@@ -27,7 +28,7 @@ def test_the_whole_mail_is_one_link_away(world):
     message = world.juliet.wait_message(has(token))
 
     url = WHOLE.search(text_of(message, "c:body")).group(1)
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         page = answer.read().decode()
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         policy = answer.headers["Content-Security-Policy"]
@@ -45,7 +46,7 @@ def test_a_file_of_a_mail_that_is_html_is_never_shown(prosody_world):
     world.romeo.send(mail, world.mail_of("juliet"))
     message = world.juliet.wait_message(has(token))
 
-    with urllib.request.urlopen(text_of(message, "oob:x/oob:url"), timeout=10) as answer:
+    with urllib.request.urlopen(text_of(message, "oob:x/oob:url"), timeout=PATIENCE_S) as answer:
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Content-Disposition"].startswith("attachment")
     sharing = message.find(f"{SFS}file-sharing")

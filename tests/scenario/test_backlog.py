@@ -67,7 +67,7 @@ def bed():
 
 def test_all_of_it_is_marked_in_the_end(bed):
     bed.gateway.start(WATCHING)
-    wait_until("all to be marked", lambda: bed.marked() == MAILS, 30)
+    wait_until("all to be marked", lambda: bed.marked() == MAILS)
     assert bed.stored() == list(range(1, MAILS + 1))
 
 
@@ -78,9 +78,9 @@ def test_what_a_crash_left_unmarked_is_marked_after_it_and_not_taken_twice(bed):
     safe = bed.stored()
     assert bed.marked() < len(safe), "the test is too slow to see any that is safe and not marked"
     bed.gateway.start(WATCHING)
-    wait_until("all to be marked", lambda: bed.marked() == MAILS, 30)
+    wait_until("all to be marked", lambda: bed.marked() == MAILS)
     assert bed.stored() == list(range(1, MAILS + 1))
     with sqlite3.connect(f"file:{bed.gateway.database}?mode=ro", uri=True) as db:
         wait_until("the cursor to be behind them", lambda: db.execute(
-            "SELECT uid_next FROM cursor").fetchone() == (MAILS + 1,), 5)
+            "SELECT uid_next FROM cursor").fetchone() == (MAILS + 1,))
         assert db.execute("SELECT count(*) FROM fetched").fetchone() == (0,)

@@ -153,7 +153,7 @@ def test_a_burst_of_subscriptions_delays_nobody(faked):
     refused = [s for s in host.said if s.get("type") == "error"]
     for stanza in refused:
         assert host.error(stanza.get("id")) == ("500", "resource-constraint")
-    wait_until("all to be kept", lambda: len(kept(faked)) == MANY - len(refused), 30)
+    wait_until("all to be kept", lambda: len(kept(faked)) == MANY - len(refused))
     print(f"\n{MANY} subscriptions at once: answered in {took:.1f} s, {len(refused)} of them refused; "
           f"another user's mail after {delay:.1f} s; memory {before:.1f} MB, then {after:.1f} MB")
     assert after < before + 64

@@ -19,7 +19,7 @@ from fake.smtp_relay import DROP
 from jabber import end_of_loop, has
 from mail import body_of, make_mail
 from servers import exim, opensmtpd
-from servers.base import ROOT, wait_until
+from servers.base import PATIENCE_S, ROOT, wait_until
 
 
 class EchoComponent:
@@ -33,12 +33,12 @@ class EchoComponent:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(10), "the component is not connected"
+        assert self._ready.wait(PATIENCE_S), "the component is not connected"
         return self
 
     def __exit__(self, *_):
         asyncio.run_coroutine_threadsafe(end_of_loop(self._component), self._loop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
 
     def _run(self):
         self._loop = asyncio.new_event_loop()
@@ -101,10 +101,10 @@ def test_imap_in_the_clear_by_starttls_and_by_tls(mail_side):
     trust = ssl.create_default_context(cafile=mail_side.certificates.ca)
     dovecot = mail_side.dovecot
 
-    plain = imaplib.IMAP4("127.0.0.1", dovecot.imap_port, timeout=10)
-    starttls = imaplib.IMAP4("localhost", dovecot.imap_port, timeout=10)
+    plain = imaplib.IMAP4("127.0.0.1", dovecot.imap_port, timeout=PATIENCE_S)
+    starttls = imaplib.IMAP4("localhost", dovecot.imap_port, timeout=PATIENCE_S)
     starttls.starttls(trust)
-    implicit = imaplib.IMAP4_SSL("localhost", dovecot.imaps_port, ssl_context=trust, timeout=10)
+    implicit = imaplib.IMAP4_SSL("localhost", dovecot.imaps_port, ssl_context=trust, timeout=PATIENCE_S)
     for imap in (plain, starttls, implicit):
         imap.login("bridge", w.MAIL_PASSWORD)
         assert imap.select()[0] == "OK"
@@ -113,7 +113,7 @@ def test_imap_in_the_clear_by_starttls_and_by_tls(mail_side):
 
 
 def test_imap_refuses_a_wrong_password(mail_side):
-    imap = imaplib.IMAP4("127.0.0.1", mail_side.dovecot.imap_port, timeout=10)
+    imap = imaplib.IMAP4("127.0.0.1", mail_side.dovecot.imap_port, timeout=PATIENCE_S)
     with pytest.raises(imaplib.IMAP4.error):
         imap.login("bridge", "wrong")
     imap.shutdown()
@@ -123,7 +123,7 @@ def test_fake_relay_follows_its_script(relay):
     relay.script("RCPT", "450 4.2.0 later", "250 2.1.5 ok", match="romeo@")
     relay.script("RCPT", "550 5.1.1 nobody", match="rosaline@")
     to, text = ["romeo@c.example", "rosaline@c.example"], b"x: y\r\n\r\n.dot\r\n"
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE_S) as smtp:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             smtp.sendmail("a@b.example", to, text)
         refused = smtp.sendmail("a@b.example", to, text)
@@ -133,24 +133,24 @@ def test_fake_relay_follows_its_script(relay):
 
     relay.script("GREETING", DROP, "220 back")
     with pytest.raises(smtplib.SMTPServerDisconnected):
-        smtplib.SMTP("127.0.0.1", relay.port, timeout=10)
+        smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE_S)
     relay.stop()
     with pytest.raises(ConnectionRefusedError):
-        smtplib.SMTP("127.0.0.1", relay.port, timeout=10)
+        smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE_S)
     relay.start()
-    smtplib.SMTP("127.0.0.1", relay.port, timeout=10).quit()
+    smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE_S).quit()
 
 
 def test_installing_what_is_there_does_nothing():
-    done = subprocess.run([ROOT / "tests" / "deps.sh"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([ROOT / "tests" / "deps.sh"], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0 and "installing" not in done.stdout, done.stdout + done.stderr
 
 
 def is_delivered(port, address, mailbox):
     """Sends a mail with a token to address through port; waits until mailbox() has it."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE_S) as smtp:
         smtp.send_message(make_mail("romeo@montague.example", address, "to the bed", "by yonder"))
-    return wait_until(f"a mail for {address}", lambda: b"by yonder" in mailbox(), timeout_s=15)
+    return wait_until(f"a mail for {address}", lambda: b"by yonder" in mailbox())
 
 
 def test_unpacked_exim_delivers(folder):

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 import world as w
-from jabber import error_of, quote
+from jabber import error_of, has, new_id, quote
 
 INFO = "{http://jabber.org/protocol/disco#info}"
 CAPS = "{http://jabber.org/protocol/caps}"
@@ -19,7 +19,20 @@ CONTACTS = ["xmpp:admin@capulet.example", "mailto:help@capulet.example"]
 
 @pytest.fixture(params=["prosody", "ejabberd", "jabberd2"])
 def found(request, make_world):
-    return make_world({"contact": CONTACTS}, host=request.param).start()
+    world = make_world({"contact": CONTACTS}, host=request.param).start()
+    forget_contacts(world)
+    yield world
+    forget_contacts(world)
+
+
+def forget_contacts(world):
+    """A host asks for every contact in a user's list, also for those of other tests."""
+    roster = world.juliet.ask(None, "<query xmlns='jabber:iq:roster'/>")
+    for item in list(roster[0]):
+        world.juliet.ask(None, f"<query xmlns='jabber:iq:roster'><item jid={quote(item.get('jid'))}"
+                               " subscription='remove'/></query>", "set")
+    world.juliet.ask(w.GATEWAY, "<ping xmlns='urn:xmpp:ping'/>")  # behind what the host says of it
+    world.jabber_side.leave_all()
 
 
 def info(client, jid, node=None):
@@ -72,8 +85,9 @@ def test_the_hash_in_presence_stands_for_what_is_told(found):
 
 
 def test_everything_announced_is_answered(found):
-    found.romeo.write(found.mail_of("juliet"), "so that his last activity is known", "Good morrow")
-    found.juliet.wait_message(lambda m: "Good morrow" in (m.findtext("{jabber:client}body") or ""))
+    token = new_id()
+    found.romeo.write(found.mail_of("juliet"), "so that his last activity is known", token)
+    found.juliet.wait_message(has(token))
     questions = {
         "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
         "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
@@ -101,7 +115,7 @@ def test_everything_announced_is_answered(found):
     assert 0 <= int(found.juliet.ask(w.GATEWAY, questions["jabber:iq:last"])[0].get("seconds")) < 600
     utc = found.juliet.ask(w.GATEWAY, questions["urn:xmpp:time"])[0].findtext("{urn:xmpp:time}utc")
     told = datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    assert abs((datetime.datetime.now(datetime.timezone.utc) - told).total_seconds()) < 60
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - told).total_seconds()) < 600
 
 
 def test_whom_to_write_to_about_the_gateway(found):
@@ -148,8 +162,9 @@ def test_a_user_finds_their_own_contacts_and_no_others(found):
     contacts = sorted(found.contact(f"{name}@{w.MAIL_DOMAIN}") for name in ("romeo", "benvolio", "mercutio"))
     for contact in contacts[:2]:
         presence_of(found, contact)
-    found.romeo.write(found.mail_of("juliet"), "a", "from Romeo", {"From": f"Romeo Montague <{found.romeo.address}>"})
-    juliet.wait_message(lambda m: "from Romeo" in (m.findtext("{jabber:client}body") or ""))
+    token = new_id()
+    found.romeo.write(found.mail_of("juliet"), "a", token, {"From": f"Romeo Montague <{found.romeo.address}>"})
+    juliet.wait_message(has(token))
 
     commands = (w.GATEWAY, "http://jabber.org/protocol/commands", "Mail: commands")
     items, told = listed(juliet)
@@ -179,6 +194,6 @@ def test_a_user_finds_their_own_contacts_and_no_others(found):
     assert asked[0].find(f"{SEARCH}email") is not None
 
     last = juliet.ask(romeo, "<query xmlns='jabber:iq:last'/>")
-    assert 0 <= int(last[0].get("seconds")) < 60
+    assert 0 <= int(last[0].get("seconds")) < 600
     for client, jid in ((nurse, romeo), (juliet, contacts[0])):
         assert error_of(client.ask(jid, "<query xmlns='jabber:iq:last'/>"))[:2] == ("404", "item-not-found")

@@ -123,7 +123,7 @@ def test_the_host_restarts_in_between(make_world):
     world.gateway.wait_log("inbound .*event=accepted")
     world.jabber_side.start()
     juliet = world.juliet
-    juliet.wait_message(has(token), timeout_s=30)
+    juliet.wait_message(has(token))
     back = new_id("back")
     juliet.send_message(world.contact(world.romeo.address), back)
     world.romeo.wait_body(back)
@@ -134,7 +134,7 @@ def test_the_imap_server_restarts_in_between(make_world):
     world.mail_side.dovecot.restart()
     token = new_id("imap")
     world.romeo.write(world.mail_of("juliet"), None, token)
-    world.juliet.wait_message(has(token), timeout_s=30)
+    world.juliet.wait_message(has(token))
 
 
 def test_a_stop_in_order_loses_nothing_and_ends_with_zero(make_world, relay):

@@ -185,7 +185,7 @@ def test_an_error_is_never_answered(world):
 def test_a_contact_that_is_no_address_is_refused_at_once(world):
     for contact in (f"nobody@{w.GATEWAY}", f"a\\40@{w.GATEWAY}"):
         stanza_id = world.juliet.send_message(contact, "?")
-        code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id, timeout_s=5))
+        code, condition, kind, text = error_of(world.juliet.wait_error(stanza_id))
         assert (code, condition) in (("400", "jid-malformed"), ("404", "item-not-found")), contact
         assert text
 
@@ -247,12 +247,12 @@ def test_a_mail_that_waits_is_reported_as_delayed_once(make_world, relay):
         world.gateway.wait_log("stream .*state=lost")
         token = new_id("late")
         world.romeo.write(world.mail_of("juliet"), token, f"text {token}")
-        report = relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=60)
+        report = relay.wait_mail(lambda m: token.encode() in m.data)
         assert report.sender == "" and report.recipients == [world.romeo.address]
         assert b"\r\nAction: delayed\r\n" in report.data and b"\r\nStatus: 4." in report.data
     finally:
         world.jabber_side.start()
-    world.juliet.wait_message(lambda m: token in "".join(m.itertext()), timeout_s=40)
+    world.juliet.wait_message(lambda m: token in "".join(m.itertext()))
     assert len([m for m in relay.mails if token.encode() in m.data]) == 1
 
 
@@ -267,7 +267,7 @@ def test_a_mail_behind_one_for_very_many_is_reported_as_delayed(make_world, rela
         world.gateway.wait_log("event=accepted")
         token = new_id("behind")
         world.romeo.write(world.mail_of("juliet"), token, token)
-        relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=30)
+        relay.wait_mail(lambda m: token.encode() in m.data)
     finally:
         world.jabber_side.start()
 
@@ -282,19 +282,19 @@ def test_more_than_a_recipient_shall_have_waits_and_others_go_on(make_world):
     last = new_id("other")
     world.romeo.write(world.mail_of("nurse"), last, last)
     world.jabber_side.client("nurse").wait_message(lambda m: last in "".join(m.itertext()))
-    wait_until("the six of them", lambda: world.gateway.log_text().count("event=accepted") == 7, 20)
+    wait_until("the six of them", lambda: world.gateway.log_text().count("event=accepted") == 7)
 
     def arrived():
         return sum(bool(world.juliet.stanzas(lambda s, t=t: t in "".join(s.itertext())))
                    for t in tokens)
 
-    wait_until("the first three", lambda: arrived() == 3, 20)
+    wait_until("the first three", lambda: arrived() == 3)
     # What has arrived leaves the queue a moment later.
     wait_until("the other three in the queue", lambda: len(json.loads(
-        world.gateway.command("queue", "--json").stdout)) == 3, 20)
+        world.gateway.command("queue", "--json").stdout)) == 3)
     assert arrived() == 3
     assert world.gateway.command("queue", "retry", "all").returncode == 0
-    wait_until("the rest", lambda: arrived() == 6, 20)
+    wait_until("the rest", lambda: arrived() == 6)
 
 
 def recipients_of(report):
@@ -311,7 +311,7 @@ def test_one_report_tells_of_all_who_wait(make_world, relay):
         many = ",\r\n ".join(f"user{i}@{w.GATEWAY}" for i in range(200))
         world.bridge.put(f"Return-Path: <romeo@montague.example>\r\nFrom: romeo@montague.example\r\n"
                          f"Bcc: {many}\r\nSubject: {token}\r\n\r\nall\r\n".encode())
-        report = relay.wait_mail(lambda m: token.encode() in m.data, timeout_s=30)
+        report = relay.wait_mail(lambda m: token.encode() in m.data)
         told = recipients_of(report)
         assert len(set(told)) == 200 and {action for _, action in told} == {b"delayed"}
         time.sleep(2)
@@ -319,7 +319,7 @@ def test_one_report_tells_of_all_who_wait(make_world, relay):
     finally:
         world.jabber_side.start()
     # Nobody lives there: they fail at the same time.
-    report = relay.wait_mail(lambda m: b"Action: failed" in m.data, timeout_s=40)
+    report = relay.wait_mail(lambda m: b"Action: failed" in m.data)
     told = recipients_of(report)
     assert len(set(told)) == 200 and {action for _, action in told} == {b"failed"}
     assert len(relay.mails) == 2

@@ -75,7 +75,7 @@ class Hold:
         return [token for body in bodies for token in tokens if token in body]
 
     def wait_got(self, *tokens):
-        wait_until(f"{len(tokens)} mails", lambda: len(self.got(*tokens)) >= len(tokens), 15)
+        wait_until(f"{len(tokens)} mails", lambda: len(self.got(*tokens)) >= len(tokens))
         assert self.got(*tokens) == list(tokens)  # in order, and once
 
     def reported(self):
@@ -338,7 +338,7 @@ def test_many_go_a_part_at_a_time(hold):
     wait_until("all are held", lambda: hold.decided() == before + count, 60)
     hold.show("online")
     tokens = [f"{token}-{n}." for n in range(count)]
-    wait_until("all come", lambda: len(hold.got(*tokens)) >= count, 30)
+    wait_until("all come", lambda: len(hold.got(*tokens)) >= count)
     assert len(hold.got(*tokens)) == count and not hold.held()
     released = [int(part.split()[0]) for part in hold.world.gateway.log_text().split("released=")[1:]]
     assert max(released) == 50 and sum(released) == count

@@ -40,7 +40,7 @@ def test_a_host_that_goes_in_mid_traffic_loses_nothing(make_world, host, how):
     sending = threading.Thread(target=send_all, args=(port, name, MAILS))
     sending.start()
     try:
-        wait_until("some traffic", lambda: delivered(world) >= MAILS // 4, 30)
+        wait_until("some traffic", lambda: delivered(world) >= MAILS // 4)
         if how == "kill":
             for process in world.host.processes:
                 process.stop(signo=signal.SIGKILL)
@@ -61,7 +61,7 @@ def test_a_host_that_goes_in_mid_traffic_loses_nothing(make_world, host, how):
             ids.setdefault(token, []).append(stanza.get("id"))
         return len(ids) == MAILS
     try:
-        wait_until("all mails", all_there, 30)
+        wait_until("all mails", all_there)
     except TimeoutError:
         lost = sorted(set(map(str, range(MAILS))) - set(ids), key=int)
         pytest.fail(f"{len(lost)} of {MAILS} are missing: {lost}")
@@ -110,9 +110,9 @@ def test_two_gateways_of_one_name_that_share_a_host_say_so(make_world):
     for token in tokens:
         by_lmtp(port, token)
     wait_until("word of the other one", lambda: any(
-        "event=another-instance" in world.gateway.log_text() for world in (first, second)), 40)
+        "event=another-instance" in world.gateway.log_text() for world in (first, second)))
     for token in tokens:
-        first.juliet.wait_message(has(token), timeout_s=60)
+        first.juliet.wait_message(has(token))
     for world in (first, second):
         assert world.gateway.log_text().count("to=CONNECTING") <= 3, "they do not fight"
     second.gateway.kill9()  # or it would wait for the answers that the other one gets

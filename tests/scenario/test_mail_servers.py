@@ -11,7 +11,7 @@ import pytest
 from jabber import has, new_id
 from mail import make_mail
 from servers import exim, opensmtpd, postfix
-from servers.base import free_port, snippet, wait_until
+from servers.base import PATIENCE_S, free_port, snippet, wait_until
 import world as w
 
 READY = (r"stream .*state=up", r"inbound .*event=listening")
@@ -118,11 +118,11 @@ def bridged(romeos, make_world):
 
 def send(world, to, body, headers=None):
     mail = make_mail(f"Romeo <{ROMEO}>", to, "across the wall", body + "\n", headers)
-    with smtplib.SMTP("127.0.0.1", world.romeos.server.port, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", world.romeos.server.port, timeout=PATIENCE_S) as smtp:
         smtp.sendmail(ROMEO, [to], mail.as_bytes())
 
 
-def wait_retrying(world, what, predicate, timeout_s=40):
+def wait_retrying(world, what, predicate, timeout_s=PATIENCE_S):
     """The mail server may have met the gateway of the test before as it stopped."""
     def is_there():
         found = predicate()
@@ -147,10 +147,11 @@ def wait_message(world, token):
 
 
 def test_a_mail_and_its_answer(bridged):
-    send(bridged, JULIET, "call me but love")
-    message = wait_message(bridged, "call me but love")
-    bridged.juliet.send_message(message.get("from"), "how camest thou hither")
-    wait_mail(bridged, b"how camest thou hither")
+    token, answer = new_id("love"), new_id("hither")
+    send(bridged, JULIET, token)
+    message = wait_message(bridged, token)
+    bridged.juliet.send_message(message.get("from"), answer)
+    wait_mail(bridged, answer.encode())
 
 
 def test_who_writes_to_nobody_hears_of_it(bridged):
@@ -171,23 +172,25 @@ def test_an_address_of_nobody_is_refused(bridged):
 
 
 def test_mail_waits_for_the_gateway(bridged):
+    first, second = new_id("first"), new_id("second")
     bridged.juliet  # is online before
     bridged.gateway.stop()
     if bridged.romeos.asks_first:
         bridged.gateway.start(ready=READY)  # so that the recipient is known to the mail server
-        send(bridged, JULIET, "the first")
-        wait_message(bridged, "the first")
+        send(bridged, JULIET, first)
+        wait_message(bridged, first)
         bridged.gateway.stop()
-    send(bridged, JULIET, "and the second")
+    send(bridged, JULIET, second)
     bridged.gateway.start(ready=READY)
-    wait_message(bridged, "and the second")
+    wait_message(bridged, second)
 
 
 def test_bodies_survive(bridged):
     """Dots, long lines and bytes over 127."""
-    lines = [".", "..", ".x", "end of the first part.", "x" * 990, "æøå", "From here", "last"]
+    token = new_id("end-of-the-first-part")
+    lines = [".", "..", ".x", f"{token}.", "x" * 990, "æøå", "From here", "last"]
     send(bridged, JULIET, "\n".join(lines), {"Content-Type": "text/plain; charset=utf-8"})
-    body = wait_message(bridged, "end of the first part.")
+    body = wait_message(bridged, token)
     text = body.find("{jabber:client}body").text
     assert [line for line in lines if line not in text] == []
 
@@ -198,7 +201,7 @@ SMUGGLERS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r", b"\r\n.\r
 
 def transactions(port, data):
     """Sends data behind DATA; how many mails the server then takes it for."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE_S) as smtp:
         smtp.ehlo()
         smtp.mail(ROMEO)
         smtp.rcpt(JULIET)
@@ -221,8 +224,9 @@ def test_nothing_is_smuggled_through(bridged):
         first = f"From: {ROMEO}\r\nTo: {JULIET}\r\nSubject: s\r\n\r\nthe first"
         fooled.append(transactions(bridged.romeos.server.port,
                                    first.encode() + end + second.encode()) > 1)
-    send(bridged, JULIET, "after the smugglers")
-    wait_message(bridged, "after the smugglers")
+    after = new_id("after")
+    send(bridged, JULIET, after)
+    wait_message(bridged, after)
     assert not all(fooled), "nothing was tried"
     for n, end in enumerate(SMUGGLERS):
         senders = [m.get("from") for m in bridged.juliet.stanzas(has(f"{token}-{n}-"))]

@@ -10,6 +10,7 @@ import pytest
 import world as w
 from jabber import NS, has, new_id, text_of
 from mail import body_of, make_mail
+from servers.base import PATIENCE_S
 
 
 def test_a_message_becomes_a_mail_and_its_answer_a_message(world):
@@ -25,7 +26,7 @@ def test_a_message_becomes_a_mail_and_its_answer_a_message(world):
     assert "Wherefore art thou Röméo?" in body_of(mail)
     assert mail["Content-Type"].params["format"] == "flowed"
     assert re.fullmatch(rf"<[^<>@\s]+@{re.escape(w.GATEWAY)}>", mail["Message-ID"])
-    assert abs(parsedate_to_datetime(mail["Date"]).timestamp() - time.time()) < 60
+    assert abs(parsedate_to_datetime(mail["Date"]).timestamp() - time.time()) < 600
     assert re.fullmatch(rf"<b\+[a-z0-9.]+@{re.escape(w.GATEWAY)}>", mail["Return-Path"]), "keyed"
     for name in ("From", "Date", "Message-ID", "To", "Subject", "MIME-Version"):
         assert len(mail.get_all(name)) == 1, name
@@ -78,12 +79,12 @@ def test_an_attachment_becomes_a_link_that_can_be_fetched(world):
     links = [(text_of(x, "oob:url"), text_of(x, "oob:desc")) for x in message.findall("oob:x", NS)]
     assert len(links) == 2
     assert all(url.startswith(world.gateway.options["web"]["url"] + "/") for url, _ in links)
-    with urllib.request.urlopen(links[0][0], timeout=10) as answer:
+    with urllib.request.urlopen(links[0][0], timeout=PATIENCE_S) as answer:
         assert answer.read() == content
         assert answer.headers["Content-Type"].startswith("image/png")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer.headers["Content-Security-Policy"]
-    with urllib.request.urlopen(links[1][0], timeout=10) as answer:
+    with urllib.request.urlopen(links[1][0], timeout=PATIENCE_S) as answer:
         assert answer.read().split() == [b"plain", b"words"]
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert answer.headers["Content-Disposition"].startswith("inline;")
@@ -105,7 +106,7 @@ def test_expiry_goes_to_mail(world):
     world.juliet.send_message(world.contact(world.romeo.address), token,
                               extra="<x xmlns='jabber:x:expire' seconds='1800'/>")
     expires = parsedate_to_datetime(world.romeo.wait_body(token)["Expires"]).timestamp()
-    assert 1700 < expires - time.time() <= 1801
+    assert 1200 < expires - time.time() <= 1801
 
 
 def test_expiry_comes_from_mail(world):
@@ -113,7 +114,7 @@ def test_expiry_comes_from_mail(world):
     at = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(time.time() + 1800))
     world.romeo.write(world.mail_of("juliet"), "Quick", token, {"Expires": at})
     expire = world.juliet.wait_message(has(token)).find("expire:x", NS)
-    assert 1700 < int(expire.get("seconds")) <= 1801
+    assert 1200 < int(expire.get("seconds")) <= 1801
 
 
 def test_multicast_reaches_to_and_cc(world):

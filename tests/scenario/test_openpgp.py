@@ -14,6 +14,7 @@ import pytest
 import world as w
 from jabber import NS, error_of, has, new_id, text_of
 from mail import make_mail
+from servers.base import PATIENCE_S
 
 JULIET = f"juliet@{w.JABBER_DOMAIN}"
 ROMEO = f"romeo@{w.MAIL_DOMAIN}"
@@ -90,7 +91,7 @@ def download(message):
     """The attachments of a message by name."""
     files = {}
     for x in message.findall("oob:x", NS):
-        with urllib.request.urlopen(text_of(x, "oob:url"), timeout=10) as answer:
+        with urllib.request.urlopen(text_of(x, "oob:url"), timeout=PATIENCE_S) as answer:
             files[text_of(x, "oob:desc")] = answer.read()
     return files
 
@@ -117,8 +118,8 @@ def test_romeo_reads_what_is_encrypted_for_him_and_juliet_his_answer(prosody_wor
     answer = "By a name I know not how to tell thee who I am."
     block = keys.encrypt(JULIET, answer)
     world.romeo.answer(mail, block)
-    message = world.juliet.wait_message(lambda m: m.find(X) is not None)
-    assert text_of(message, "c:subject") == f"Re: {subject}"
+    message = world.juliet.wait_message(
+        lambda m: m.find(X) is not None and text_of(m, "c:subject") == f"Re: {subject}")
     assert message.find(X).text == data_of(block), "to the byte"
     assert keys.decrypt(armored("MESSAGE", message.find(X).text)) == answer
     hint = message.find("{urn:xmpp:eme:0}encryption")
@@ -148,7 +149,7 @@ def test_the_key_of_a_signed_presence_stands_in_the_mail(prosody_world, keys):
         world.juliet.send_xml(f"<presence to='{w.GATEWAY}'><status>online</status>"
                               f"<x xmlns='jabber:x:signed'>{signature}</x></presence>")
     token = new_id("key")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while f"key={keys.fingerprint(JULIET)[-16:]}" not in world.gateway.log_text():
         assert time.monotonic() < deadline, "the key of the presence was not kept"
         time.sleep(0.05)

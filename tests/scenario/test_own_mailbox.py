@@ -12,7 +12,7 @@ import pytest
 from jabber import error_of, has, new_id, quote
 from mail import MailUser, make_mail
 from servers import postfix
-from servers.base import free_port, wait_until
+from servers.base import PATIENCE_S, free_port, wait_until
 from servers.dovecot import Dovecot
 from test_commands import Command, names
 import world as w
@@ -231,7 +231,7 @@ def test_mail_comes_and_the_answer_leaves_from_the_own_address(home, provider):
     token, message = writes(home, provider)
     home.juliet.send_xml(f"<message to={quote(message.get('from'))} id='s{token}'>"
                          f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{message.get('id')}'/></message>")
-    wait_until("seen", lambda: "\\Seen" in provider.flags("juliet", token), 15)
+    wait_until("seen", lambda: "\\Seen" in provider.flags("juliet", token))
 
     answer = new_id()
     home.juliet.send_message(home.contact(romeo.address), answer, thread=message.findtext("{*}thread"))
@@ -240,8 +240,8 @@ def test_mail_comes_and_the_answer_leaves_from_the_own_address(home, provider):
     assert mail["Return-Path"].strip("<>") == JULIET
     assert w.GATEWAY not in str(mail["From"]) and "Authenticated sender: juliet" in str(mail["Received"])
     assert "Wherefore" in mail["Subject"] and mail["In-Reply-To"]
-    wait_until("answered", lambda: "\\Answered" in provider.flags("juliet", token), 15)
-    wait_until("the copy", lambda: len(provider.sent("juliet", answer)) == 1, 15)
+    wait_until("answered", lambda: "\\Answered" in provider.flags("juliet", token))
+    wait_until("the copy", lambda: len(provider.sent("juliet", answer)) == 1)
     assert mail["Message-ID"].encode() in provider.sent("juliet", answer)[0]
 
     # A new mail of hers to somebody she never heard of.
@@ -268,7 +268,7 @@ def test_a_reply_to_all_brings_no_copy_to_the_sender(prosody, provider):
         mail = user.wait_body(answer)
         assert mail["From"].addresses[0].addr_spec == JULIET
         assert JULIET not in f"{mail['To']} {mail['Cc']}"
-    wait_until("the copy", lambda: provider.sent("juliet", answer), 15)
+    wait_until("the copy", lambda: provider.sent("juliet", answer))
     assert provider.flags("juliet", answer) == ""
 
 
@@ -295,7 +295,7 @@ def test_nobody_else_sends_from_it(prosody, provider):
 def test_a_report_on_what_left_becomes_an_error(prosody, provider):
     register(prosody, provider)
     sent = prosody.juliet.send_message(prosody.contact(f"tybalt@{DOMAIN}"), new_id())
-    error = prosody.juliet.wait_error(sent, timeout_s=30)
+    error = prosody.juliet.wait_error(sent)
     assert error_of(error)[1] == "item-not-found"
 
 
@@ -320,10 +320,10 @@ def test_a_forged_report_is_a_mail_as_any_other(prosody, provider):
 
     words = new_id()
     provider.user("romeo").send(report(words, "From", "To", "Date", "Message-ID"), JULIET, "")
-    prosody.juliet.wait_message(has(words), timeout_s=30)
+    prosody.juliet.wait_message(has(words))
     assert not prosody.juliet.stanzas(lambda s: s.get("id") == sent and s.get("type") == "error")
     provider.user("romeo").send(report(new_id(), "From", "X-Loop", "Message-ID"), JULIET, "")
-    assert error_of(prosody.juliet.wait_error(sent, timeout_s=30))[1] == "item-not-found"
+    assert error_of(prosody.juliet.wait_error(sent))[1] == "item-not-found"
 
 
 def test_restarts_and_removal(prosody, provider):
@@ -381,9 +381,9 @@ def test_several_mailboxes_by_command(make_world, folder, provider):
     full = Command(world.juliet, "postern/mailbox-add").submit(**{**fields, "imap_password": OTHER})
     assert "as many" in full.note() and rows(world, "SELECT count(*) FROM own_box") == [(2,)]
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
         assert b'postern_own_mailboxes{state="watching"} 2' in answer.read()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S) as answer:
         assert b"2 watched, 0 failing" in answer.read()
 
     # Each conversation stays with its mailbox; a new one begins from the first.
@@ -455,7 +455,7 @@ def test_a_copy_waits_over_a_lower_limit(prosody, provider):
     prosody.gateway.configure({"limit": {"mail_size": 64 << 10}})
     prosody.gateway.start()
     prosody.juliet.send_message(prosody.contact(f"romeo@{DOMAIN}"), later)
-    wait_until("the copy behind it", lambda: provider.sent("juliet", later), 30)
+    wait_until("the copy behind it", lambda: provider.sent("juliet", later))
     assert len(provider.sent("juliet", token)) == 1
 
 
@@ -498,7 +498,7 @@ def test_a_mailbox_that_vanishes(prosody, provider):
     provider.dovecot.stop()
     is_back = False
     try:
-        gone = juliet.wait_stanza(shows("dnd"), timeout_s=60)
+        gone = juliet.wait_stanza(shows("dnd"))
         assert JULIET in gone.findtext("{*}status")
         juliet.wait_message(lambda s: s.get("from") == w.GATEWAY and JULIET in "".join(s.itertext()))
         seen = len(juliet.stanzas(shows(None)))
@@ -508,7 +508,7 @@ def test_a_mailbox_that_vanishes(prosody, provider):
         is_back = True
         token = new_id()
         sent = juliet.send_message(contact, token)
-        error = juliet.wait_error(sent, timeout_s=60)
+        error = juliet.wait_error(sent)
         assert error_of(error)[:2] == ("401", "not-authorized")
     finally:
         provider.users.write_text(users)

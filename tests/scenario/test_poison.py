@@ -65,11 +65,11 @@ def test_a_mail_that_closes_the_stream_is_set_aside_and_the_rest_flows(poisoned,
     good, bad = [new_id("good") for _ in range(2)], new_id(POISON)
     for token in (good[0], bad, good[1]):
         poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
-    wait_until("three mails in the queue", lambda: len(queue(poisoned)) == 3, 20)
+    wait_until("three mails in the queue", lambda: len(queue(poisoned)) == 3)
 
     bad_host.start()
-    wait_until("the good mails", lambda: all(is_taken(bad_host, t) for t in good), 40)
-    wait_until("the bad mail set aside", lambda: set_aside(poisoned), 30)
+    wait_until("the good mails", lambda: all(is_taken(bad_host, t) for t in good))
+    wait_until("the bad mail set aside", lambda: set_aside(poisoned))
     (item,) = set_aside(poisoned)
     assert "not-well-formed" in item["recipients"][0]["last_error"]
     assert re.search(rf'event=set-aside id={item["id"]} .*see="postern queue"',
@@ -79,13 +79,13 @@ def test_a_mail_that_closes_the_stream_is_set_aside_and_the_rest_flows(poisoned,
     closed, later = len(bad_host.closed_over), new_id("later")
     assert closed <= 3
     poisoned.romeo.write(poisoned.mail_of("juliet"), later, f"text {later}")
-    wait_until("the later mail", lambda: is_taken(bad_host, later), 20)
+    wait_until("the later mail", lambda: is_taken(bad_host, later))
     assert len(bad_host.closed_over) == closed
 
     # An administrator may try again once the host can read it.
     bad_host.poison = None
     assert poisoned.gateway.command("queue", "retry", item["id"]).returncode == 0
-    wait_until("the mail set aside before", lambda: is_taken(bad_host, bad), 20)
+    wait_until("the mail set aside before", lambda: is_taken(bad_host, bad))
     wait_until("an empty queue", lambda: queue(poisoned) == [])
 
 
@@ -96,14 +96,14 @@ def test_a_ready_stanza_that_closes_the_stream_is_set_aside(poisoned, bad_host, 
     to = poisoned.contact(f"rosaline@{w.MAIL_DOMAIN}")
     bad_host.send(f"<message from='juliet@{w.JABBER_DOMAIN}/test' to='{to}' id='m1' type='chat'>"
                   "<body>art thou there</body></message>")
-    wait_until("the error set aside", lambda: set_aside(poisoned), 30)
+    wait_until("the error set aside", lambda: set_aside(poisoned))
     (item,) = set_aside(poisoned)
     assert item["kind"].startswith("stanza")
     assert len(bad_host.closed_over) == 2
 
     token = new_id("after")
     poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
-    wait_until("a mail afterwards", lambda: is_taken(bad_host, token), 20)
+    wait_until("a mail afterwards", lambda: is_taken(bad_host, token))
 
 
 def test_a_mail_that_is_lost_again_and_again_is_reported_in_the_end(poisoned, bad_host, relay):
@@ -112,7 +112,7 @@ def test_a_mail_that_is_lost_again_and_again_is_reported_in_the_end(poisoned, ba
     poisoned.gateway.restart(ready=WATCHING)
     bad_host.start()
     poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
-    report = relay.wait_mail(timeout_s=30)
+    report = relay.wait_mail()
     assert report.recipients == [poisoned.romeo.address]
     assert b"4.4.2" in report.data and token.encode() in report.data
     wait_until("an empty queue", lambda: queue(poisoned) == [])
@@ -126,7 +126,7 @@ def test_what_a_user_wrote_to_another_expires_while_the_stream_is_lost(poisoned,
     bad_host.send(f"<message from='juliet@{w.JABBER_DOMAIN}/test' to='{w.GATEWAY}' id='m7'>"
                   f"<body>text {token}</body><x xmlns='jabber:x:expire' seconds='3'/>"
                   f"<x xmlns='jabber:x:envelope'><to jid='nurse@{w.JABBER_DOMAIN}'/></x></message>")
-    wait_until("the sender told", lambda: [m for m in bad_host.messages if ">m7</" in m], 30)
+    wait_until("the sender told", lambda: [m for m in bad_host.messages if ">m7</" in m])
     (told,) = [ET.fromstring(m) for m in bad_host.messages if ">m7</" in m]
     assert told.get("to") == f"juliet@{w.JABBER_DOMAIN}/test" and told.get("type") != "error"
     assert told.findtext("{jabber:x:event}x/{jabber:x:event}id") == "m7"
@@ -196,7 +196,7 @@ def test_what_is_set_aside_goes_in_the_end(make_world):
                    " VALUES(77, 0, 2, '', 0, -1, 'it cannot be read')")
     assert [i["recipients"][0]["state"] for i in queue(world)] == ["set-aside"]
     world.gateway.start()
-    wait_until("an empty queue", lambda: queue(world) == [], 20)
+    wait_until("an empty queue", lambda: queue(world) == [])
     nurse.wait_message(lambda m: "set aside" in "".join(m.itertext())
                        and "000000000002d" in "".join(m.itertext()), what="a notice that names the message")
     assert "reason=\"set aside for too long\"" in world.gateway.log_text()

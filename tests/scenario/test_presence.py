@@ -34,7 +34,7 @@ def count(client, jid, kind=None):
 
 
 def wait_more(client, jid, kind, before):
-    wait_until(f"{kind or 'available'} of {jid}", lambda: count(client, jid, kind) > before, 20)
+    wait_until(f"{kind or 'available'} of {jid}", lambda: count(client, jid, kind) > before)
 
 
 def subscribe(client, jid, kind="subscribe"):
@@ -101,7 +101,7 @@ def test_contacts_come_back_with_the_host(make_world, host):
     finally:
         world.jabber_side.start()
     juliet = world.juliet  # perhaps before the gateway is connected again
-    juliet.wait_stanza(is_presence(romeo, None), 30)
+    juliet.wait_stanza(is_presence(romeo, None))
     leave(world, romeo)
     world.jabber_side.leave_all()
 

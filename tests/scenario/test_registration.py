@@ -129,6 +129,9 @@ def test_what_others_have_is_refused(make_world):
     register(world.juliet, username="")
     register(nurse, username="balcony")
     register(nurse, username="nurse")
+    for client in (world.juliet, nurse):  # or the host would answer for them, when they are asked next
+        end(client)
+        client.wait_stanza(lambda s: s.get("type") == "unsubscribed" and s.get("from") == w.GATEWAY)
     world.jabber_side.leave_all()
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jabber import has, new_id
-from servers.base import free_port, wait_until
+from servers.base import PATIENCE_S, free_port, wait_until
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def world(make_world, port):
 
 
 def get(port, path, method="GET"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -61,12 +61,12 @@ def test_a_host_that_is_away_is_told_with_what_to_do(world, port):
     world.jabber_side.stop()
     try:
         world.gateway.wait_log("stream .*state=lost")
-        status, _, words = get(port, "/healthz")
-        assert status == 503 and "no stream to the Jabber server" in words
+        wait_until("the host to be missed", lambda: get(port, "/healthz")[0] == 503)
+        assert "no stream to the Jabber server" in get(port, "/healthz")[2]
         token = new_id("later")
         world.romeo.write(world.mail_of("juliet"), None, token)
         wait_until("the mail to be counted", lambda:
-                   metric(port, 'queue_recipients{kind="to-jabber",state="due"}') == 1, timeout_s=15)
+                   metric(port, 'queue_recipients{kind="to-jabber",state="due"}') == 1)
         page = get(port, "/")[2]
         assert "does not work now" in page
         assert "listens for components at jabber.host" in page
@@ -83,7 +83,8 @@ def test_a_relay_that_is_away_is_told(make_world, relay, port):
     wait_until("the relay to be missed", lambda: get(port, "/healthz")[0] == 503)
     assert "The relay does not answer" in get(port, "/healthz")[2]
     assert metric(port, "relay_up") == 0
-    assert metric(port, 'queue_recipients{kind="to-mail",state="later"}') == 1
+    wait_until("the mail to be put off", lambda:
+               metric(port, 'queue_recipients{kind="to-mail",state="later"}') == 1)
 
 
 def test_nothing_can_be_changed_there(world, port):

@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 from jabber import NS, has, new_id, text_of
 from mail import make_mail
+from servers.base import PATIENCE_S
 
 SFS = "{urn:xmpp:sfs:0}"
 PICTURE = bytes(range(256)) * 40
@@ -21,7 +22,7 @@ def uploading_world(request, make_world, hosts):
 
 def download(world, url):
     context = ssl.create_default_context(cafile=world.host.certificates.ca)
-    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S, context=context) as answer:
         return answer.read()
 
 
@@ -85,7 +86,7 @@ def test_without_a_service_the_gateway_serves_the_file_itself(make_world):
 
     url = text_of(message, "oob:x/oob:url")
     assert url.startswith(f"http://127.0.0.1:{world.gateway.web_port}/")
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         assert answer.read() == PICTURE
 
 

@@ -106,14 +106,14 @@ class Person:
             lambda s: s.tag == "{jabber:client}presence" and s.get("from", "").partition("/")[0] == jid)]
 
     def sees(self, jid, kind=None):
-        wait_until(f"{kind or 'available'} of {jid}", lambda: kind in self.presences(jid), 20)
+        wait_until(f"{kind or 'available'} of {jid}", lambda: kind in self.presences(jid))
 
     def sees_last(self, jid, kind):
-        wait_until(f"{kind or 'available'} of {jid} last", lambda: self.presences(jid)[-1:] == [kind], 20)
+        wait_until(f"{kind or 'available'} of {jid} last", lambda: self.presences(jid)[-1:] == [kind])
 
     def has_subscription(self, jid, subscription):
         wait_until(f"{subscription} for {jid}, has {self.roster()}",
-                   lambda: self.roster().get(jid, (None, None))[1] == subscription, 20)
+                   lambda: self.roster().get(jid, (None, None))[1] == subscription)
 
 
 def kept_of(world, jid):

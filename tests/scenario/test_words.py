@@ -6,6 +6,7 @@ import pytest
 
 import world as w
 from jabber import error_of, is_message, new_id, text_of
+from servers.base import PATIENCE_S
 from test_receipts import flags, is_disposition_for, say_displayed, wait_flag
 
 MARKABLE = "{urn:xmpp:chat-markers:0}markable"
@@ -32,7 +33,7 @@ class Listener:
         return [text_of(m, "c:body") for m in self._all()[self.before:]]
 
     def wait(self, count):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE_S
         while len(self.said()) < count:
             assert time.monotonic() < deadline, f"{count} awaited, said: {self.said()}"
             time.sleep(0.05)

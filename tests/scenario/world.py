@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from gateway import Gateway, merge
@@ -59,6 +60,14 @@ class MailSide:
     def user(self, name):
         return MailUser(f"{name}@{MAIL_DOMAIN}", MAIL_PASSWORD, self.postfix.port,
                         self.dovecot.imap_port)
+
+    def settle(self):
+        """Waits for what is still on its way to a mailbox; not for long, as a mail to somewhere else
+        may be tried for long.
+        """
+        deadline = time.monotonic() + 5
+        while not self.postfix.is_idle() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def show_logs(self):
         return f"{self.postfix.show_log()}\n{self.dovecot.show_log()}"
@@ -127,6 +136,7 @@ class World:
         self.mail_side = mail_side
         self.relay = relay
         self.bridge = mail_side.user("bridge")
+        mail_side.settle()  # nor shall the last of another test come to this gateway
         self.bridge.empty()
         self.gateway = Gateway(tempfile.mkdtemp(prefix="gw", dir=folder), merge(
             options(jabber_side, mail_side, relay.port if relay else None), changes or {}))

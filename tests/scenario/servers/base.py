@@ -12,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 ETC = ROOT / "etc"
-START_TIMEOUT_S = 40
+START_TIMEOUT_S = 120
+PATIENCE_S = 60  # for what comes in a moment where nobody else works: it takes no longer than it takes
 
 PORTS = range(15000, 32000)  # below those that outgoing connections take theirs from
 PORTS_FILE = Path(tempfile.gettempdir()) / f"postern-tests-ports.{os.getuid()}"
@@ -54,7 +55,7 @@ def free_port():
     raise ServerFailure(f"no free port on 127.0.0.1 in {PORTS}")
 
 
-def wait_until(what, predicate, timeout_s=10.0, every_s=0.05):
+def wait_until(what, predicate, timeout_s=PATIENCE_S, every_s=0.05):
     """Calls predicate until it gives something true, and returns that."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -112,7 +113,7 @@ class Process:
     def is_alive(self):
         return self.popen.poll() is None
 
-    def stop(self, timeout_s=10, signo=signal.SIGTERM):
+    def stop(self, timeout_s=PATIENCE_S, signo=signal.SIGTERM):
         """Asks it to end, insists after a while; returns the exit status."""
         if self.is_alive():
             self.popen.send_signal(signo)

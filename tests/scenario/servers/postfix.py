@@ -162,6 +162,11 @@ class Postfix(Server):
                  log=self.folder / "master.out")
         self.wait_for("a greeting", self._greets)
 
+    def is_idle(self):
+        """Whether all that it has taken is delivered, or has been tried in vain."""
+        return not any(any((self.folder / "queue" / name).iterdir())
+                       for name in ("maildrop", "incoming", "active"))  # as a mail goes
+
     def _greets(self):
         """master listens before there is an smtpd that answers."""
         try:
