@@ -194,7 +194,7 @@ static const struct row rows[] = {
      ASKED},
     {"injected late",
      STARTTLS_OK,
-     {{"HANDSHAKE", NULL, 0, 0, "250 injected\r\n250 again\r\n", FAKE_GO_ON, 100, 0}},
+     {{"HANDSHAKE", NULL, 0, 0, "250 injected\r\n250 again\r\n", FAKE_GO_ON, 1000, 0}},
      SEND_CONNECT,
      "no TLS",
      ASKED},
@@ -305,6 +305,8 @@ static void test_rows(void **state)
 
         make_path(paths[i], sizeof paths[i], i);
         tls.ctx = contexts[i] = make_server(&rows[i], paths[i]);
+        settings.connect_timeout_s = 5; /* they all shake hands at once */
+        settings.reply_timeout_s = 7;
         settings.server.host = "localhost";
         settings.server.tls = rows[i].tls;
         settings.server.ca_file = paths[i];
