@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,29 +106,22 @@ void helper_limit_memory(struct helper *h, size_t data_max)
 struct helper *helper_start(struct helper_template *t, const atomic_bool *stop, struct err *e)
 {
     struct helper *h = calloc(1, sizeof *h);
-    int fds[2], r;
+    struct helper_copy copy;
 
     if (!h) {
         err_memory(e);
         return NULL;
     }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        err_set(e, ERR_RETRY, "no socket for another process: %s", strerror(errno));
-        free(h);
-        return NULL;
-    }
-    r = helper_template_copy(t, fds[1], stop, &h->pid, e);
-    close(fds[1]);
-    if (r < 0) {
-        close(fds[0]);
+    if (helper_template_copy(t, stop, &copy, e) < 0) {
         free(h);
         return NULL;
     }
     h->origin = t;
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    h->fd = fds[0];
+    h->pid = copy.pid;
+    h->fd = copy.fd;
     h->stop = stop;
     h->wall_from_ms = h->cpu_from_ms = -1;
+    fcntl(h->fd, F_SETFL, O_NONBLOCK);
     channel_init(&h->channel, h->fd, wait_for, h);
     return h;
 }

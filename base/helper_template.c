@@ -1,8 +1,10 @@
 /*
  * helper_template: spawn, ask for copies, reap; and the copying.
  *
- * Owns the process and our end of its socket, behind a lock.  Any thread.  A crash of ours closes
- * the socket, which ends the process; a crash of the process costs the next copy a start.
+ * Owns the process, its process group, and our end of its socket, behind a lock.  Any thread.  A
+ * crash of ours closes the socket, which ends the process.  A copy belongs to the process group of
+ * the process it was copied from until its id is known here: when that one dies before it has told,
+ * whoever is in its group is killed and reaped with it.  The next copy then costs a start.
  */
 #define _GNU_SOURCE /* clone, environ, closing what is open in a new process */
 #include "base/helper_template.h"
@@ -108,7 +110,10 @@ static int spawn(pid_t *pid, int fd, const char *command)
     if (r == 0)
         r = posix_spawnattr_setsigdefault(&attr, &all);
     if (r == 0)
-        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        r = posix_spawnattr_setpgroup(&attr, 0);
+    if (r == 0)
+        r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                POSIX_SPAWN_SETPGROUP);
     if (r == 0)
         r = spawn_with(pid, fd, argv, &attr);
     posix_spawnattr_destroy(&attr);
@@ -128,18 +133,21 @@ static int start(struct helper_template *t, struct err *e)
         t->pid = 0;
         return err_set(e, ERR_RETRY, "cannot start another process: %s", strerror(r));
     }
+    /* Has been done in the process, unless it was killed before: so that end() finds it. */
+    (void)setpgid(t->pid, t->pid);
     t->fd = fds[0];
     t->since_ms = clock_mono_ms(&clock_system);
     return 0;
 }
 
+/* With copies that nobody knows of. */
 static void end(struct helper_template *t)
 {
     if (t->pid == 0)
         return;
     close(t->fd);
-    kill(t->pid, SIGKILL);
-    while (waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
+    kill(-t->pid, SIGKILL);
+    while (waitpid(-t->pid, NULL, 0) > 0 || errno == EINTR)
         ;
     t->pid = 0;
 }
@@ -197,7 +205,7 @@ static int32_t await_answer(const struct helper_template *t, const atomic_bool *
     return 0;
 }
 
-/* 1: the process did not answer, and is gone. */
+/* 1: the process did not answer, or not as it should, and is gone. */
 static int ask(struct helper_template *t, int fd, const atomic_bool *stop, pid_t *pid_out,
                struct err *e)
 {
@@ -210,7 +218,7 @@ static int ask(struct helper_template *t, int fd, const atomic_bool *stop, pid_t
     answer = send_descriptor(t->fd, fd) == 0 ? await_answer(t, stop) : 0;
     if (answer < 0)
         return err_set(e, ERR_RETRY, "cannot copy a process: %s", strerror(-answer));
-    if (answer == 0) {
+    if (answer == 0 || setpgid(answer, answer) < 0) {
         end(t);
         return 1;
     }
@@ -219,14 +227,30 @@ static int ask(struct helper_template *t, int fd, const atomic_bool *stop, pid_t
     return 0;
 }
 
-int helper_template_copy(struct helper_template *t, int fd, const atomic_bool *stop, pid_t *pid_out,
-                         struct err *e)
+/* Each with a socket of its own: somebody who is dead by now may have written into the last one. */
+static int try(struct helper_template *t, const atomic_bool *stop, struct helper_copy *out,
+               struct err *e)
+{
+    int fds[2], r;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return err_set(e, ERR_RETRY, "no socket for another process: %s", strerror(errno));
+    r = ask(t, fds[1], stop, &out->pid, e);
+    close(fds[1]);
+    out->fd = fds[0];
+    if (r != 0)
+        close(fds[0]);
+    return r;
+}
+
+int helper_template_copy(struct helper_template *t, const atomic_bool *stop,
+                         struct helper_copy *out, struct err *e)
 {
     int tries, r = 1;
 
     pthread_mutex_lock(&t->lock);
     for (tries = 0; r > 0 && tries < TRIES && !atomic_load(stop); tries++)
-        r = ask(t, fd, stop, pid_out, e);
+        r = try(t, stop, out, e);
     pthread_mutex_unlock(&t->lock);
     return r > 0 ? err_set(e, ERR_RETRY, "another process does not start") : r;
 }

@@ -20,10 +20,15 @@ struct helper_template;
 
 /* Of this very program with the one argument `command` (borrowed).  NULL: no memory. */
 struct helper_template *helper_template_new(const char *command);
-/* Another copy; its standard input is fd, which stays the caller's here.  stop: when it becomes
- * true, waiting ends.  -1 with *e (ERR_RETRY). */
-int helper_template_copy(struct helper_template *t, int fd, const atomic_bool *stop, pid_t *pid_out,
-                         struct err *e) MUST_CHECK;
+/* pid: to be waited for, in a process group of its own; fd: our end of a stream whose other end is
+ * its standard input, to be closed. */
+struct helper_copy {
+    pid_t pid;
+    int fd;
+};
+/* Another copy.  stop: when it becomes true, waiting ends.  -1 with *e (ERR_RETRY). */
+int helper_template_copy(struct helper_template *t, const atomic_bool *stop,
+                         struct helper_copy *out, struct err *e) MUST_CHECK;
 /* A copy has ended. */
 void helper_template_forget(struct helper_template *t);
 /* The next copy is to have another layout of memory. */

@@ -118,6 +118,65 @@ static void trial(const char *mail, size_t len)
 #undef IS
 }
 
+/* ---- the processes there are ---- */
+
+static void sleep_ms(unsigned ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* "reader" is one that reads mail, "reader-template" one that is copied for that. */
+static bool is_named(int pid, const char *wanted)
+{
+    char path[64], name[32] = "";
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    f = fopen(path, "r");
+    if (!f)
+        return false;
+    if (fgets(name, sizeof name, f))
+        name[strcspn(name, "\n")] = '\0';
+    fclose(f);
+    return strcmp(name, wanted) == 0;
+}
+
+/* Children of ours, up to max. */
+static unsigned find_children(pid_t *out, unsigned max)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *d;
+    unsigned count = 0;
+
+    assert_non_null(tasks);
+    while ((d = readdir(tasks))) {
+        char path[300];
+        FILE *f;
+        int pid;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/children", d->d_name);
+        f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (f && count < max && fscanf(f, "%d", &pid) == 1)
+            out[count++] = pid;
+        if (f)
+            fclose(f);
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* Those of them that read mail. */
+static unsigned find_readers(pid_t *out, unsigned max)
+{
+    pid_t children[16];
+    unsigned count = 0, all = find_children(children, 16), i;
+
+    for (i = 0; i < all && count < max; i++)
+        if (is_named(children[i], "reader"))
+            out[count++] = children[i];
+    return count;
+}
+
 /* ---- the gateway's side ---- */
 
 struct bed {
@@ -127,6 +186,8 @@ struct bed {
     unsigned under_way;
     unsigned readers_max; /* seen at a time, by the one thread of this bed */
 };
+
+static atomic_uint mails_done; /* by any bed */
 
 struct mail {
     struct reader_job job;
@@ -176,9 +237,12 @@ static void open_bed(struct bed *b, unsigned processes, int64_t idle_ms)
 
 static void close_bed(struct bed *b)
 {
+    pid_t pids[4];
+
     readers_free(b->readers);
     loop_free(b->loop);
     settings_drop(b->settings);
+    assert_int_equal(find_children(pids, 4), 0); /* nor one that is dead and not waited for */
 }
 
 static void mail_read(struct reader_job *job)
@@ -191,6 +255,7 @@ static void mail_done(struct reader_job *job)
     struct mail *m = (struct mail *)job;
 
     assert_true(m->was_read);
+    atomic_fetch_add(&mails_done, 1);
     if (--m->bed->under_way == 0)
         loop_stop(m->bed->loop);
 }
@@ -253,58 +318,6 @@ static void run(struct bed *b)
 {
     assert_int_equal(loop_run(b->loop, NULL), 0);
     assert_int_equal(b->under_way, 0);
-}
-
-/* "reader" is one that reads mail, "reader-template" one that is copied for that. */
-static bool is_named(int pid, const char *wanted)
-{
-    char path[64], name[32] = "";
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
-    f = fopen(path, "r");
-    if (!f)
-        return false;
-    if (fgets(name, sizeof name, f))
-        name[strcspn(name, "\n")] = '\0';
-    fclose(f);
-    return strcmp(name, wanted) == 0;
-}
-
-/* Children of ours, up to max. */
-static unsigned find_children(pid_t *out, unsigned max)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *d;
-    unsigned count = 0;
-
-    assert_non_null(tasks);
-    while ((d = readdir(tasks))) {
-        char path[300];
-        FILE *f;
-        int pid;
-
-        snprintf(path, sizeof path, "/proc/self/task/%s/children", d->d_name);
-        f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
-        while (f && count < max && fscanf(f, "%d", &pid) == 1)
-            out[count++] = pid;
-        if (f)
-            fclose(f);
-    }
-    closedir(tasks);
-    return count;
-}
-
-/* Those of them that read mail. */
-static unsigned find_readers(pid_t *out, unsigned max)
-{
-    pid_t children[16];
-    unsigned count = 0, all = find_children(children, 16), i;
-
-    for (i = 0; i < all && count < max; i++)
-        if (is_named(children[i], "reader"))
-            out[count++] = children[i];
-    return count;
 }
 
 static void test_many_mails(void **state)
@@ -471,43 +484,68 @@ static void test_settings_change(void **state)
     close_bed(&b);
 }
 
-/* Now and then the one that is copied, too: it takes its time to start. */
+/* Who is killed again before anything is read has longer and longer: a mail over which as many
+ * readers as the limit has were killed would be blamed.  Now and then the one that is copied, too.
+ */
 static void *kill_children(void *arg)
 {
     atomic_bool *go_on = arg;
-    unsigned round;
+    unsigned round, done = 0;
+    int64_t pause_ms = 70, waited_ms;
 
     for (round = 1; atomic_load(go_on); round++) {
-        struct timespec ts = {0, 70000000};
         pid_t pids[8];
         unsigned n = round % 12 == 0 ? find_children(pids, 8) : find_readers(pids, 8);
 
         while (n > 0)
             kill(pids[--n], SIGKILL);
-        nanosleep(&ts, NULL);
+        pause_ms = atomic_load(&mails_done) > done ? 70 : pause_ms * 2;
+        done = atomic_load(&mails_done);
+        for (waited_ms = 0; waited_ms < pause_ms && atomic_load(go_on); waited_ms += 10)
+            sleep_ms(10);
     }
     return NULL;
 }
 
-static void read_while_killed(const struct reader_term *term)
+/* As soon as it is there, or when it has made some copies. */
+static void *kill_templates(void *arg)
 {
-    enum { COUNT = 400 };
-    struct mail *mails[COUNT];
+    atomic_bool *go_on = arg;
+    unsigned round;
+
+    for (round = 0; atomic_load(go_on); round++) {
+        pid_t pids[8];
+        unsigned n = find_children(pids, 8);
+
+        nanosleep(&(struct timespec){0, round % 40 * 100000}, NULL);
+        while (n > 0)
+            if (is_named(pids[--n], "reader-template"))
+                kill(pids[n], SIGKILL);
+    }
+    return NULL;
+}
+
+enum { MANY = 400, FEW = 100 };
+
+static void read_while_killed(const struct reader_term *term, unsigned count,
+                              void *(*killer_main)(void *))
+{
+    struct mail *mails[MANY];
     atomic_bool go_on = true;
     pthread_t killer;
     struct bed b;
     unsigned i;
 
     open_bed_for(&b, 2, 60000, &patient, term);
-    for (i = 0; i < COUNT; i++) {
+    for (i = 0; i < count; i++) {
         mails[i] = new_mail(&b, i, NULL, 20000);
         submit(mails[i]);
     }
-    assert_int_equal(pthread_create(&killer, NULL, kill_children, &go_on), 0);
+    assert_int_equal(pthread_create(&killer, NULL, killer_main, &go_on), 0);
     run(&b);
     atomic_store(&go_on, false);
     pthread_join(killer, NULL);
-    for (i = 0; i < COUNT; i++) {
+    for (i = 0; i < count; i++) {
         assert_false(mails[i]->job.is_blamed);
         if (mails[i]->job.letter)
             assert_is_read(mails[i], i);
@@ -526,7 +564,17 @@ static void test_killed_from_outside(void **state)
 
     (void)state;
     for (row = 0; row < sizeof rows / sizeof *rows; row++)
-        read_while_killed(&rows[row]);
+        read_while_killed(&rows[row], MANY, kill_children);
+}
+
+/* Or the process that is copied, while it makes a copy: that one is nobody's, and must not be left.
+ */
+static void test_the_template_is_killed(void **state)
+{
+    static const struct reader_term term = {.mails_max = 1};
+
+    (void)state;
+    read_while_killed(&term, FEW, kill_templates);
 }
 
 static void stop_loop(void *arg)
@@ -564,12 +612,11 @@ static void test_stopped_under_way(void **state)
 /* Nothing runs before there is mail, and nothing long after. */
 static void wait_for_no_children(void)
 {
-    const struct timespec pause = {0, 5000000};
     pid_t pids[4];
     unsigned i;
 
     for (i = 0; i < 4000 && find_children(pids, 4) > 0; i++)
-        nanosleep(&pause, NULL);
+        sleep_ms(5);
     assert_int_equal(find_children(pids, 4), 0);
 }
 
@@ -594,14 +641,6 @@ static void test_idle(void **state)
     close_bed(&b);
 }
 
-static pid_t the_reader(void)
-{
-    pid_t pids[4];
-
-    assert_int_equal(find_readers(pids, 4), 1);
-    return pids[0];
-}
-
 /* by: by which process, for comparing; NULL: it does not matter. */
 static void read_one(struct bed *b, unsigned n, char by[WIRE_NONCE_SIZE])
 {
@@ -620,7 +659,6 @@ static void read_one(struct bed *b, unsigned n, char by[WIRE_NONCE_SIZE])
  * which is a reader's, too. */
 static pid_t wait_for_readers(unsigned count, pid_t other_than)
 {
-    const struct timespec pause = {0, 5000000};
     pid_t all[16], pids[4];
     unsigned i;
 
@@ -628,9 +666,31 @@ static pid_t wait_for_readers(unsigned count, pid_t other_than)
         if (find_children(all, 16) > count && find_readers(pids, 4) == count &&
             pids[count - 1] != other_than)
             return pids[count - 1];
-        nanosleep(&pause, NULL);
+        sleep_ms(5);
     }
     fail_msg("%u processes, not %u", find_readers(pids, 4), count);
+    return 0;
+}
+
+static pid_t the_reader(void)
+{
+    return wait_for_readers(1, 0);
+}
+
+/* One that is another than that one. */
+static pid_t wait_for_another(pid_t than)
+{
+    unsigned i, n;
+
+    for (i = 0; i < 4000; i++) {
+        pid_t pids[4];
+
+        for (n = find_readers(pids, 4); n > 0; n--)
+            if (pids[n - 1] != than)
+                return pids[n - 1];
+        sleep_ms(5);
+    }
+    fail_msg("no other process");
     return 0;
 }
 
@@ -712,7 +772,6 @@ static void test_a_process_does_not_read_for_ever(void **state)
                 {{.mails_max = 1}, 1},
                 {{.age_max_ms = 1}, 1},
                 {{.mails_max = 0}, 9}};
-    const struct timespec pause = {0, 5000000};
     size_t row;
 
     (void)state;
@@ -727,7 +786,7 @@ static void test_a_process_does_not_read_for_ever(void **state)
             read_one(&b, n, by);
             changes += n > 0 && strcmp(by, last) != 0;
             memcpy(last, by, sizeof last);
-            nanosleep(&pause, NULL);
+            sleep_ms(5);
             /* whoever has read enough is gone, or is about to be */
             assert_in_range(find_readers(pids, 4), 1, 3);
         }
@@ -740,8 +799,7 @@ static void test_a_process_does_not_read_for_ever(void **state)
  * begins with its first mail. */
 static void test_a_pause_brings_another_process(void **state)
 {
-    const struct reader_term term = {.idle_max_ms = 200, .age_max_ms = 600};
-    const struct timespec pause = {0, 700000000};
+    const struct reader_term term = {.idle_max_ms = 1000, .age_max_ms = 1500};
     char first[WIRE_NONCE_SIZE], second[WIRE_NONCE_SIZE], third[WIRE_NONCE_SIZE];
     struct bed b;
     pid_t waits;
@@ -750,7 +808,7 @@ static void test_a_pause_brings_another_process(void **state)
     open_bed_for(&b, 1, 60000, &patient, &term);
     read_one(&b, 1, first);
     waits = wait_for_readers(1, the_reader());
-    nanosleep(&pause, NULL);
+    sleep_ms(1700);
     assert_int_equal(the_reader(), waits);
     read_one(&b, 2, second);
     read_one(&b, 3, third);
@@ -762,7 +820,7 @@ static void test_a_pause_brings_another_process(void **state)
 /* It is started before the other's time is over, and is there already when mail comes. */
 static void test_the_next_process_waits_for_mail(void **state)
 {
-    const struct reader_term term = {.age_max_ms = 400};
+    const struct reader_term term = {.age_max_ms = 2000};
     char first[WIRE_NONCE_SIZE], second[WIRE_NONCE_SIZE];
     struct bed b;
     pid_t next;
@@ -770,29 +828,32 @@ static void test_the_next_process_waits_for_mail(void **state)
     (void)state;
     open_bed_for(&b, 1, 60000, &patient, &term);
     read_one(&b, 1, first);
-    next = wait_for_readers(2, the_reader());
+    next = wait_for_another(the_reader());
     assert_int_equal(wait_for_readers(1, 0), next);
     read_one(&b, 2, second);
     assert_string_not_equal(second, first);
     close_bed(&b);
 }
 
-/* Nothing is lost when that one is killed before it has read anything. */
+/* Nothing is lost when that one is killed before it has read anything: before the other's term
+ * ends, and after that. */
 static void test_the_next_process_is_killed(void **state)
 {
-    const struct reader_term term = {.age_max_ms = 400};
-    struct bed b;
-    unsigned n;
+    static const unsigned pauses_ms[] = {0, 1000};
+    const struct reader_term term = {.age_max_ms = 2000};
+    size_t i;
 
     (void)state;
-    open_bed_for(&b, 1, 60000, &patient, &term);
-    for (n = 0; n < 3; n++) {
-        read_one(&b, n, NULL);
-        kill(wait_for_readers(2, 0), SIGKILL);
-        nanosleep(&(struct timespec){0, n * 250000000L}, NULL);
+    for (i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+        struct bed b;
+
+        open_bed_for(&b, 1, 60000, &patient, &term);
+        read_one(&b, 1, NULL);
+        kill(wait_for_another(the_reader()), SIGKILL);
+        sleep_ms(pauses_ms[i]);
+        read_one(&b, 2, NULL);
+        close_bed(&b);
     }
-    read_one(&b, n, NULL);
-    close_bed(&b);
 }
 
 /* Nor one that has much to do at once: mails die that would be the third of theirs. */
@@ -899,6 +960,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_settings_change),
         cmocka_unit_test(test_killed_from_outside),
+        cmocka_unit_test(test_the_template_is_killed),
         cmocka_unit_test(test_stopped_under_way),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_a_crash_brings_another_layout),
