@@ -190,7 +190,7 @@ static void test_trials(void **state)
         x->is_tried = false;
         assert_non_null(imap_trial_start(x->boxes, &m, 700, note_trial, x, &e));
         assert_false(x->is_tried);
-        if (!run_until(x, is_tried, 10000) || x->trial.fault != trials[i].fault ||
+        if (!run_until(x, is_tried, PATIENCE_MS) || x->trial.fault != trials[i].fault ||
             !strstr(x->trial.e.text, trials[i].text) || strstr(x->trial.e.text, "option"))
             fail_msg("%s: %s: %s", trials[i].name, imap_fault_name(x->trial.fault),
                      x->trial.e.text);

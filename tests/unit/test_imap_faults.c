@@ -47,7 +47,7 @@ static void test_drop_at_every_byte(void **state)
         x->start = (struct imap_cursor){7, x->server.uid_next};
         add_mails(x, 3);
         start(x);
-        if (!run_until(x, all_seen, 5000) || x->count != 3)
+        if (!run_until(x, all_seen, PATIENCE_MS) || x->count != 3)
             fail_msg("dropped at byte %ld: %zu mails", at, x->count);
         stop(x);
         pthread_mutex_lock(&x->server.lock);
@@ -181,9 +181,9 @@ static void test_attacks(void **state)
         x->server.mails[0].is_seen = x->server.mails[1].is_seen = false;
         rule(x, attacks[i].rule);
         start(x);
-        if (!run_until(x, is_down, 5000) || !strstr(x->reason, attacks[i].reason))
+        if (!run_until(x, is_down, PATIENCE_MS) || !strstr(x->reason, attacks[i].reason))
             fail_msg("%s: %s", attacks[i].what, x->reason);
-        if (!run_until(x, all_seen, 5000))
+        if (!run_until(x, all_seen, PATIENCE_MS))
             fail_msg("%s: does not recover: %s", attacks[i].what, x->reason);
         assert_all_once(x, 2);
         stop(x);
@@ -276,7 +276,7 @@ static void test_refusals(void **state)
         x->mailbox.server.password = i == 5 ? "wrong" : "secret";
         rule(x, (struct fake_rule){.on = refusals[i].on, .reply = refusals[i].reply, .times = -1});
         start(x);
-        if (!run_until(x, is_down, 3000) || !strstr(x->reason, refusals[i].reason))
+        if (!run_until(x, is_down, PATIENCE_MS) || !strstr(x->reason, refusals[i].reason))
             fail_msg("%zu: %s", i, x->reason);
         run_until(x, never, 100);
         if (refusals[i].is_final) /* one try, and then a long wait */

@@ -99,7 +99,7 @@ static void test_starttls_is_not_skipped(void **state)
         x->down_count = 0;
         rule(x, rules[i]);
         start(x);
-        if (!run_until(x, is_down, 3000) || !strstr(x->reason, reasons[i]))
+        if (!run_until(x, is_down, PATIENCE_MS) || !strstr(x->reason, reasons[i]))
             fail_msg("%s: %s", reasons[i], x->reason);
         stop(x);
         x->server.rule_count = 0;

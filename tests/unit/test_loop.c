@@ -195,7 +195,7 @@ static void wait_for_b(void *arg)
     struct world *w = arg;
 
     note(w, 'w');
-    loop_run_until(w->loop, has_run_b, w, 5000);
+    loop_run_until(w->loop, has_run_b, w, 60000);
     note(w, 'W');
 }
 
