@@ -146,14 +146,30 @@ static void settle_first(struct own *own, const char *bare_jid)
         oldest->is_first = true;
 }
 
+/* What its user and their contacts know of it they know still; the next news is in its place. */
+static void inherit(struct own_account *a, const struct own_account *old, bool is_proven)
+{
+    a->is_told = old->is_told;
+    a->is_failing = old->is_failing;
+    snprintf(a->reason, sizeof a->reason, "%s", old->reason);
+    if (is_proven)
+        return;
+    a->away_since_ms = old->away_since_ms;
+    snprintf(a->refusal, sizeof a->refusal, "%s", old->refusal);
+}
+
 int own_put(struct own *own, const struct own_box_row *row, const struct own_description *what,
-            struct err *e)
+            const struct own_change *change, struct err *e)
 {
     struct own_account *a = account_new(own, row, what), *other = NULL;
+    struct own_account *old = change ? own_find(own, change->id) : NULL;
 
     if (!a)
         return err_memory(e);
-    own_drop(own, row->id);
+    if (old) {
+        inherit(a, old, change->is_proven);
+        own_drop(own, old->id);
+    }
     while (a->is_first && (other = own_next_of(own, a->bare_jid, other)))
         other->is_first = false;
     link_account(own, a);
@@ -410,7 +426,7 @@ static int load_row(const struct own_box_row *row, void *arg, struct err *e)
     if (r >= 0) {
         int locked = r;
 
-        r = own_put(l->own, row, locked ? NULL : &what, e);
+        r = own_put(l->own, row, locked ? NULL : &what, NULL, e);
         if (!locked)
             own_wipe(&what);
     }

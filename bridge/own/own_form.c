@@ -268,6 +268,14 @@ static int read_copies(const struct reading *r, const struct own_account *old, b
                : wrong(r, "The copies of what you write are true or false.");
 }
 
+/* Who types a password again where something is wrong wants to see whether it works now. */
+static bool asks_for_trial(const struct reading *r, const struct own_account *old)
+{
+    bool is_well = old->is_watching && !*old->refusal;
+
+    return !is_well && (is_given(r, OWN_IMAP_PASSWORD) || is_given(r, OWN_SMTP_PASSWORD));
+}
+
 static bool is_same_server(const struct conf_server *a, const struct conf_server *b)
 {
     return is_same_place(a, b) && strcmp(a->password, b->password) == 0;
@@ -297,7 +305,7 @@ int own_form_read(const struct settings *settings, struct arena *a, const struct
                                                   : "INBOX";
     if (!is_line(d->folder))
         return wrong(&r, "A folder's name is one line, and not so long.");
-    out->is_tried = was && strcmp(was->address, d->address) == 0 &&
+    out->is_tried = was && !asks_for_trial(&r, old) && strcmp(was->address, d->address) == 0 &&
                     strcmp(was->folder, d->folder) == 0 && is_same_server(&was->imap, &d->imap) &&
                     is_same_server(&was->smtp, &d->smtp);
     out->is_elsewhere = !was || strcmp(was->folder, d->folder) != 0 ||

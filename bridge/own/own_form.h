@@ -40,7 +40,8 @@ struct own_wish {
     struct own_description what, was; /* was: of old */
     bool copies;
     bool is_elsewhere; /* another mailbox than old: how far that was read says nothing */
-    bool is_tried;     /* nothing that it was accepted for is changed: it need not be tried again */
+    bool is_tried; /* nothing that it was accepted for is changed, nor a password typed again where
+                    * something is wrong: it need not be tried */
 };
 
 /* The mailbox that is meant: what is not said stays as in old, or has its default where there is

@@ -66,10 +66,15 @@ struct own_account *own_next_of(const struct own *own, const char *bare_jid,
                                 const struct own_account *after);
 /* The one that new mails leave from; NULL: the user has none. */
 struct own_account *own_first_of(const struct own *own, const char *bare_jid);
-/* In memory, once it is on disk: a new one, or in place of the one with its id.  -1: memory; it is
+/* What another takes the place of. */
+struct own_change {
+    int64_t id;
+    bool is_proven; /* both servers have just let us log in */
+};
+/* In memory, once it is on disk: a new one (change NULL), or in another's place.  -1: memory; it is
  * in force after a restart. */
 int own_put(struct own *own, const struct own_box_row *row, const struct own_description *what,
-            struct err *e) MUST_CHECK;
+            const struct own_change *change, struct err *e) MUST_CHECK;
 void own_drop(struct own *own, int64_t id);
 void own_make_first(struct own *own, const char *bare_jid, int64_t id);
 void own_drop_all(struct own *own, const char *bare_jid);

@@ -48,14 +48,13 @@ int own_plan_store(struct store_txn *txn, struct own_plan *plan, int64_t per_use
 
 void own_plan_settle(struct gateway *g, const struct own_plan *plan)
 {
+    const struct own_change change = {plan->changed, !plan->wish.is_tried};
     char name[OWN_BOX_NAME_SIZE];
     struct err e;
 
-    if (plan->old)
-        own_drop(g->own, plan->old);
     log_info("own", "event=kept from=%s mailbox=%s", plan->row.bare_jid,
              own_box_name(plan->row.id, name));
-    if (own_put(g->own, &plan->row, &plan->wish.what, &e) < 0)
+    if (own_put(g->own, &plan->row, &plan->wish.what, plan->changed ? &change : NULL, &e) < 0)
         log_error("own", "event=not-in-force from=%s next=\"it will be after a restart\"",
                   plan->row.bare_jid);
 }

@@ -73,10 +73,8 @@ static void wipe_given(struct form_work *w)
 
 static void work_free(struct form_work *w)
 {
-    if (w->box == BOX_PUT) {
-        wipe_given(w);
-        own_plan_wipe(&w->plan);
-    }
+    wipe_given(w);
+    own_plan_wipe(&w->plan);
     settings_drop(w->settings);
     arena_free(w->arena);
     free(w);

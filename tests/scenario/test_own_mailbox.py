@@ -520,3 +520,32 @@ def test_a_mailbox_that_vanishes(prosody, provider):
     told = juliet.stanzas(lambda s: s.tag.endswith("message") and s.get("from") == w.GATEWAY
                           and "does not work" in "".join(s.itertext()))
     assert len(told) == 1
+
+
+def test_a_password_changed_at_the_provider(prosody, provider):
+    """Contacts see that nothing comes through, until the form has the new password; and one that is
+    typed again is tried again."""
+    contact = prosody.contact(f"romeo@{DOMAIN}")
+    juliet = prosody.juliet
+    juliet.send_xml(f"<presence to={quote(contact)} type='subscribe'/>")
+    register(prosody, provider)
+
+    def shows(show):
+        return lambda s: (s.tag.endswith("presence") and s.get("from", "").startswith(contact)
+                          and s.get("type") is None and s.findtext("{*}show") == show)
+    juliet.wait_stanza(shows(None))
+    users = provider.users.read_text()
+    try:
+        provider.users.write_text(users.replace(PASSWORD, "changed"))
+        provider.dovecot.stop()
+        provider.dovecot.start()
+        juliet.wait_stanza(shows("dnd"))
+        answer = submit(juliet, imap_password=PASSWORD, smtp_password=PASSWORD)
+        assert answer.get("type") == "error" and "let the gateway in" in error_of(answer)[3]
+        seen = len(juliet.stanzas(shows(None)))
+        answer = submit(juliet, imap_password="changed", smtp_password="changed")
+        assert answer.get("type") == "result"
+        wait_until("presence", lambda: len(juliet.stanzas(shows(None))) > seen)
+        writes(prosody, provider)
+    finally:
+        provider.users.write_text(users)
