@@ -405,7 +405,9 @@ static void arm(struct imap_watch *w)
     }
     if (!loop_timer_is_pending(w->quiet))
         loop_timer_start(w->quiet, imap_watch_jitter(w->is_idle ? pace->idle_ms : pace->poll_ms));
-    if (rest_ms > 0)
+    /* They were not due a moment ago, or this would not be reached: they rest, though that may be
+     * over by now. */
+    if (has_marks)
         w->marks_due = false;
     if ((has_marks || !w->is_idle) && !w->marks_due && !loop_timer_is_pending(w->soon))
         loop_timer_start(w->soon, rest_ms > pace->mark_ms ? rest_ms : pace->mark_ms);

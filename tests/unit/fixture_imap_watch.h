@@ -32,6 +32,7 @@ struct fixture {
     struct work_pool *pool;
     struct conf_mailbox mailbox;
     struct imap_settings settings;
+    const struct clock *clock;
     struct imap_cursor start;
     struct imap_watch *watch;
 
@@ -205,6 +206,7 @@ static inline int setup(void **state)
         .address = "",
         .done = "seen",
         .poll_s = 60};
+    x->clock = &clock_system;
     x->settings.mailbox = &x->mailbox;
     x->settings.mail_size_max = 100000;
     x->settings.pace = (struct imap_pace){.connect_ms = 3000,
@@ -228,8 +230,7 @@ static inline void start(struct fixture *x)
     if (!x->server.port)
         fake_imap_start(&x->server);
     x->mailbox.server.port = x->server.port;
-    x->watch =
-        imap_watch_new(x->loop, x->pool, &clock_system, &x->settings, x->start, &handler, x, &e);
+    x->watch = imap_watch_new(x->loop, x->pool, x->clock, &x->settings, x->start, &handler, x, &e);
     assert_non_null(x->watch);
     imap_watch_start(x->watch);
 }

@@ -251,6 +251,37 @@ static void test_marking_not_now(void **state)
     }
 }
 
+static int64_t next_ms(void *arg)
+{
+    static int64_t now_ms = 1000000;
+
+    (void)arg;
+    return ++now_ms;
+}
+
+/* The time for which the marks rest may end between any two looks at the clock. */
+static void test_marking_rests_to_the_edge(void **state)
+{
+    static const struct clock clock = {.mono_ms = next_ms};
+    struct fixture *x = *state;
+    int64_t rest_ms;
+
+    for (rest_ms = 5; rest_ms < 9; rest_ms++) {
+        if (rest_ms > 5) {
+            teardown(state);
+            setup(state);
+            x = *state;
+        }
+        x->clock = &clock;
+        x->settings.pace.retry_first_ms = rest_ms;
+        rule(x,
+             (struct fake_rule){.on = "UID STORE", .reply = "%T NO [INUSE] busy\r\n", .times = 4});
+        add_mails(x, 3);
+        start(x);
+        assert_true(run_until(x, cursor_behind_all, PATIENCE_MS));
+    }
+}
+
 /* One that was copied is not copied again because it cannot be removed now. */
 static void test_copied_and_not_removed(void **state)
 {
@@ -336,6 +367,7 @@ int main(void)
         TEST(test_marking_always_breaks),
         TEST(test_marking_breaks_at_one),
         TEST(test_marking_not_now),
+        TEST(test_marking_rests_to_the_edge),
         TEST(test_copied_and_not_removed),
         TEST(test_stop_within_a_backlog),
     };
