@@ -4,7 +4,7 @@
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-printf '%s\n' "$@" | xargs -P "$(($(nproc 2>/dev/null || echo 2) + 1))" -I@ sh -c '
+printf '%s\n' "$@" | xargs -P "$(($(nproc 2>/dev/null || echo 2) * 3))" -I@ sh -c '
     log="$2/$(basename "$1")"
     "$1" >"$log" 2>&1 || mv "$log" "$log.failed"' - @ "$work"
 
