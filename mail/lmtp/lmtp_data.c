@@ -90,9 +90,18 @@ static size_t text_len(const char *data, size_t len)
     return at ? (size_t)(at - data) : len;
 }
 
+/* Bytes up to the first that may begin the end.  Of what is refused nothing else matters, and to
+ * look for more at each bare LF or NUL would take time with the square of their number. */
+static size_t end_len(const char *data, size_t len)
+{
+    const char *at = memchr(data, '\r', len);
+
+    return at ? (size_t)(at - data) : len;
+}
+
 static size_t take_text(struct lmtp_data *d, const char *data, size_t len)
 {
-    size_t n = text_len(data, len);
+    size_t n = d->trouble == LMTP_WHOLE ? text_len(data, len) : end_len(data, len);
 
     add(d, data, n);
     if (n == len)

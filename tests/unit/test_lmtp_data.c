@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mail/lmtp/lmtp_data.h"
 
@@ -208,6 +209,40 @@ static void test_limits(void **state)
     assert_int_equal(trouble_of(1000, 998, true, MUCH, 500000), LMTP_NO_MEMORY);
 }
 
+/* Processor time for a megabyte of one character. */
+static double seconds_for(char c)
+{
+    enum { LEN = 1 << 20 };
+    struct lmtp_budget budget = {0, 4 * LEN};
+    char *text = malloc(LEN);
+    struct lmtp_data d;
+    struct buf out;
+    clock_t begun;
+    bool is_end;
+
+    assert_non_null(text);
+    memset(text, c, LEN);
+    buf_init(&out, 2 * LEN);
+    lmtp_data_init(&d, &out, &budget, LEN);
+    begun = clock();
+    lmtp_data_take(&d, text, LEN, &is_end);
+    lmtp_data_clear(&d);
+    buf_clear(&out);
+    free(text);
+    return (double)(clock() - begun) / CLOCKS_PER_SEC;
+}
+
+/* What is refused is passed over in time with its length: each byte is not looked at once more for
+ * each that was wrong before it. */
+static void test_what_is_refused_is_no_work(void **state)
+{
+    double step = seconds_for('\r'); /* a step for each byte */
+
+    (void)state;
+    assert_true(seconds_for('\n') <= 20 * step);
+    assert_true(seconds_for('\0') <= 20 * step);
+}
+
 /* RFC 1870 §3: dots that were added do not count. */
 static void test_size_is_without_added_dots(void **state)
 {
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_no_false_end_is_an_end),
         cmocka_unit_test(test_corpus),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_what_is_refused_is_no_work),
         cmocka_unit_test(test_size_is_without_added_dots),
     };
 
