@@ -153,39 +153,43 @@ static int hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 3461 §4: undone; NULL: it is no xtext, or hides what may not stand in a field of a report. */
-static char *decode_xtext(struct arena *a, const char *text)
+/* RFC 3461 §4: undone.  `wrong` is said to what is no xtext, or hides what may not stand in a field
+ * of a report. */
+static int decode_xtext(struct reading *r, const char *text, const char *wrong, const char **out)
 {
-    char *out = arena_alloc(a, strlen(text) + 1), *p = out;
+    char *p = arena_alloc(r->a, strlen(text) + 1);
 
-    for (; out && *text; text++) {
+    if (!p)
+        return no_memory(r->no);
+    for (*out = p; *text; text++) {
         int c = (unsigned char)*text;
 
         if (c == '+') {
             int high = hex(text[1]), low = high < 0 ? -1 : hex(text[2]);
 
             if (low < 0)
-                return NULL;
+                return no(r->no, 501, "5.5.4", wrong);
             c = high * 16 + low;
             text += 2;
         } else if (c == '=' || c <= ' ') {
-            return NULL;
+            return no(r->no, 501, "5.5.4", wrong);
         }
         if (c < ' ' || c > '~')
-            return NULL;
+            return no(r->no, 501, "5.5.4", wrong);
         *p++ = (char)c;
     }
-    return out;
+    return 0;
 }
 
 static int read_envid(struct reading *r, const char *value)
 {
+    static const char wrong[] = "ENVID is no xtext of printable characters";
+
     if (strlen(value) > LMTP_ENVID_MAX)
         return no(r->no, 501, "5.5.4", "ENVID is longer than 100 characters");
-    r->sender->envelope_id = decode_xtext(r->a, value);
-    if (!*value || !r->sender->envelope_id)
-        return no(r->no, 501, "5.5.4", "ENVID is no xtext of printable characters");
-    return 0;
+    if (!*value)
+        return no(r->no, 501, "5.5.4", wrong);
+    return decode_xtext(r, value, wrong, &r->sender->envelope_id);
 }
 
 /* by-time ";" by-mode [ by-trace ] */
@@ -197,8 +201,12 @@ static int read_by(struct reading *r, const char *value)
     char *digits;
 
     value += *value == '-' || *value == '+';
-    digits = mode && mode >= value ? arena_strndup(r->a, value, (size_t)(mode - value)) : NULL;
-    if (!digits || read_number(digits, 9, &r->sender->by_s) < 0)
+    if (!mode || mode < value)
+        return no(r->no, 501, "5.5.4", expected);
+    digits = arena_strndup(r->a, value, (size_t)(mode - value));
+    if (!digits)
+        return no_memory(r->no);
+    if (read_number(digits, 9, &r->sender->by_s) < 0)
         return no(r->no, 501, "5.5.4", expected);
     if (is_negative)
         r->sender->by_s = -r->sender->by_s;
@@ -248,14 +256,17 @@ static int read_notify(struct reading *r, const char *value)
 /* addr-type ";" xtext; of type utf-8 (RFC 6533 §3) as it stands, for a report writes it so. */
 static int read_orcpt(struct reading *r, const char *value)
 {
+    static const char wrong[] = "ORCPT is a type, a semicolon and an address in xtext";
     size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
-    const char *address = NULL;
+    bool is_utf8 = n == 5 && strncasecmp(value, "utf-8", 5) == 0;
+    const char *address = value + n + 1;
 
-    if (n > 0 && value[n] == ';' && value[n + 1] && strlen(value) <= LMTP_ORCPT_MAX)
-        address = n == 5 && strncasecmp(value, "utf-8", 5) == 0 ? value + n + 1
-                                                                : decode_xtext(r->a, value + n + 1);
-    if (!address || !utf8_is_valid(address, strlen(address)))
-        return no(r->no, 501, "5.5.4", "ORCPT is a type, a semicolon and an address in xtext");
+    if (n == 0 || value[n] != ';' || !*address || strlen(value) > LMTP_ORCPT_MAX)
+        return no(r->no, 501, "5.5.4", wrong);
+    if (!is_utf8 && decode_xtext(r, address, wrong, &address) < 0)
+        return -1;
+    if (!utf8_is_valid(address, strlen(address)))
+        return no(r->no, 501, "5.5.4", wrong);
     r->recipient->original = arena_printf(r->a, "%.*s;%s", (int)n, value, address);
     return r->recipient->original ? 0 : no_memory(r->no);
 }

@@ -217,13 +217,36 @@ static void test_lengths(void **state)
     arena_free(a);
 }
 
+/* That memory is short is never the fault of what was said: the client shall try again. */
+static void test_memory(void **state)
+{
+    static const char sender[] = "<romeo@montague.example> ENVID=a+2Bb BY=100;R";
+    static const char recipient[] = "<juliet@capulet.example> ORCPT=rfc822;j+2Bx@c.example";
+    struct lmtp_recipient r;
+    struct lmtp_reply no;
+    struct lmtp_sender s;
+    size_t max;
+
+    (void)state;
+    for (max = 0; max < 512; max++) {
+        struct arena *a = arena_new(max), *b = arena_new(max);
+
+        assert_true(a && b);
+        if (lmtp_path_sender(a, sender, 1000, &s, &no) < 0)
+            assert_int_equal(no.code, 451);
+        if (lmtp_path_recipient(b, recipient, false, "md.example", &r, &no) < 0)
+            assert_int_equal(no.code, 451);
+        arena_free(a);
+        arena_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_senders),
-        cmocka_unit_test(test_what_a_sender_asks),
-        cmocka_unit_test(test_recipients),
-        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_senders),    cmocka_unit_test(test_what_a_sender_asks),
+        cmocka_unit_test(test_recipients), cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
