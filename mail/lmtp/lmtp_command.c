@@ -169,10 +169,6 @@ static void do_mail(struct lmtp_session *s, const char *arg)
         lmtp_complain(s, 501, "5.5.4", "expected MAIL FROM:<address>");
         return;
     }
-    if (s->lmtp->is_stopping) {
-        lmtp_close_with(s, 421, "4.3.2", "the gateway is stopping, try again later");
-        return;
-    }
     s->mail = mail_new(s);
     if (!s->mail) {
         say_reply(s, 451, "4.3.0", "out of memory, try again later");

@@ -154,7 +154,7 @@ static bool run(struct lmtp_session *s)
     if (s->is_running)
         return true; /* an answer from inside of our own call: what called it goes on */
     s->is_running = true;
-    if (s->in.len > 0)
+    if (s->in.len > 0 && !s->lmtp->is_stopping) /* then nothing new begins, and nobody is asked */
         buf_consume(&s->in, feed(s, s->in.data, s->in.len));
     s->is_running = false;
     if (s->lmtp->is_stopping && !s->is_waiting)

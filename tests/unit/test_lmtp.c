@@ -44,7 +44,9 @@ struct world {
     char *mails[KEPT];
     char senders[KEPT][64];
     size_t mail_count;
+    size_t begun_count;
     bool answers_late, answers_never, refuses_begin;
+    bool is_answer_held; /* about a recipient: until the test starts the timer */
 };
 
 /* ---- the owner ---- */
@@ -75,7 +77,8 @@ static enum lmtp_when on_recipient(struct lmtp_mail *mail, struct lmtp_reply *ou
         assert_true(w->waiting_count < MAILS_MAX);
         w->waiting[w->waiting_count++] = mail;
         mail->id = 1;
-        loop_timer_start(w->answer, 0);
+        if (!w->is_answer_held)
+            loop_timer_start(w->answer, 0);
         return LMTP_LATER;
     }
     *out = strncmp(local, "nobody", 6) == 0 ? (struct lmtp_reply){550, "5.1.1", "nobody"}
@@ -87,6 +90,7 @@ static bool on_begin(struct lmtp_mail *mail, struct lmtp_reply *no_out, void *ar
 {
     struct world *w = arg;
 
+    w->begun_count++;
     *no_out = (struct lmtp_reply){452, "4.3.1", "not now"};
     buf_adds(&mail->content, "T: t\r\n");
     return !w->refuses_begin;
@@ -781,6 +785,25 @@ static void test_stopping_in_the_middle(void **state)
     world_free(w);
 }
 
+/* Neither does a mail begin any more for which all has been said but a word of the owner's: who is
+ * asked about it may be gone soon. */
+static void test_stopping_while_a_recipient_is_asked_about(void **state)
+{
+    static const char said[] = HI FROM TO "RCPT TO:<late@md.example>\r\n" DATA TEXT;
+    struct world *w = world_new();
+    char got[128];
+
+    (void)state;
+    w->is_answer_held = true;
+    converse_n(w, said, sizeof said - 1, sizeof said - 1, "2.1.5");
+    lmtp_stop(w->lmtp);
+    loop_timer_start(w->answer, 10);
+    assert_string_equal(codes(converse(w, ""), got), "220 250 250 250 250 421 ");
+    assert_int_equal(w->begun_count, 0);
+    assert_int_equal(w->mail_count, 0);
+    world_free(w);
+}
+
 /* The file of the socket has the mode it should have; a dead one is replaced, a living one and one
  * that is no socket are not. */
 static void test_the_place(void **state)
@@ -858,6 +881,7 @@ int main(void)
         cmocka_unit_test(test_the_owner_says_not_now),
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_stopping_in_the_middle),
+        cmocka_unit_test(test_stopping_while_a_recipient_is_asked_about),
         cmocka_unit_test(test_the_place),
         cmocka_unit_test(test_tcp),
     };
