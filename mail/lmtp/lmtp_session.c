@@ -37,6 +37,14 @@ static bool is_clean(const char *line, size_t len)
     return utf8_is_valid(line, len);
 }
 
+/* RFC 5321 §4.1.1: white space before the line's end is borne. */
+static size_t trimmed(const char *line, size_t len)
+{
+    while (len > 0 && line[len - 1] == ' ')
+        len--;
+    return len;
+}
+
 /* One line of the n bytes at data; returns its length with the line's end, 0: it is not whole. */
 static size_t take_line(struct lmtp_session *s, char *data, size_t n)
 {
@@ -60,7 +68,7 @@ static size_t take_line(struct lmtp_session *s, char *data, size_t n)
     } else if (!is_clean(data, len - 1)) {
         lmtp_complain(s, 500, "5.5.2", "a line has a character that no command has");
     } else {
-        data[len - 1] = '\0';
+        data[trimmed(data, len - 1)] = '\0';
         lmtp_command(s, data);
     }
     return len + 1;

@@ -345,6 +345,12 @@ static void test_every_command_in_every_state(void **state)
         {"NOOP\n", "500"},
         {"NO\rOP\r\n", "500"},
         {"RSET now\r\n", "501"},
+        {"RSET \r\n", "250"}, /* RFC 5321 §4.1.1: white space behind a command is borne */
+        {"NOOP   \r\n", "250"},
+        {"LHLO  \r\n", "501"},
+        {"LHLO me \r\n"
+         "MAIL FROM:<a@b> \r\nRCPT TO:<c@md.example>  \r\nDATA  \r\n" TEXT,
+         "250 250 250 354 250"},
         {"QUIT now\r\n", "501"},
         /* after it; in any case */
         {HI TO, "250 503"},
