@@ -220,6 +220,8 @@ static int refuse(struct store_txn *txn, struct shipment *s, const char *why, st
     s->letter->whole_url = NULL;
     log_warning("files", "event=over-quota message=%lld bytes=%lld",
                 (long long)s->parcel->message.id, (long long)size_of_all(s));
+    if (s->letter->notice && strstr(s->letter->notice, why))
+        return 0; /* said already: this work was undone, and is repeated */
     return people_add_notice(s->letter, why) < 0 ? err_memory(e) : 0;
 }
 
