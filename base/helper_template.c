@@ -257,12 +257,23 @@ int helper_template_copy(struct helper_template *t, const atomic_bool *stop,
 
 /* ---- life ---- */
 
+/* Where that is ignored, as whoever started us may have left it, children end without a trace, and
+ * their ids are somebody else's at once. */
+static void see_children_end(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+        (void)signal(SIGCHLD, SIG_DFL);
+}
+
 struct helper_template *helper_template_new(const char *command)
 {
     struct helper_template *t = calloc(1, sizeof *t);
 
     if (!t)
         return NULL;
+    see_children_end();
     t->command = command;
     pthread_mutex_init(&t->lock, NULL);
     return t;

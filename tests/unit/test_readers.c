@@ -738,6 +738,25 @@ static void test_a_crash_brings_another_layout(void **state)
     close_bed(&b);
 }
 
+/* Whoever starts us may ignore the end of children: that is inherited, and they end unseen then. */
+static void test_ends_are_seen(void **state)
+{
+    struct mail *m;
+    struct bed b;
+
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    open_bed(&b, 1, 60000);
+    m = new_mail(&b, 1, "killed", 0);
+    submit(m);
+    run(&b);
+    assert_is_blamed(m, "killed", "signal 9");
+    assert_int_equal(m->job.kills, 8);
+    free_mail(m);
+    close_bed(&b);
+    signal(SIGCHLD, SIG_DFL);
+}
+
 /* What was told of mail to come starts a process, which reads it, or ends when none comes. */
 static void test_prepared(void **state)
 {
@@ -964,6 +983,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_stopped_under_way),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_a_crash_brings_another_layout),
+        cmocka_unit_test(test_ends_are_seen),
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_a_process_does_not_read_for_ever),
         cmocka_unit_test(test_a_pause_brings_another_process),
