@@ -405,8 +405,10 @@ static bool bury(struct reader_link *l, struct reader_job *job, unsigned asked, 
     }
     log_warning("reader", "event=died id=%s bytes=%zu reason=\"%s\"", id_format(job->id, id),
                 job->len, death.how);
-    if (death.fate == HELPER_CRASHED)
+    if (death.fate == HELPER_CRASHED) { /* who is next has its memory where this one had it */
         helper_template_renew(l->origin);
+        reader_child_end(&l->next, NULL, NULL);
+    }
     if (asked > 1 && (death.fate == HELPER_CRASHED || job->kills >= KILLS_MAX / 2))
         l->suspects = asked;
     if (death.fate == HELPER_KILLED && ++job->kills < KILLS_MAX)

@@ -81,8 +81,11 @@ static void trial(const char *mail, size_t len)
     volatile int *volatile nowhere = NULL;
     volatile bool on = true;
     static unsigned third; /* mails of this process that count themselves */
+    static unsigned mails;
 
 #define IS(name) (strncmp(word, name "\r\n", sizeof name + 1) == 0)
+    if (++mails > 1 && IS("not-first"))
+        abort();
     if (IS("segfault"))
         *nowhere = 1;
     if (IS("third") && ++third == 3)
@@ -738,6 +741,30 @@ static void test_a_crash_brings_another_layout(void **state)
     close_bed(&b);
 }
 
+/* Not in the process either that was made ahead of need. */
+static void test_a_crash_spares_no_layout(void **state)
+{
+    const struct reader_term term = {.mails_max = 8};
+    struct mail *bad;
+    struct bed b;
+    pid_t first;
+    unsigned n;
+
+    (void)state;
+    open_bed_for(&b, 1, 60000, &patient, &term);
+    for (n = 1; n < term.mails_max; n++)
+        read_one(&b, n, NULL);
+    first = the_template();
+    bad = new_mail(&b, n, "not-first", 0);
+    submit(bad);
+    run(&b);
+    assert_is_read(bad, n);
+    free_mail(bad);
+    assert_int_not_equal(the_template(), 0);
+    assert_int_not_equal(the_template(), first);
+    close_bed(&b);
+}
+
 /* Whoever starts us may ignore the end of children: that is inherited, and they end unseen then. */
 static void test_ends_are_seen(void **state)
 {
@@ -983,6 +1010,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_stopped_under_way),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_a_crash_brings_another_layout),
+        cmocka_unit_test(test_a_crash_spares_no_layout),
         cmocka_unit_test(test_ends_are_seen),
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_a_process_does_not_read_for_ever),
