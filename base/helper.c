@@ -23,7 +23,10 @@
 #include "base/clock.h"
 #include "base/confine.h"
 
-enum { SLICE_MS = 100 };
+enum {
+    SLICE_MS = 100,
+    PIECES = 16,
+};
 
 struct helper {
     struct helper_template *origin;
@@ -32,6 +35,7 @@ struct helper {
     const atomic_bool *stop;
     struct helper_limits limits;
     int64_t wall_from_ms, cpu_from_ms; /* -1: not looked at yet */
+    unsigned pieces;                   /* that came of an answer, each waited for */
     const char *over;                  /* the limit it went over, NULL: none */
     bool is_reaped;
     int status; /* once it is reaped */
@@ -51,7 +55,8 @@ static int64_t cpu_ms(const struct helper *h)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Most answers come within the first slice: the clocks are asked only after it. */
+/* Most answers come within the first slice and in few pieces: the clocks are asked only after
+ * that.  One that comes a byte at a time would never take a slice. */
 static bool is_over(struct helper *h)
 {
     int64_t now = clock_mono_ms(&clock_system), cpu = cpu_ms(h);
@@ -75,12 +80,12 @@ static int wait_for(void *arg, short events)
     while (!atomic_load(h->stop)) {
         int n = poll(&p, 1, SLICE_MS);
 
-        if (n > 0)
-            return 0;
         if (n < 0 && errno != EINTR)
             return -1;
-        if (n == 0 && is_over(h))
+        if ((n == 0 || ++h->pieces % PIECES == 0) && is_over(h))
             return -1;
+        if (n > 0)
+            return 0;
     }
     return -1;
 }
@@ -89,6 +94,7 @@ void helper_watch(struct helper *h, const struct helper_limits *limits)
 {
     h->limits = *limits;
     h->wall_from_ms = h->cpu_from_ms = -1;
+    h->pieces = 0;
 }
 
 void helper_limit_memory(struct helper *h, size_t data_max)

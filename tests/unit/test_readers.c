@@ -59,6 +59,20 @@ static void answer_nonsense(size_t body_len)
         _exit(NOT_HELD);
 }
 
+/* A long letter, a byte at a time, for half a minute. */
+static void dribble(void)
+{
+    int64_t now = clock_mono_ms(&clock_system), next;
+
+    for (answer_nonsense(1 << 20), next = now; next < now + 30000; next += 20) {
+        while (clock_mono_ms(&clock_system) < next)
+            ;
+        if (write(STDIN_FILENO, "", 1) < 0)
+            break;
+    }
+    _exit(NOT_HELD);
+}
+
 static void open_files(void)
 {
     _exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? HELD : NOT_HELD);
@@ -118,6 +132,8 @@ static void trial(const char *mail, size_t len)
         answer_nonsense(64);
     if (IS("boast"))
         answer_nonsense((size_t)1 << 62);
+    if (IS("dribble"))
+        dribble();
 #undef IS
 }
 
@@ -446,6 +462,7 @@ static void test_too_long(void **state)
     } rows[] = {
         {"spin", "more of the processor", {.cpu_ms = 300, .wall_ms = 120000}},
         {"stop", "did not answer", {.cpu_ms = 30000, .wall_ms = 500}},
+        {"dribble", "did not answer", {.cpu_ms = 30000, .wall_ms = 500}},
     };
     struct mail *m;
     struct bed b;
