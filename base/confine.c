@@ -108,6 +108,7 @@ void confine_limits(size_t data_max)
 enum fate {
     ALLOW,
     REFUSE,    /* fails with EACCES */
+    ANY_SET,   /* refused when a bit of mask is set in the argument, else the next rules tell */
     ALL_CLEAR, /* allowed when no bit of mask is set in the argument, else refused */
     OUR_PID    /* allowed when the first argument is this process */
 };
@@ -126,11 +127,14 @@ static const struct rule rules[] = {
     {__NR_munmap, ALLOW, 0, 0},
     {__NR_mremap, ALLOW, 0, 0},
     {__NR_madvise, ALLOW, 0, 0},
-#ifdef __NR_mmap
-    {__NR_mmap, ALL_CLEAR, 2, PROT_EXEC},
-#endif
+/* Not what RLIMIT_DATA does not count: shared memory and stacks.  Where there is an mmap2, mmap is
+ * an old call with its arguments in memory, where a filter cannot look. */
 #ifdef __NR_mmap2
+    {__NR_mmap2, ANY_SET, 3, MAP_SHARED | MAP_GROWSDOWN},
     {__NR_mmap2, ALL_CLEAR, 2, PROT_EXEC},
+#else
+    {__NR_mmap, ANY_SET, 3, MAP_SHARED | MAP_GROWSDOWN},
+    {__NR_mmap, ALL_CLEAR, 2, PROT_EXEC},
 #endif
     {__NR_mprotect, ALL_CLEAR, 2, PROT_EXEC},
     {__NR_futex, ALLOW, 0, 0},
@@ -231,6 +235,11 @@ static void add_load_argument(struct program *p, unsigned n)
     add(p, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
+static void add_load_number(struct program *p)
+{
+    add(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+}
+
 /* With the number loaded; a rule that does not fit is jumped over. */
 static void add_rule(struct program *p, const struct rule *r)
 {
@@ -244,6 +253,12 @@ static void add_rule(struct program *p, const struct rule *r)
     }
     add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->number, 0, 4);
     add_load_argument(p, r->argument);
+    if (r->fate == ANY_SET) {
+        add(p, BPF_JMP | BPF_JSET | BPF_K, r->mask, 0, 1);
+        add_return(p, refuse);
+        add_load_number(p);
+        return;
+    }
     if (r->fate == OUR_PID)
         add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 0, 1);
     else
@@ -260,7 +275,7 @@ static void make_program(struct program *p, bool may_copy)
     add(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
     add(p, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
     add_return(p, SECCOMP_RET_KILL_PROCESS);
-    add(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+    add_load_number(p);
 #ifdef __x86_64__ /* the numbers of x32, which are others */
     add(p, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1);
     add_return(p, SECCOMP_RET_KILL_PROCESS);

@@ -26,6 +26,9 @@
 enum {
     SLICE_MS = 100,
     PIECES = 16,
+    /* The program and its libraries.  RLIMIT_DATA does not count the stack, which can be moved to
+     * where there is room. */
+    OTHER_ADDRESSES = 512 << 20
 };
 
 struct helper {
@@ -97,13 +100,24 @@ void helper_watch(struct helper *h, const struct helper_limits *limits)
     h->pieces = 0;
 }
 
+static int limit(const struct helper *h, int resource, rlim_t max)
+{
+    struct rlimit now, limit = {max, RLIM_INFINITY};
+
+    /* Where all of us have a limit, nobody may raise it: nothing would be set at all. */
+    if (prlimit(h->pid, resource, NULL, &now) == 0)
+        limit.rlim_max = now.rlim_max;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return prlimit(h->pid, resource, &limit, NULL);
+}
+
 void helper_limit_memory(struct helper *h, size_t data_max)
 {
-    struct rlimit limit = {data_max, RLIM_INFINITY};
-
     if (data_max == h->data_max || confine_is_relaxed())
         return;
-    if (prlimit(h->pid, RLIMIT_DATA, &limit, NULL) == 0)
+    if (limit(h, RLIMIT_DATA, data_max) == 0 &&
+        limit(h, RLIMIT_AS, (rlim_t)data_max + OTHER_ADDRESSES) == 0)
         h->data_max = data_max;
 }
 

@@ -41,7 +41,7 @@ struct helper *helper_start(struct helper_template *t, const atomic_bool *stop, 
 struct channel *helper_channel(struct helper *h);
 /* From now on. */
 void helper_watch(struct helper *h, const struct helper_limits *limits);
-/* Bytes of memory it may take (RLIMIT_DATA). */
+/* Bytes of memory it may take, beside its program. */
 void helper_limit_memory(struct helper *h, size_t data_max);
 /* Has it ended without being asked? */
 bool helper_is_dead(struct helper *h);

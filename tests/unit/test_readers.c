@@ -5,6 +5,7 @@
  * This program is its own reader: started with the hidden command it reads mail like the gateway,
  * and a mail with the field X-Trial makes it do what a parser must not.
  */
+#define _GNU_SOURCE /* prlimit, mremap */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +76,22 @@ static void dribble(void)
     _exit(NOT_HELD);
 }
 
+/* Memory that RLIMIT_DATA does not count. */
+static void map_uncounted(void)
+{
+    static const int flags[] = {MAP_SHARED, MAP_PRIVATE | MAP_GROWSDOWN};
+    size_t size = (size_t)sysconf(_SC_PAGESIZE), i;
+    char *page = (char *)((uintptr_t)&size & ~(uintptr_t)(size - 1));
+
+    for (i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, flags[i] | MAP_ANONYMOUS, -1, 0) !=
+                MAP_FAILED ||
+            errno != EACCES)
+            _exit(NOT_HELD);
+    /* nor what a stack is made into */
+    _exit(mremap(page, size, (size_t)1 << 30, MREMAP_MAYMOVE) == MAP_FAILED ? HELD : NOT_HELD);
+}
+
 static void open_files(void)
 {
     _exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? HELD : NOT_HELD);
@@ -116,6 +135,8 @@ static void trial(const char *mail, size_t len)
         raise(SIGSTOP);
     if (IS("balloon"))
         balloon();
+    if (IS("uncounted"))
+        map_uncounted();
     if (IS("open"))
         open_files();
     if (IS("look"))
@@ -423,7 +444,7 @@ static void test_one_of_many(void **state)
         {"balloon", "exit status 9", true}, {"open", "exit status 9", true},
         {"look", "exit status 9", true},    {"socket", "it asked for", true},
         {"fork", "it asked for", true},     {"exec", "it asked for", true},
-        {"kill", "it asked for", true},
+        {"kill", "it asked for", true},     {"uncounted", "exit status 9", true},
     };
     enum { COUNT = 9, BAD = 4 };
     struct mail *mails[COUNT];
@@ -801,6 +822,29 @@ static void test_ends_are_seen(void **state)
     signal(SIGCHLD, SIG_DFL);
 }
 
+/* What a mail may take holds below a limit, too, that was set for all of us. */
+static void test_memory_below_a_limit(void **state)
+{
+    const struct rlimit ours = {(rlim_t)8 << 30, (rlim_t)8 << 30};
+    struct rlimit before, found;
+    struct bed b;
+
+    (void)state;
+    if (confine_is_relaxed())
+        skip();
+    assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
+    if (before.rlim_max <= ours.rlim_max)
+        skip();
+    assert_int_equal(setrlimit(RLIMIT_DATA, &ours), 0);
+    open_bed(&b, 1, 60000);
+    read_one(&b, 1, NULL);
+    assert_int_equal(prlimit(the_reader(), RLIMIT_DATA, NULL, &found), 0);
+    assert_int_equal(found.rlim_cur, 96 << 20);
+    assert_int_equal(found.rlim_max, ours.rlim_max);
+    close_bed(&b);
+    (void)setrlimit(RLIMIT_DATA, &before); /* only who is privileged may */
+}
+
 /* What was told of mail to come starts a process, which reads it, or ends when none comes. */
 static void test_prepared(void **state)
 {
@@ -1037,6 +1081,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_busy_process_does_not_read_for_ever),
         cmocka_unit_test(test_how_many_processes),
         cmocka_unit_test(test_page),
+        cmocka_unit_test(test_memory_below_a_limit),
     };
 
     if (argc == 2 && strcmp(argv[1], READER_COMMAND) == 0)
