@@ -391,11 +391,21 @@ static void is_ahead(struct smtp_session *s)
         smtp_session_not_understood(s);
 }
 
+/* Behind DATA the end that is answered is not written yet, but a relay that has enough of the mail
+ * need not wait for it to refuse.  first: the first byte of what came. */
+static bool is_early_refusal(const struct smtp_session *s, char first)
+{
+    bool has_begun = s->lines.count > 0 || s->lines.line_len > 0;
+
+    return s->outstanding == 0 && s->state == SMTP_READY && s->flight_count > 0 &&
+           s->flight[0].is_writing && (has_begun || first == '4' || first == '5');
+}
+
 /* Replies are taken only to what had been written when they came: the rest of these bytes cannot
  * be meant for what is written because of their beginning. */
 static void feed(struct smtp_session *s, const char *data, size_t len)
 {
-    unsigned due = s->outstanding;
+    unsigned due = s->outstanding + (len > 0 && is_early_refusal(s, data[0]));
     enum smtp_lines_result result;
     size_t used;
 

@@ -386,6 +386,46 @@ static void test_replies_sent_ahead_are_not_believed(void **state)
     }
 }
 
+/* A relay need not wait for the end of a mail to refuse it: what it says tells as much as after it,
+ * but nothing is taken that did not come whole. */
+static void test_refused_in_the_middle(void **state)
+{
+    static const struct {
+        const char *verb, *offer, *reply;
+        enum send_trouble trouble;
+        int code;
+    } cases[] = {
+        {"DATA", STAGE_NO_CHUNKING, "354 go\r\n552 5.3.4 too large\r\n", SEND_ANSWERED, 552},
+        {"DATA", STAGE_NO_CHUNKING, "354 go\r\n421 4.3.2 going down\r\n", SEND_ANSWERED, 421},
+        {"DATA", STAGE_NO_CHUNKING, "354 go\r\n250 queued\r\n", SEND_CONNECT, 0},
+        {"RCPT", "PIPELINING\nCHUNKING\n", "250 ok\r\n552 5.3.4 too large\r\n", SEND_ANSWERED, 552},
+    };
+    size_t head = strlen(MESSAGE), len = head + ((size_t)16 << 20), i;
+    char *message = malloc(len);
+    struct fake_smtp_rule rules[2] = {{0}, {0}};
+    struct mailing *l;
+    struct stage s;
+
+    (void)state;
+    assert_non_null(message);
+    memcpy(message, MESSAGE, head);
+    for (i = head; i < len; i += 2)
+        memcpy(message + i, "\r\n", 2);
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rules[0] = (struct fake_smtp_rule){
+            .verb = cases[i].verb, .reply = cases[i].reply, .then = FAKE_HANG, .drip_ms = 5};
+        stage_open(&s, rules, cases[i].offer, 1);
+        mailing_submit(l = mailing_new(&s, message, len, 1));
+        stage_run(&s);
+        if (l->recipients[0].trouble != cases[i].trouble || l->recipients[0].code != cases[i].code)
+            fail_msg("case %zu: trouble %d, %d %s", i, (int)l->recipients[0].trouble,
+                     l->recipients[0].code, l->recipients[0].text);
+        stage_close(&s);
+        free(l);
+    }
+    free(message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_endless_replies),
         cmocka_unit_test(test_replies_sent_ahead_are_not_believed),
+        cmocka_unit_test(test_refused_in_the_middle),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as main does */
