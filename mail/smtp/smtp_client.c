@@ -27,7 +27,8 @@
 
 enum {
     CONNECTIONS_MAX = 10000,
-    COMMANDS_MAX = 128 * 1024, /* bytes of an envelope: 100 recipients with all they may have */
+    COMMANDS_MAX = 256 * 1024, /* bytes of an envelope: 100 recipients with all they may have, a
+                                * character of an address taking up to six in ORCPT */
     TRUST_MS = 3600 * 1000,    /* how long certificates of authorities are believed to be as read */
     REFUSED_MS = 30 * 1000,    /* after a refused password: servers lock out who tries it often */
     PAUSE_MS = 3000,           /* before another connection is tried beside those that stand */

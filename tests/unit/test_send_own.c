@@ -426,12 +426,41 @@ static void test_refused_in_the_middle(void **state)
     free(message);
 }
 
+/* As many recipients as a mail may have, each as long as may be, with all that goes beside it. */
+static void test_the_largest_envelope(void **state)
+{
+    enum { LENGTH = 254 };
+    static const char domain[] = "@x.example";
+    static char addresses[STAGE_RECIPIENTS_MAX][LENGTH + 1];
+    struct mailing *l;
+    struct stage s;
+    size_t i;
+
+    (void)state;
+    stage_open(&s, NULL, "PIPELINING\n8BITMIME\nSMTPUTF8\nDSN\n", 1);
+    l = mailing_new(&s, MESSAGE, strlen(MESSAGE), STAGE_RECIPIENTS_MAX);
+    l->job.envelope_id = "0123456789";
+    for (i = 0; i < STAGE_RECIPIENTS_MAX; i++) {
+        memset(addresses[i], '+', LENGTH);
+        memcpy(addresses[i], "\xc3\xbc", 2);
+        memcpy(addresses[i] + LENGTH - strlen(domain), domain, strlen(domain));
+        l->recipients[i].address = addresses[i];
+        l->recipients[i].notify = SEND_NOTIFY_SUCCESS | SEND_NOTIFY_FAILURE | SEND_NOTIFY_DELAY;
+    }
+    mailing_submit(l);
+    stage_run(&s);
+    mailing_assert_delivered(l);
+    stage_close(&s);
+    free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_some_recipients_cannot_be_served),
         cmocka_unit_test(test_deadline_and_wide_reports),
+        cmocka_unit_test(test_the_largest_envelope),
         cmocka_unit_test(test_bursts),
         cmocka_unit_test(test_all_hear_that_the_relay_is_away),
         cmocka_unit_test(test_many_connections),
