@@ -33,7 +33,7 @@ struct send_recipient {
     /* The answer, the engine's until job->done has returned: */
     int code;          /* reply code that decided; 0: none came */
     char enhanced[12]; /* "5.1.1" or "" */
-    char text[400];    /* the reply's words, one line, no controls */
+    char text[400];    /* the reply's words, one line of UTF-8, no controls */
     enum send_trouble {
         SEND_ANSWERED, /* code tells: 2xx, 4xx or 5xx to this recipient, its MAIL or its message */
         SEND_CONNECT,  /* refused (also by the greeting or EHLO: that is about the hop, not the

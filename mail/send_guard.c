@@ -46,6 +46,17 @@ static const struct {
 
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
+/* What was cut to a size may end in half a character. */
+static void drop_half_character(char *text)
+{
+    size_t len = strlen(text), at = len;
+
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
+        at--;
+    if (at > 0 && !utf8_is_valid(text + at - 1, len - at + 1))
+        text[at - 1] = '\0';
+}
+
 void send_answer(struct send_recipient *r, enum send_trouble trouble, int code,
                  const char *enhanced, const char *text)
 {
@@ -53,6 +64,7 @@ void send_answer(struct send_recipient *r, enum send_trouble trouble, int code,
     r->code = code;
     snprintf(r->enhanced, sizeof r->enhanced, "%s", enhanced);
     snprintf(r->text, sizeof r->text, "%s", text);
+    drop_half_character(r->text);
 }
 
 void send_answer_rest(struct send_job *job, enum send_trouble trouble, int code,

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tests/fake/send_stage.h"
 
 enum { RANDOM_SERVERS = 60 };
@@ -487,11 +488,41 @@ static void test_random_servers(void **state)
         try_random_server(seed * 7919);
 }
 
+/* What a relay says at length is cut, but not in the middle of a character. */
+static void test_long_words_are_cut_at_a_character(void **state)
+{
+    enum { WORDS = 500 };
+    char reply[WORDS + 20];
+    struct fake_smtp_rule rules[] = {FAKE_RULE("GREETING", reply, FAKE_CLOSE), {0}};
+    struct mailing *l;
+    struct stage s;
+    size_t n, i;
+
+    (void)state;
+    for (n = 0; n < 3; n++) {
+        strcpy(reply, "554 ");
+        memset(reply + 4, 'a', n);
+        for (i = 4 + n; i < WORDS; i += 3)
+            memcpy(reply + i, "\xe2\x82\xac", 3);
+        strcpy(reply + i, "\r\n");
+        stage_open(&s, rules, NULL, 1);
+        mailing_submit(l = mailing_simple(&s));
+        stage_run(&s);
+        assert_int_equal(l->recipients[0].trouble, SEND_CONNECT);
+        assert_non_null(strstr(l->recipients[0].text, "\xe2\x82\xac"));
+        if (!utf8_is_valid(l->recipients[0].text, strlen(l->recipients[0].text)))
+            fail_msg("no UTF-8 with %zu before: %s", n, l->recipients[0].text);
+        stage_close(&s);
+        free(l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies),
         cmocka_unit_test(test_replies_to_chunks),
+        cmocka_unit_test(test_long_words_are_cut_at_a_character),
         cmocka_unit_test(test_random_servers),
     };
     int failed;
