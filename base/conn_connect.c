@@ -104,6 +104,16 @@ static int attempt(struct conn *c, const struct sockaddr *addr, socklen_t len)
     return 0;
 }
 
+/* False: *c tells why, unless another address has failed before. */
+static bool may_try(struct conn *c, const struct sockaddr *addr)
+{
+    if (!c->is_fit || c->is_fit(addr))
+        return true;
+    if (c->last.class == ERR_NONE)
+        err_set(&c->last, ERR_RETRY, "not connected to %s: %s", c->name, c->unfit_why);
+    return false;
+}
+
 /* Tries what is left; each address but the last has its share of the time, so that one that
  * swallows packets does not keep the next from being tried. */
 static void attempt_next(struct conn *c)
@@ -113,12 +123,7 @@ static void attempt_next(struct conn *c)
         const struct addrinfo *ai = c->next;
 
         c->next = ai->ai_next;
-        if (c->is_fit && !c->is_fit(ai->ai_addr)) {
-            if (c->last.class == ERR_NONE)
-                err_set(&c->last, ERR_RETRY, "not connected to %s: %s", c->name, c->unfit_why);
-            continue;
-        }
-        if (attempt(c, ai->ai_addr, ai->ai_addrlen) < 0)
+        if (!may_try(c, ai->ai_addr) || attempt(c, ai->ai_addr, ai->ai_addrlen) < 0)
             continue;
         if (c->next)
             loop_timer_start(c->attempt, c->attempt_ms);
@@ -155,7 +160,9 @@ void conn_connect_start(struct conn *c)
 
     c->state = CONNECTING;
     if (c->is_unix) {
-        if (attempt(c, (const struct sockaddr *)&c->unix_addr, sizeof c->unix_addr) < 0)
+        const struct sockaddr *addr = (const struct sockaddr *)&c->unix_addr;
+
+        if (!may_try(c, addr) || attempt(c, addr, sizeof c->unix_addr) < 0)
             conn_end(c, CONN_FAILED);
         return;
     }

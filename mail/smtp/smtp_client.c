@@ -123,7 +123,7 @@ static bool is_loopback(const struct sockaddr *address)
         return ntohl(in.sin_addr.s_addr) >> 24 == 127;
     }
     if (address->sa_family != AF_INET6)
-        return false;
+        return address->sa_family == AF_UNIX; /* on this machine, too */
     memcpy(&in6, address, sizeof in6);
     return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
 }

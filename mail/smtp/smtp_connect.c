@@ -38,7 +38,7 @@ bool smtp_is_private_address(const struct sockaddr *address)
         return is_private_ipv4(ntohl(in.sin_addr.s_addr));
     }
     if (address->sa_family != AF_INET6)
-        return false;
+        return address->sa_family == AF_UNIX;
     memcpy(&in6, address, sizeof in6);
     b = in6.sin6_addr.s6_addr;
     if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))

@@ -33,7 +33,7 @@ struct smtp_failure {
  * why. */
 int smtp_connect(const struct smtp_hop *hop, struct smtp_failure *out) MUST_CHECK;
 
-/* Loopback, link-local, or private: RFC 1918, RFC 4193, RFC 6598. */
+/* Loopback, a unix socket, link-local, or private: RFC 1918, RFC 4193, RFC 6598. */
 bool smtp_is_private_address(const struct sockaddr *address);
 
 /* 0 when a numeric host is one mail may be sent to in the clear, or when host is a name (its

@@ -198,14 +198,22 @@ static void test_unfit(void **state)
     struct fixture *x = *state;
     struct fake_smtp *fake = fake_smtp_start(NULL, OFFER);
     struct send_settings settings = settings_for(x, &row, fake);
+    const char *const hosts[] = {settings.server.host, "unix:socket"};
     struct err e;
+    size_t i;
 
     settings.may_connect = refuse_all;
-    assert_non_null(send_trial_start(&settings, 3000, note, x, &e));
-    loop_run_until(x->loop, is_over, x, 60000);
-    assert_true(x->is_over);
-    assert_false(x->result.is_ok);
-    assert_non_null(strstr(x->result.e.text, "may be connected to"));
+    for (i = 0; i < 2; i++) {
+        settings.server.host = hosts[i];
+        x->is_over = false;
+        assert_non_null(send_trial_start(&settings, 3000, note, x, &e));
+        loop_run_until(x->loop, is_over, x, 60000);
+        assert_true(x->is_over);
+        assert_false(x->result.is_ok);
+        if (!strstr(x->result.e.text, "may be connected to"))
+            fail_msg("%s: %s", hosts[i], x->result.e.text);
+    }
+    settings.server.host = hosts[0];
     settings.server.tls = CONF_TLS_NONE;
     assert_null(send_trial_start(&settings, 3000, note, x, &e));
     assert_int_equal(e.class, ERR_PERMANENT);
