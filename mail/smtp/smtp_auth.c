@@ -230,7 +230,8 @@ int smtp_auth_begin(struct smtp_auth *a, struct buf *out, struct err *e)
     return buf_failed(out) ? err_memory(e) : 0;
 }
 
-/* RFC 5802 §7: i= in the server's first message. */
+/* RFC 5802 §7: i= in the server's first message.  The library reads on behind a NUL, which has no
+ * place there. */
 static int check_iterations(const char *challenge, struct err *e)
 {
     char text[CHALLENGE_MAX + 1], *data = NULL, *count;
@@ -241,6 +242,8 @@ static int check_iterations(const char *challenge, struct err *e)
         return err_set(e, ERR_RETRY, "what the relay says to AUTH is not to be understood");
     snprintf(text, sizeof text, "%.*s", (int)len, data);
     gsasl_free(data);
+    if (strlen(text) < len)
+        return err_set(e, ERR_RETRY, "what the relay says to AUTH is not to be understood");
     count = strstr(text, ",i=");
     if (count && (strspn(count + 3, "0123456789") > 6 || atol(count + 3) > ITERATIONS_MAX))
         return err_set(e, ERR_PERMANENT, "the relay wants the password hashed more than %d times",

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gsasl.h>
+
 #include "mail/smtp/smtp_auth.h"
 #include "mail/smtp/smtp_ehlo.h"
 #include "tests/fake/send_stage.h"
@@ -368,6 +370,36 @@ static void test_scram_work_is_bounded(void **state)
     }
 }
 
+/* Nor is a NUL a place to hide it: libgsasl reads on behind one. */
+static void test_scram_work_is_not_hidden(void **state)
+{
+    static const struct conf_server server = {.user = "me", .password = "x"};
+    static const char rest[] = "x\0,s=QUJD,i=100001";
+    char *hello, *challenge, first[200];
+    struct smtp_auth *a;
+    struct err e = {0};
+    struct buf out;
+    size_t len;
+
+    (void)state;
+    buf_init(&out, 10000);
+    a = smtp_auth_new(&server, SMTP_MECHANISM_SCRAM_SHA_1, &e);
+    assert_non_null(a);
+    assert_int_equal(smtp_auth_begin(a, &out, &e), 0);
+    assert_int_equal(gsasl_base64_from(out.data + strlen("AUTH SCRAM-SHA-1 "),
+                                       out.len - strlen("AUTH SCRAM-SHA-1 \r\n"), &hello, &len),
+                     GSASL_OK);
+    len = (size_t)snprintf(first, sizeof first, "%.*s", (int)(len - strlen("n,,n=me,")),
+                           hello + strlen("n,,n=me,"));
+    memcpy(first + len, rest, sizeof rest - 1);
+    assert_int_equal(gsasl_base64_to(first, len + sizeof rest - 1, &challenge, &len), GSASL_OK);
+    assert_int_equal(smtp_auth_answer(a, challenge, &out, &e), -1);
+    smtp_auth_free(a);
+    buf_clear(&out);
+    gsasl_free(challenge);
+    gsasl_free(hello);
+}
+
 static void test_probe(void **state)
 {
     struct send_settings settings = stage_settings(0, 1);
@@ -410,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_token_file),
         cmocka_unit_test(test_scram_work_is_bounded),
+        cmocka_unit_test(test_scram_work_is_not_hidden),
         cmocka_unit_test(test_probe),
     };
 
