@@ -429,6 +429,8 @@ static void rest(struct courier *c)
 void courier_finish(struct courier *c, struct parcel *p, int64_t next_at_s)
 {
     came_back(c, p);
+    /* No load took the rest of its items while it was here, even if they fell due. */
+    c->has_more = c->has_more || p->message.has_others;
     forget(c, p);
     set_due(c, next_at_s);
     courier_poke(c);

@@ -60,6 +60,7 @@ struct queue_message {
     size_t content_len;
     struct queue_item *items;
     size_t item_count;
+    bool has_others; /* of queue_due: not all its items were due */
 };
 
 /* The lane of a party: lanes take turns, so one party's many messages delay only their own lane.

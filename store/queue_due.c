@@ -117,7 +117,9 @@ static sqlite3_stmt *find_message(struct scan *s, int64_t id, size_t left, struc
                       "SELECT id, kind, sender, origin, created, deadline,"
                       " iif(length(content) <= ?2, content, NULL), expiry, uidvalidity, uid,"
                       " envelope_id, ret, length(content) > ?2,"
-                      " EXISTS(SELECT 1 FROM item WHERE message = ?1 AND owner <> ?3)"
+                      " EXISTS(SELECT 1 FROM item WHERE message = ?1 AND owner <> ?3),"
+                      " EXISTS(SELECT 1 FROM item WHERE message = ?1 AND +next NOT BETWEEN 0"
+                      " AND ?4)"
                       " FROM message WHERE id = ?1",
                       e);
 
@@ -126,6 +128,7 @@ static sqlite3_stmt *find_message(struct scan *s, int64_t id, size_t left, struc
     sqlite3_bind_int64(q, 1, id);
     sqlite3_bind_int64(q, 2, left < INT64_MAX ? (int64_t)left : INT64_MAX);
     sqlite3_bind_int64(q, 3, s->txn->store->life);
+    sqlite3_bind_int64(q, 4, s->wish->now_s);
     return q;
 }
 
@@ -147,6 +150,7 @@ static enum read read_message(struct scan *s, int64_t id, struct queue_message *
     else if (r > 0)
         read = sqlite3_column_int(q, 13) != 0 ? READ_OF_OTHERS : READ_OWN;
     memset(m, 0, sizeof *m);
+    m->has_others = r > 0 && sqlite3_column_int(q, 14) != 0;
     if (read >= READ_OWN && queue_read_message(s->txn, s->arena, q, true, m, e) < 0)
         read = READ_FAILED;
     sqlite3_reset(q);

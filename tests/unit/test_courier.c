@@ -84,6 +84,7 @@ struct delivery {
     struct scene *scene;
     struct parcel *parcel;
     struct loop_timer *timer;
+    unsigned n; /* of the item */
     bool is_deferred;
     int64_t next_s; /* when it is due again */
 };
@@ -94,8 +95,8 @@ static int write_outcome(struct store_txn *txn, struct store_work *work, struct 
     const struct queue_message *m = &d->parcel->message;
 
     if (d->is_deferred)
-        return queue_defer(txn, m->id, 0, d->next_s, "later", e);
-    return queue_remove(txn, m->id, 0, e);
+        return queue_defer(txn, m->id, d->n, d->next_s, "later", e);
+    return queue_remove(txn, m->id, d->n, e);
 }
 
 static void outcome_written(struct store_work *work, const struct err *e)
@@ -400,6 +401,76 @@ static void memory_that_is_out_is_waited_for(void **state)
     courier_free(s->courier);
 }
 
+/* ---- recipients that are due apart ---- */
+
+enum { APART = 1 };
+
+/* The first recipient goes, and takes longer than the second one still had to wait. */
+static bool deliver_apart(struct parcel *p, void *arg)
+{
+    struct scene *s = arg;
+    struct delivery *d = calloc(1, sizeof *d);
+
+    assert_int_equal(p->message.item_count, 1);
+    assert_int_equal(p->message.items[0].n, s->deliveries);
+    d->scene = s;
+    d->parcel = p;
+    d->n = p->message.items[0].n;
+    d->work.run = write_outcome;
+    d->work.done = outcome_written;
+    s->deliveries++;
+    s->under_way++;
+    s->now_ms += 1000;
+    d->timer = loop_timer_new(s->loop, delivery_ended, d);
+    loop_timer_start(d->timer, d->n == 0 ? 1300 : 0);
+    return true;
+}
+
+static int put_apart(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct scene *s = arg;
+    int64_t now_s = s->now_ms / 1000;
+    struct queue_item items[] = {
+        {.n = 0, .recipient = "r", .last_error = "", .next_at_s = now_s},
+        {.n = 1, .recipient = "r", .last_error = "", .next_at_s = now_s + 1}};
+    struct queue_message m = {.id = APART,
+                              .kind = QUEUE_MAIL_OUT,
+                              .sender = "",
+                              .origin = "",
+                              .content = "x",
+                              .content_len = 1,
+                              .items = items,
+                              .item_count = 2};
+
+    s->finished = MESSAGES - 2; /* the last one stops the loop */
+    return queue_put(txn, &m, e);
+}
+
+/* A recipient that falls due while another one's attempt is under way goes after it. */
+static void what_falls_due_meanwhile_goes(void **state)
+{
+    const struct courier_limits limits = {1000, 1 << 20, 4096};
+    struct scene *s = *state;
+    struct clock clock = fake_clock(s);
+    struct loop_timer *limit;
+    struct err e;
+
+    s->now_ms = 1000000;
+    assert_int_equal(store_now(s->store, put_apart, s, &e), 0);
+    s->courier = courier_new(s->loop, s->store, &clock, QUEUE_MAIL_OUT, &limits, deliver_apart, s);
+    assert_int_equal(store_start(s->store, s->loop, &e), 0);
+    limit = loop_timer_new(s->loop, stop_waiting, s);
+    loop_timer_start(limit, 10000); /* when nobody looks for it any more */
+    courier_start(s->courier);
+    assert_int_equal(loop_run(s->loop, &e), 0);
+    loop_timer_free(limit);
+    courier_stop(s->courier);
+    store_stop(s->store);
+    courier_free(s->courier);
+    assert_int_equal(s->deliveries, 2);
+    assert_int_equal(s->finished, MESSAGES);
+}
+
 static int set_up(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
@@ -430,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_crowd_delays_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(suspects_go_one_by_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_that_is_out_is_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_falls_due_meanwhile_goes, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("courier", tests, NULL, NULL);
