@@ -28,6 +28,7 @@ enum {
 struct person {
     struct person *next, *next_stirred;
     struct shows shows;
+    uint64_t wanted; /* the attendance's count of choices with their last one */
     enum show show;
     bool is_allowed;   /* their presence may be seen */
     bool is_gone;      /* wants nothing held any more */
@@ -41,6 +42,7 @@ struct attendance {
     pthread_mutex_t mutex; /* the chains, and of each person show and is_gone */
     struct person *slots[SLOTS];
     unsigned count;
+    uint64_t choices; /* so many were made by now */
     struct person *stirred, **stirred_end;
     unsigned ask_slot; /* the next to be asked; SLOTS: all were */
     unsigned silence;  /* ticks since */
@@ -138,6 +140,7 @@ bool attendance_want(struct attendance *a, const char *bare_jid)
         log_warning("attendance", "event=full user=%s", bare_jid);
         return false;
     }
+    p->wanted = ++a->choices;
     pthread_mutex_lock(&a->mutex);
     p->is_gone = false;
     pthread_mutex_unlock(&a->mutex);
@@ -154,11 +157,16 @@ void attendance_stir(struct attendance *a, const char *bare_jid)
         stir(a, p);
 }
 
-void attendance_leave(struct attendance *a, const char *bare_jid)
+uint64_t attendance_choices(const struct attendance *a)
+{
+    return a->choices;
+}
+
+void attendance_leave(struct attendance *a, const char *bare_jid, uint64_t choices)
 {
     struct person *p = find(a, bare_jid);
 
-    if (!p || p->is_gone)
+    if (!p || p->is_gone || p->wanted > choices)
         return;
     pthread_mutex_lock(&a->mutex);
     p->is_gone = true;

@@ -23,8 +23,10 @@ enum show attendance_of(struct attendance *a, const char *bare_jid);
 bool attendance_want(struct attendance *a, const char *bare_jid);
 /* What they chose, or what is held for them, has changed: release_settle is called soon. */
 void attendance_stir(struct attendance *a, const char *bare_jid);
-/* They have nothing held any more. */
-void attendance_leave(struct attendance *a, const char *bare_jid);
+/* They have nothing held any more, as was found by looking when attendance_choices said so: whoever
+ * has chosen again since then stays. */
+void attendance_leave(struct attendance *a, const char *bare_jid, uint64_t choices);
+uint64_t attendance_choices(const struct attendance *a);
 
 /* A presence of anybody to anybody at the component. */
 void attendance_seen(struct attendance *a, const struct xml_node *stanza);

@@ -53,6 +53,7 @@ struct errand {
     enum show show;
     int64_t id, now_s;
     int64_t released;
+    uint64_t choices; /* how many had been made by anybody when this was submitted */
     bool is_told, has_choice;
     struct errand *next;
 };
@@ -119,7 +120,7 @@ static void errand_done(struct store_work *work, const struct err *e)
         log_info("hold", "event=settled user=%s show=%s released=%" PRId64 " told=%s", t->bare_jid,
                  show_name(t->show), t->released, t->is_told ? "yes" : "no");
         if (!t->has_choice)
-            attendance_leave(g->attendance, t->bare_jid);
+            attendance_leave(g->attendance, t->bare_jid, t->choices);
         if (t->released > 0)
             courier_rescan(g->mail_in);
         if (t->released == RELEASE_MAX)
@@ -142,6 +143,7 @@ bool release_settle(struct release *r, const char *bare_jid, enum show show)
     r->count++;
     t->settings = settings_hold(r->gateway->settings);
     t->show = show;
+    t->choices = attendance_choices(r->gateway->attendance);
     t->id = id_next(&r->gateway->ids);
     t->now_s = gateway_now_s(r->gateway);
     t->arena = arena_new(ARENA_MAX);
