@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "bridge/rate.h"
 #include "bridge/reports/poison.h"
 #include "bridge/wiring.h"
 #include "store/faces.h"
@@ -44,7 +45,7 @@ static int clean_run(struct store_txn *txn, struct persist_work *w, struct err *
 
     if (life_renew(txn, c->now_s, e) < 0 ||
         queue_hasten(txn, c->now_s + 2 * c->settings->conf->queue.retry_max_s, c->now_s,
-                     CLEAN_COUNT, &c->hastened, e) < 0 ||
+                     RATE_AHEAD_S, CLEAN_COUNT, &c->hastened, e) < 0 ||
         poison_expire(txn, c->settings, c->now_s - c->settings->conf->queue.lifetime_s, CLEAN_COUNT,
                       &c->ids, c->now_s, &c->has_told, e) < 0)
         return -1;

@@ -94,7 +94,7 @@ int64_t rate_take(struct rate *r, const char *what, const char *who, unsigned n,
 int64_t rate_reserve(struct rate *r, const char *what, const char *who, int64_t per_hour,
                      int64_t now_ms)
 {
-    enum { AHEAD_MAX_MS = 24 * HOUR_MS };
+    const int64_t latest_ms = now_ms + HOUR_MS + RATE_AHEAD_S * INT64_C(1000);
     struct place *p;
 
     if (per_hour <= 0)
@@ -103,7 +103,7 @@ int64_t rate_reserve(struct rate *r, const char *what, const char *who, int64_t 
     if (p->due_ms < now_ms)
         p->due_ms = now_ms;
     p->due_ms += HOUR_MS / per_hour;
-    if (p->due_ms > now_ms + HOUR_MS + AHEAD_MAX_MS) /* or the clock was set back */
-        p->due_ms = now_ms + HOUR_MS + AHEAD_MAX_MS;
+    if (p->due_ms > latest_ms) /* or the clock was set back */
+        p->due_ms = latest_ms;
     return p->due_ms > now_ms + HOUR_MS ? (p->due_ms - now_ms - HOUR_MS + 999) / 1000 : 0;
 }

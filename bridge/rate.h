@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 
+enum { RATE_AHEAD_S = 86400 }; /* nobody's turn is reserved further ahead */
+
 struct rate;
 
 struct rate *rate_new(struct err *e); /* NULL: memory, or no randomness */
@@ -23,7 +25,7 @@ int64_t rate_take(struct rate *r, const char *what, const char *who, unsigned n,
                   int64_t now_ms);
 
 /* Takes one message, also what there is no room for yet: the result is the number of seconds until
- * its time comes, a day at most; 0: now. */
+ * its time comes, RATE_AHEAD_S at most; 0: now. */
 int64_t rate_reserve(struct rate *r, const char *what, const char *who, int64_t per_hour,
                      int64_t now_ms);
 

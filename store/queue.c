@@ -215,21 +215,24 @@ int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *e
     return txn_step(txn, s, e);
 }
 
-int queue_hasten(struct store_txn *txn, int64_t beyond_s, int64_t to_s, unsigned count_max,
-                 unsigned *count_out, struct err *e)
+int queue_hasten(struct store_txn *txn, int64_t beyond_s, int64_t now_s, int64_t first_s,
+                 unsigned count_max, unsigned *count_out, struct err *e)
 {
     sqlite3_stmt *s = txn_statement(
         txn,
-        "UPDATE item SET next = ?1 WHERE (message, n) IN (SELECT message, n FROM item"
-        " INDEXED BY item_due WHERE kind IN (1, 2, 3) AND next >= 0 AND next > ?2 LIMIT ?3)",
+        "UPDATE item SET next = ?1 WHERE (message, n) IN (SELECT i.message, i.n FROM item AS i"
+        " INDEXED BY item_due WHERE i.kind IN (1, 2, 3) AND i.next >= 0 AND i.next > ?2 AND NOT"
+        " (i.attempts = 0 AND EXISTS (SELECT 1 FROM message AS m WHERE m.id = i.message"
+        " AND m.created <= ?1 AND i.next <= m.created + ?4)) LIMIT ?3)",
         e);
 
     *count_out = 0;
     if (!s)
         return -1;
-    sqlite3_bind_int64(s, 1, to_s);
+    sqlite3_bind_int64(s, 1, now_s);
     sqlite3_bind_int64(s, 2, beyond_s < 0 ? 0 : beyond_s);
     sqlite3_bind_int64(s, 3, count_max);
+    sqlite3_bind_int64(s, 4, first_s);
     if (txn_step(txn, s, e) < 0)
         return -1;
     *count_out = (unsigned)txn_changes(txn);

@@ -129,10 +129,11 @@ int queue_remove(struct store_txn *txn, int64_t id, unsigned n, struct err *e) M
 int queue_set_aside(struct store_txn *txn, int64_t id, unsigned n, const char *error, bool is_told,
                     int64_t now_s, struct err *e) MUST_CHECK;
 
-/* What is due only after beyond_s falls due at to_s, at most count_max items of it: no try is ever
- * put off so far, so the clock has been set back since it was. */
-int queue_hasten(struct store_txn *txn, int64_t beyond_s, int64_t to_s, unsigned count_max,
-                 unsigned *count_out, struct err *e) MUST_CHECK;
+/* What is due only after beyond_s falls due at now_s, at most count_max items of it: no try is ever
+ * put off so far, so the clock has been set back since it was.  Only the first try of an item may
+ * be, until first_s seconds after its message came (option rate). */
+int queue_hasten(struct store_txn *txn, int64_t beyond_s, int64_t now_s, int64_t first_s,
+                 unsigned count_max, unsigned *count_out, struct err *e) MUST_CHECK;
 
 /* An item that is set aside since before before_s, the oldest; 1: there is one, 0: none. */
 struct queue_aside {

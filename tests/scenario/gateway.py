@@ -1,5 +1,6 @@
 """The gateway under test: its configuration, its process, its log, and ways to hurt it."""
 
+import json
 import os
 import re
 import subprocess
@@ -128,6 +129,10 @@ class Gateway:
         """Runs postern with the same configuration, beside or without the one that serves."""
         return subprocess.run([PROGRAM, "-c", self.conf, *argv], input=stdin, capture_output=True,
                               text=True, timeout=timeout_s, cwd=self.folder)
+
+    def queue(self):
+        """What `postern queue list` tells.  What has arrived leaves the queue a moment later."""
+        return json.loads(self.command("queue", "list", "--json").stdout)
 
     def show_logs(self):
         return f"--- {self.conf} ---\n{tail(self.conf)}\n--- {self.log} ---\n{tail(self.log, 200)}"

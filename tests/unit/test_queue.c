@@ -296,6 +296,38 @@ static void retry_and_drop(struct store_txn *txn, struct scene *s)
     assert_int_equal(count, 0);
 }
 
+/* Whether a message that came at 50 and is to be tried at next_at_s is due already at now_s. */
+static bool is_hastened(struct store_txn *txn, struct scene *s, int64_t next_at_s, bool is_tried,
+                        int64_t now_s)
+{
+    const int64_t day_s = 86400;
+    size_t found;
+    int64_t next;
+    unsigned count;
+    struct err e;
+
+    put(txn, 1, QUEUE_MAIL_OUT, next_at_s, 1);
+    if (is_tried)
+        assert_int_equal(queue_defer(txn, 1, 0, next_at_s, "try again", &e), 0);
+    assert_int_equal(queue_hasten(txn, now_s + 1000, now_s, day_s, 10, &count, &e), 0);
+    due(txn, s, now_s, &found, &next);
+    assert_int_equal(found, count);
+    assert_int_equal(queue_drop(txn, 1, &count, &e), 0);
+    return found == 1;
+}
+
+static void what_a_clock_set_back_left_is_hastened(struct store_txn *txn, struct scene *s)
+{
+    const int64_t day_s = 86400;
+
+    assert_false(is_hastened(txn, s, 1100, true, 100));
+    assert_true(is_hastened(txn, s, 1101, true, 100));
+    /* Not what waits for its first try because its recipient has had so much. */
+    assert_false(is_hastened(txn, s, 50 + day_s, false, 100));
+    assert_true(is_hastened(txn, s, 51 + day_s, false, 100));
+    assert_true(is_hastened(txn, s, 50 + day_s, false, 49)); /* it comes from the future */
+}
+
 static void cursors_remember(struct store_txn *txn, struct scene *s)
 {
     struct queue_item item = {.recipient = "", .last_error = ""};
@@ -809,6 +841,7 @@ IN_TXN(set_aside_starts_anew)
 IN_TXN(the_gone_are_left_in_peace)
 IN_TXN(what_is_owed_falls_due_once)
 IN_TXN(nothing_sorts_or_scans)
+IN_TXN(what_a_clock_set_back_left_is_hastened)
 IN_TXN(cursors_remember)
 IN_TXN(files_are_kept_and_expire)
 
@@ -823,6 +856,7 @@ int main(void)
         SCENE(test_the_message_goes_with_its_last_item),
         SCENE(test_a_fetched_mail_is_put_once),
         SCENE(test_retry_and_drop),
+        SCENE(test_what_a_clock_set_back_left_is_hastened),
         SCENE(test_cursors_remember),
         SCENE(test_files_are_kept_and_expire),
         SCENE(bytes_go_with_the_commit),
