@@ -48,8 +48,7 @@ def test_a_host_that_stands_still_is_given_up_and_nothing_is_lost(make_world, ho
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    wait_until("an empty queue",
-               lambda: world.gateway.command("queue", "list").stdout == "", 120)
+    wait_until("an empty queue", lambda: world.gateway.queue() == [], 120)
     for token in tokens:
         copies = juliet.wait_message(has(token)) and juliet.stanzas(has(token))
         assert len(copies) <= 2 and len({stanza.get("id") for stanza in copies}) == 1

@@ -124,8 +124,7 @@ def test_subscriptions_that_make_no_sense(faked):
     host.wait_all()
     assert host.presences(unknown) == ["unavailable"] and not kept(faked)
     host.tell("presence", JULIET, unknown, type="probe")  # the host knows a subscription that we do not
-    host.wait_all()
-    assert host.presences(unknown) == ["unavailable", None]
+    wait_until("both presences", lambda: host.presences(unknown) == ["unavailable", None])
     wait_until("it to be kept", lambda: kept(faked) == {unknown})
 
 

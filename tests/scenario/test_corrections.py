@@ -20,7 +20,7 @@ def test_a_correction_replaces_the_mail_that_waits(make_world, relay):
     mail = relay.wait_mail()
     assert right.encode() in mail.data and wrong.encode() not in mail.data
     assert b"Subject: Tonight" in mail.data
-    assert world.gateway.command("queue", "list").stdout == ""
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])
     assert len(relay.mails) == 1
 
 

@@ -1,6 +1,5 @@
 """Mail that its reader does not want now: held, told of, listed, and brought when they are back."""
 
-import json
 import sqlite3
 import time
 from email.utils import format_datetime
@@ -65,8 +64,7 @@ class Hold:
         return sum(self.count(f"jabber event={event} ") for event in ("held", "delivered", "dropped", "failed"))
 
     def held(self):
-        listed = json.loads(self.world.gateway.command("queue", "list", "--json").stdout)
-        return [r["next"] for m in listed for r in m["recipients"] if r["state"] == "held"]
+        return [r["next"] for m in self.world.gateway.queue() for r in m["recipients"] if r["state"] == "held"]
 
     def got(self, *tokens):
         """Which of these have come, in the order in which they came."""

@@ -48,8 +48,7 @@ def test_a_host_that_goes_in_mid_traffic_loses_nothing(make_world, host, how):
     finally:
         world.jabber_side.start()
         sending.join()
-    wait_until("an empty queue",
-               lambda: world.gateway.command("queue", "list").stdout == "", 60)
+    wait_until("an empty queue", lambda: world.gateway.queue() == [], 60)
 
     nurse = world.jabber_side.client("nurse")
     ids = {}

@@ -1,6 +1,5 @@
 """A stanza over which the host closes the stream is set aside, and the rest flows."""
 
-import json
 import re
 import signal
 import sqlite3
@@ -44,10 +43,6 @@ def poisoned(folder, mail_side, relay, bad_host):
     assert not made.stop()
 
 
-def queue(world):
-    return json.loads(world.gateway.command("queue", "list", "--json").stdout)
-
-
 def is_taken(host, token):
     """Once, or twice with the same id: what was under way when the stream was lost is sent again."""
     copies = [ET.fromstring(text).get("id") for text in host.messages if token in text]
@@ -56,7 +51,7 @@ def is_taken(host, token):
 
 def set_aside(world):
     """The queue, when all that is left was set aside."""
-    items = queue(world)
+    items = world.gateway.queue()
     states = {recipient["state"] for item in items for recipient in item["recipients"]}
     return items if states == {"set-aside"} else None
 
@@ -65,7 +60,7 @@ def test_a_mail_that_closes_the_stream_is_set_aside_and_the_rest_flows(poisoned,
     good, bad = [new_id("good") for _ in range(2)], new_id(POISON)
     for token in (good[0], bad, good[1]):
         poisoned.romeo.write(poisoned.mail_of("juliet"), token, f"text {token}")
-    wait_until("three mails in the queue", lambda: len(queue(poisoned)) == 3)
+    wait_until("three mails in the queue", lambda: len(poisoned.gateway.queue()) == 3)
 
     bad_host.start()
     wait_until("the good mails", lambda: all(is_taken(bad_host, t) for t in good))
@@ -86,7 +81,7 @@ def test_a_mail_that_closes_the_stream_is_set_aside_and_the_rest_flows(poisoned,
     bad_host.poison = None
     assert poisoned.gateway.command("queue", "retry", item["id"]).returncode == 0
     wait_until("the mail set aside before", lambda: is_taken(bad_host, bad))
-    wait_until("an empty queue", lambda: queue(poisoned) == [])
+    wait_until("an empty queue", lambda: poisoned.gateway.queue() == [])
 
 
 def test_a_ready_stanza_that_closes_the_stream_is_set_aside(poisoned, bad_host, relay):
@@ -115,7 +110,7 @@ def test_a_mail_that_is_lost_again_and_again_is_reported_in_the_end(poisoned, ba
     report = relay.wait_mail()
     assert report.recipients == [poisoned.romeo.address]
     assert b"4.4.2" in report.data and token.encode() in report.data
-    wait_until("an empty queue", lambda: queue(poisoned) == [])
+    wait_until("an empty queue", lambda: poisoned.gateway.queue() == [])
     assert len(bad_host.closed_over) >= 2
 
 
@@ -134,7 +129,7 @@ def test_what_a_user_wrote_to_another_expires_while_the_stream_is_lost(poisoned,
             for m in bad_host.closed_over]
     assert 0 < min(left) and max(left) <= 3
     assert left == sorted(left, reverse=True) and (len(left) == 1 or left[-1] < left[0])
-    wait_until("an empty queue", lambda: queue(poisoned) == [])
+    wait_until("an empty queue", lambda: poisoned.gateway.queue() == [])
 
 
 def hangs(relay):
@@ -163,7 +158,8 @@ def test_a_message_over_which_the_program_dies_three_times_is_set_aside(make_wor
     assert "set it aside" in "".join(error.itertext())
     world.juliet.send_message(world.contact(world.romeo.address), later)
     relay.wait_mail(lambda m: later.encode() in m.data)
-    (item,) = queue(world)
+    wait_until("that one to have left", lambda: len(world.gateway.queue()) == 1)
+    (item,) = world.gateway.queue()
     assert {r["state"] for r in item["recipients"]} == {"set-aside"}
     assert item["recipients"][0]["attempts"] == 3
     assert not [m for m in relay.mails if token.encode() in m.data]
@@ -181,7 +177,7 @@ def test_whoever_kills_the_program_accuses_no_message(make_world, relay):
     world.gateway.kill9()
     world.gateway.start()
     relay.wait_mail(lambda m: token.encode() in m.data)
-    wait_until("an empty queue", lambda: queue(world) == [])
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])
 
 
 def test_what_is_set_aside_goes_in_the_end(make_world):
@@ -194,9 +190,9 @@ def test_what_is_set_aside_goes_in_the_end(make_world):
                    " VALUES(77, 2, '', 'imap:bridge', 1, 0, 'x')")
         db.execute("INSERT INTO item(message, n, kind, recipient, attempts, next, error)"
                    " VALUES(77, 0, 2, '', 0, -1, 'it cannot be read')")
-    assert [i["recipients"][0]["state"] for i in queue(world)] == ["set-aside"]
+    assert [i["recipients"][0]["state"] for i in world.gateway.queue()] == ["set-aside"]
     world.gateway.start()
-    wait_until("an empty queue", lambda: queue(world) == [])
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])
     nurse.wait_message(lambda m: "set aside" in "".join(m.itertext())
                        and "000000000002d" in "".join(m.itertext()), what="a notice that names the message")
     assert "reason=\"set aside for too long\"" in world.gateway.log_text()

@@ -2,7 +2,6 @@
 nothing that is worth taking.
 """
 
-import json
 import os
 import re
 import signal
@@ -63,8 +62,7 @@ def test_killing_the_readers_loses_nothing(prosody_world):
     wait_until("all mails", lambda: all(arrived(world, token) for token in tokens), 60)
     assert killed > 5
     assert [arrived(world, token) for token in tokens] == [1] * MAILS
-    wait_until("an empty queue", lambda: json.loads(
-        world.gateway.command("queue", "list", "--json").stdout) == [])
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])
 
 
 def confinement(pid):

@@ -271,4 +271,4 @@ def test_what_expires_in_the_queue_is_told_as_asked(make_world, action):
         assert amp.get("status") == action
         assert amp[0].get("action") == action and amp[0].get("condition") == "expire-at"
         assert (report.get("type") == "error") == (action == "error")
-    assert world.gateway.command("queue", "--json").stdout.strip() in ("", "[]")
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])

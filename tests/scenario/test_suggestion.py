@@ -95,6 +95,8 @@ def test_who_was_suggested_is_not_so_again_after_a_long_silence(fresh):
     want_suggestions(world, gateway, 1)
     comes(world, "Abram", ABRAM)
     wait_names(world, ABRAM)
+    # Until the host has confirmed it, a suggestion is sent again after a crash.
+    wait_until("an empty queue", lambda: world.gateway.queue() == [])
     world.gateway.kill9()
     with sqlite3.connect(world.gateway.database) as db:  # as after sixty days
         for table in ("link", "link_header", "link_fresh", "link_pair", "link_mail"):
