@@ -75,7 +75,9 @@ int64_t policy_next_try(const struct settings *s, const struct queue_message *m,
     next = now_s + (wait > 0 ? wait : 1);
     if (m->deadline_s != 0 && m->deadline_s < end)
         end = m->deadline_s;
-    return next < end || end <= now_s ? next : end;
+    if (next < end)
+        return next;
+    return end > now_s ? end : now_s + 1;
 }
 
 bool policy_is_given_up(const struct settings *s, const struct queue_message *m, int64_t now_s)

@@ -22,7 +22,7 @@ bool policy_may_send(const struct settings *s, const struct jid *from);
 bool policy_may_receive(const struct settings *s, const struct jid *to);
 
 /* When a deferred item is due again: doubling from retry_first to retry_max, with a fifth of
- * jitter, not beyond the end of the message's own life. */
+ * jitter, not beyond the end of the message's own life; at once when that has passed. */
 int64_t policy_next_try(const struct settings *s, const struct queue_message *m, unsigned attempts,
                         int64_t now_s);
 

@@ -276,6 +276,8 @@ static void write_outcome(struct shipment *s)
             give_up(leg);
         else if (leg->fate == LEG_LOST && leg_report_is_late(leg))
             leg->fate = LEG_LATER; /* which is told, once */
+        if (leg_report_late_is_due(leg))
+            since.deadline_s = 0; /* it goes on without one */
         if (leg->fate == LEG_LATER)
             leg->next_at_s = policy_next_try(s->settings, &since, leg->item->attempts, s->now_s);
         if (leg->fate == LEG_FAILED || leg_report_late_is_due(leg))

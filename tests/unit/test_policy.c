@@ -116,6 +116,7 @@ static void no_try_is_after_the_end(void **state)
     assert_false(policy_is_given_up(*state, &m, 4599));
     assert_true(policy_is_given_up(*state, &m, 4600));
     assert_int_equal(policy_next_try(*state, &hasty, 4, 1010), 1030);
+    assert_int_equal(policy_next_try(*state, &hasty, 4, 1030), 1031); /* it ended meanwhile */
 }
 
 int main(void)
