@@ -94,6 +94,7 @@ void own_wipe(struct own_description *what);
 /* own_trial.c */
 struct own_verdict {
     bool is_ok;
+    struct imap_cursor end; /* of the mailbox as it was then; uidvalidity 0: not known */
     enum reply_error error;
     const char *text;
 };

@@ -10,10 +10,11 @@
 struct own_plan {
     struct own_wish wish;
     struct own_box_row row;
-    int64_t changed; /* the mailbox that it is a change of; 0: it is a new one */
-    int64_t old;     /* the same where it takes that one's place under another id; else 0 */
-    bool is_full;    /* the user has as many as they may have: it was not stored */
-    bool is_gone;    /* what was to be changed has been removed since: it was not stored */
+    struct imap_cursor from; /* where a new mailbox is read from; uidvalidity 0: its end, later */
+    int64_t changed;         /* the mailbox that it is a change of; 0: it is a new one */
+    int64_t old;             /* the same where it takes that one's place under another id; else 0 */
+    bool is_full;            /* the user has as many as they may have: it was not stored */
+    bool is_gone;            /* what was to be changed has been removed since: it was not stored */
 };
 
 /* The row for plan->wish; bare_jid and what is in the plan live in the arena.  old: the account

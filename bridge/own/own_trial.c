@@ -22,6 +22,7 @@ struct own_trial {
     const struct own_description *what;
     char *bare_jid;
     struct imap_trial *imap;
+    struct imap_cursor end;
     struct send_trial *smtp;
     void (*done)(const struct own_verdict *verdict, void *arg);
     void *arg;
@@ -80,8 +81,8 @@ static enum reply_error error_of_smtp(const struct send_trial_result *r)
 
 static void smtp_tried(const struct send_trial_result *r, void *arg)
 {
-    static const struct own_verdict ok = {.is_ok = true};
     struct own_trial *t = arg;
+    const struct own_verdict ok = {.is_ok = true, .end = t->end};
 
     t->smtp = NULL;
     if (r->is_ok)
@@ -109,6 +110,7 @@ static void imap_tried(const struct imap_trial_result *r, void *arg)
         refuse(t, error_of_imap(r), "IMAP", &t->what->imap, r->e.text);
         return;
     }
+    t->end = r->end;
     settings.server.ca_file = conf->accounts.ca_file;
     t->smtp = send_trial_start(&settings, LIMIT_MS, smtp_tried, t, &e);
     if (!t->smtp)

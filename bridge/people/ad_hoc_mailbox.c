@@ -78,6 +78,7 @@ static void tried(const struct own_verdict *verdict, void *arg)
     struct ad_hoc_step *s = arg;
     struct box_step *b = s->data;
 
+    b->plan.from = verdict->end;
     if (!verdict->is_ok) {
         own_plan_wipe(&b->plan);
         s->answer.wrong = arena_strdup(s->arena, verdict->text);

@@ -460,6 +460,7 @@ static void tried(const struct own_verdict *verdict, void *arg)
 
     w->gateway->registering--;
     if (verdict->is_ok) {
+        w->plan.from = verdict->end;
         submit(w);
         return;
     }

@@ -97,10 +97,11 @@ size_t imap_boxes_watching(const struct imap_boxes *b);
 /* ---- trying a description before it is accepted ---- */
 
 struct imap_trial_result {
-    enum imap_fault fault; /* IMAP_FAULT_NONE: it works */
-    struct err e;          /* what a person should know, unless it works */
-    bool is_late;          /* IMAP_FAULT_AWAY: the time was over */
-    uint32_t messages;     /* in the folder */
+    enum imap_fault fault;  /* IMAP_FAULT_NONE: it works */
+    struct err e;           /* what a person should know, unless it works */
+    bool is_late;           /* IMAP_FAULT_AWAY: the time was over */
+    uint32_t messages;      /* in the folder */
+    struct imap_cursor end; /* before what is to come; uidvalidity 0: not known */
     bool has_idle, is_read_only;
 };
 

@@ -72,6 +72,14 @@ static void tell(struct imap_trial *t, const struct imap_trial_result *result)
 
 /* ---- on the worker ---- */
 
+static void note_end(struct imap_session *s, struct imap_cursor *out)
+{
+    struct err e;
+
+    if (imap_session_find_end(s, &out->uid_next, &e) == 0)
+        out->uidvalidity = imap_session_uidvalidity(s);
+}
+
 static void run(struct work_job *job)
 {
     struct imap_trial *t = (struct imap_trial *)(void *)job;
@@ -85,6 +93,7 @@ static void run(struct work_job *job)
         r->messages = imap_session_exists(s);
         r->has_idle = imap_session_has_idle(s);
         r->is_read_only = imap_session_is_read_only(s);
+        note_end(s, &r->end);
     }
     imap_session_close(s, true);
 }

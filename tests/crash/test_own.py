@@ -63,6 +63,21 @@ def up(gateway, die_at=None):
     gateway.wait_up_or_dead()
 
 
+def test_killed_as_soon_as_a_mailbox_is_kept(own_bed):
+    romeo, juliet, gateway = own_bed.provider.user("romeo"), own_bed.juliet, own_bed.gateway()
+    up(gateway)
+    try:
+        assert submit(juliet, **fields_of(own_bed.provider)).get("type") == "result"
+        gateway.kill9()
+        token = new_id()
+        romeo.write(JULIET, "To thee", token)
+        up(gateway)
+        juliet.wait_message(has(token), SETTLE_S)
+    finally:
+        if gateway.process and gateway.process.is_alive():
+            gateway.stop()
+
+
 @pytest.mark.parametrize("name", steps.of_own_mailboxes())
 def test_dies_at(own_bed, name):
     romeo, juliet, gateway = own_bed.provider.user("romeo"), own_bed.juliet, own_bed.gateway()

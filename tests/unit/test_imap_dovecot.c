@@ -318,6 +318,7 @@ static void test_trials(void **state)
     run(x, is_tried);
     assert_int_equal(x->trial.fault, IMAP_FAULT_NONE);
     assert_true(x->trial.has_idle);
+    assert_true(x->trial.end.uidvalidity > 0 && x->trial.end.uid_next == 1);
     m.server.password = "wrong";
     x->is_tried = false;
     assert_non_null(imap_trial_start(x->boxes, &m, 0, note_trial, x, &e));

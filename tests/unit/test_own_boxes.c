@@ -151,6 +151,44 @@ static void who_has_too_many_may_still_change_them(void **state)
     store_must(s->store, changes_over_the_limit, s);
 }
 
+static void expect_cursor(struct store_txn *txn, int64_t id, uint32_t uid_next)
+{
+    char name[OWN_BOX_NAME_SIZE];
+    uint32_t uidvalidity, next;
+    struct err e;
+
+    assert_int_equal(cursors_get(txn, own_box_name(id, name), &uidvalidity, &next, &e), 0);
+    assert_int_equal(uidvalidity, uid_next == 0 ? 0 : 9);
+    assert_int_equal(next, uid_next);
+}
+
+static int new_ones_at_their_end(struct store_txn *txn, void *arg, struct err *e)
+{
+    struct own_plan first = plan_of(0, 1), other_password = plan_of(1, 1),
+                    other_server = plan_of(1, 2), too_many = plan_of(0, 3);
+
+    (void)arg;
+    first.from = (struct imap_cursor){9, 5};
+    other_password.from = other_server.from = too_many.from = (struct imap_cursor){9, 8};
+    assert_int_equal(own_plan_store(txn, &first, 1, e), 0);
+    expect_cursor(txn, 1, 5);
+    assert_int_equal(own_plan_store(txn, &other_password, 1, e), 0);
+    expect_cursor(txn, 1, 5);
+    assert_int_equal(own_plan_store(txn, &too_many, 1, e), 0);
+    expect_cursor(txn, 3, 0);
+    assert_int_equal(own_plan_store(txn, &other_server, 1, e), 0);
+    expect_cursor(txn, 1, 0);
+    expect_cursor(txn, 2, 8);
+    return 0;
+}
+
+static void a_new_one_is_read_from_where_its_trial_saw_the_end(void **state)
+{
+    struct scene *s = *state;
+
+    store_must(s->store, new_ones_at_their_end, s);
+}
+
 /* It was removed while its new password was tried. */
 static int changes_too_late(struct store_txn *txn, void *arg, struct err *e)
 {
@@ -258,6 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_user_has_one_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_has_too_many_may_still_change_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_one_is_read_from_where_its_trial_saw_the_end, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_was_removed_does_not_come_back_changed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_to_be_done_goes_with_its_mailbox, set_up,
