@@ -22,7 +22,7 @@
 
 #include "tests/fake/smtp_auth.h"
 
-enum { CONNECTIONS_MAX = 4096, MAILS_MAX = 8192, VERBS_MAX = 16, LINE_SIZE = 4096 };
+enum { CONNECTIONS_MAX = 4096, MAILS_MAX = 8192, VERBS_MAX = 20, LINE_SIZE = 4096 };
 
 struct connection {
     struct fake_smtp *fake;
@@ -316,6 +316,15 @@ static char *read_data(struct connection *c, size_t *len_out)
     return NULL;
 }
 
+/* The usual answer to half a mail is none. */
+static void answer_in_the_middle(struct connection *c, const char *line)
+{
+    if (get_byte(c) < 0)
+        return;
+    c->in_at--;
+    answer(c, "MIDDLE", line, "");
+}
+
 static void take_data(struct connection *c, const char *line)
 {
     const char *usual =
@@ -324,6 +333,9 @@ static void take_data(struct connection *c, const char *line)
     char *data;
 
     if (answer(c, "DATA", line, usual) != 3 || c->ended)
+        return;
+    answer_in_the_middle(c, line);
+    if (c->ended)
         return;
     data = read_data(c, &len);
     c->has_mail = false;
@@ -352,6 +364,10 @@ static void take_chunk(struct connection *c, const char *line)
     c->has_mail = false;
     if (sscanf(line, "BDAT %zu LAST", &len) != 1)
         abort(); /* our client sends each message in one piece */
+    if (len > 0)
+        answer_in_the_middle(c, line);
+    if (c->ended)
+        return;
     data = must(malloc(len + 1));
     for (i = 0; i < len; i++) {
         byte = get_byte(c);

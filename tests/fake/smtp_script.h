@@ -14,9 +14,9 @@
 #include <openssl/ssl.h>
 
 struct fake_smtp_rule {
-    const char *verb;    /* GREETING EHLO HELO MAIL RCPT DATA END (of DATA or BDAT) RSET QUIT
-                          STARTTLS HANDSHAKE (before it) AUTH; NULL
-                            ends    the list */
+    const char *verb;    /* GREETING EHLO HELO MAIL RCPT DATA MIDDLE (of DATA or BDAT, once its
+                            first byte has come) END (of them) RSET QUIT STARTTLS HANDSHAKE (before
+                            it) AUTH; NULL ends the list */
     const char *match;   /* the command line must contain it; NULL: any */
     unsigned connection; /* only on the nth, from 1; 0: on any */
     unsigned mail;       /* only at the nth MAIL of the connection, from 1; 0: at any */

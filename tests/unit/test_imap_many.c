@@ -168,24 +168,24 @@ static void test_many(void **state)
 
     (void)state;
     crowd_open(&c, false, 5);
-    crowd_run(&c, all_idle, 20000);
+    crowd_run(&c, all_idle, PATIENCE_MS);
     assert_true(all_idle(&c));
     assert_int_equal(imap_hall_counts(c.hall).connections, MANY);
     /* one more may be counted before the last one has been answered */
     assert_true(imap_hall_counts(c.hall).opening_most <= PER_HOST + 1);
 
     imap_hall_deliver(c.hall);
-    crowd_run(&c, all_have_one, 20000);
+    crowd_run(&c, all_have_one, PATIENCE_MS);
     assert_true(all_have_one(&c));
 
     imap_hall_forget_most(c.hall);
     imap_hall_drop(c.hall);
     imap_hall_deliver(c.hall); /* while nobody listens */
-    crowd_run(&c, all_have_two, 20000);
+    crowd_run(&c, all_have_two, PATIENCE_MS);
     assert_true(all_have_two(&c));
     assert_true(imap_hall_counts(c.hall).opening_most <= PER_HOST + 1);
 
-    crowd_run(&c, all_watch, 20000);
+    crowd_run(&c, all_watch, PATIENCE_MS);
     for (i = 0; i < MANY; i++)
         imap_box_remove(c.box[i]);
     assert_int_equal(imap_boxes_count(c.boxes), 0);
@@ -202,17 +202,17 @@ static void test_many_at_a_silent_server(void **state)
 
     (void)state;
     crowd_open(&c, false, 5);
-    crowd_run(&c, all_idle, 20000);
+    crowd_run(&c, all_idle, PATIENCE_MS);
     imap_hall_hush(c.hall, true);
     imap_hall_drop(c.hall);
-    crowd_run(&c, nobody_watches, 20000);
+    crowd_run(&c, nobody_watches, PATIENCE_MS);
     assert_true(nobody_watches(&c));
     crowd_run(&c, crowd_never, 700); /* those that began before have given up */
     imap_hall_forget_most(c.hall);
     crowd_run(&c, crowd_never, 1000);
     assert_true(imap_hall_counts(c.hall).opening_most <= 2);
     imap_hall_hush(c.hall, false);
-    crowd_run(&c, all_idle, 20000);
+    crowd_run(&c, all_idle, PATIENCE_MS);
     assert_true(all_idle(&c));
     crowd_close(&c);
 }
@@ -233,17 +233,17 @@ static void test_many_hurry(void **state)
     (void)state;
     crowd_open(&c, false, 600000);
     m.server.port = imap_hall_port(c.hall);
-    crowd_run(&c, all_idle, 20000);
+    crowd_run(&c, all_idle, PATIENCE_MS);
     assert_true(all_idle(&c));
     imap_hall_hush(c.hall, true);
     imap_hall_drop(c.hall);
-    crowd_run(&c, nobody_watches, 20000);
+    crowd_run(&c, nobody_watches, PATIENCE_MS);
     assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);
     crowd_run(&c, one_failed_again, 5000);
     assert_true(one_failed_again(&c));
     imap_hall_hush(c.hall, false);
     assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);
-    crowd_run(&c, all_watch, 20000);
+    crowd_run(&c, all_watch, PATIENCE_MS);
     assert_true(all_watch(&c));
     crowd_close(&c);
 }
@@ -254,10 +254,10 @@ static void test_many_without_idle(void **state)
 
     (void)state;
     crowd_open(&c, true, 5);
-    crowd_run(&c, all_watch, 20000);
+    crowd_run(&c, all_watch, PATIENCE_MS);
     assert_true(imap_box_state(c.box[0])->is_polling);
     imap_hall_deliver(c.hall);
-    crowd_run(&c, all_have_one, 20000);
+    crowd_run(&c, all_have_one, PATIENCE_MS);
     assert_true(all_have_one(&c));
     assert_int_equal(imap_hall_counts(c.hall).connections, MANY);
     assert_true(imap_hall_counts(c.hall).noops >= MANY);
