@@ -1,7 +1,8 @@
 /*
- * imap_gate: passes wait in two lines at their server, those with a connection before those that
- * want one; servers at which somebody waits stand in a ring and take turns.  A quarter of the
- * places is never for those who connect.
+ * imap_gate: passes wait in two lines at their server; those with a connection come first, but
+ * after a few of them one that wants a connection.  Servers at which somebody waits stand in a ring
+ * and take turns, and while any does nobody passes it by.  A quarter of the places is never for
+ * those who connect.
  *
  * Owns the servers; the passes are their owners'.  Loop thread; whoever gets a turn is told from a
  * task of its own, so that nobody is called inside leave.  A crash leaves nothing behind.
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 1024, WORK_FIRST = 4 /* in a row, while somebody wants a connection */ };
 
 struct line {
     struct imap_pass *head, *tail;
@@ -22,8 +23,9 @@ struct imap_gate_host {
     char *name;
     unsigned port;
     unsigned joined, inside, opening;
-    bool came_back; /* and nobody has asked yet */
-    bool is_down;   /* could not be reached the last time */
+    unsigned worked; /* in a row, since somebody wants a connection */
+    bool came_back;  /* and nobody has asked yet */
+    bool is_down;    /* could not be reached the last time */
     struct line working, wanting;
     struct imap_gate_host *next;                  /* in the bucket */
     struct imap_gate_host *ring_prev, *ring_next; /* NULL: nobody waits here */
@@ -115,17 +117,19 @@ static void let_in(struct imap_gate *g, struct imap_pass *pass)
     g->opening += pass->is_opening;
     h->opening += pass->is_opening;
     g->down += pass->is_down;
+    h->worked = pass->is_opening || !h->wanting.head ? 0 : h->worked + 1;
 }
 
 /* The next one at this server that may go in; NULL: none. */
 static struct imap_pass *next_of(struct imap_gate *g, struct imap_gate_host *h)
 {
+    bool opens = h->wanting.head && may_open(g, h);
     struct imap_pass *pass = NULL;
 
-    if (h->working.head && may_work(g, h)) {
+    if (h->working.head && may_work(g, h) && !(opens && h->worked >= WORK_FIRST)) {
         pass = h->working.head;
         line_remove(&h->working, pass);
-    } else if (h->wanting.head && may_open(g, h)) {
+    } else if (opens) {
         pass = h->wanting.head;
         line_remove(&h->wanting, pass);
     }
@@ -172,17 +176,18 @@ static void call(void *arg)
 bool imap_gate_enter(struct imap_gate *g, struct imap_pass *pass, bool opening)
 {
     struct imap_gate_host *h = pass->host;
-    struct line *line = opening ? &h->wanting : &h->working;
 
     if (pass->at != IMAP_PASS_OUT)
         return pass->at == IMAP_PASS_INSIDE;
     pass->is_opening = opening;
-    if (!line->head && (opening ? may_open(g, h) : may_work(g, h))) {
+    if (g->ring) {
+        loop_post(g->loop, &g->call);
+    } else if (opening ? may_open(g, h) : may_work(g, h)) {
         let_in(g, pass);
         return true;
     }
     pass->at = IMAP_PASS_WAITS;
-    line_push(line, pass);
+    line_push(opening ? &h->wanting : &h->working, pass);
     ring_add(g, h);
     return false;
 }

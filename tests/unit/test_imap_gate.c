@@ -62,12 +62,19 @@ static void join(struct fixture *x, size_t first, size_t count, const char *host
         assert_int_equal(imap_gate_join(x->gate, &x->passes[i], host, 143, &e), 0);
 }
 
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
 static void enter(struct fixture *x, size_t first, size_t count, bool opening)
 {
     size_t i;
 
     for (i = first; i < first + count; i++)
         (void)imap_gate_enter(x->gate, &x->passes[i], opening);
+    loop_run_until(x->loop, never, x, 5);
 }
 
 static unsigned inside(const struct fixture *x, size_t first, size_t count)
@@ -78,12 +85,6 @@ static unsigned inside(const struct fixture *x, size_t first, size_t count)
     for (i = first; i < first + count; i++)
         n += x->passes[i].at == IMAP_PASS_INSIDE;
     return n;
-}
-
-static bool never(void *arg)
-{
-    (void)arg;
-    return false;
 }
 
 /* Those who are inside leave, and the next ones have been let in. */
@@ -110,6 +111,7 @@ static void test_per_host(void **state)
     join(x, 12, 2, "b.example");
     enter(x, 12, 2, true);
     assert_int_equal(inside(x, 12, 2), 2);
+    x->called = 0;
     leave(x, 0, 1, true);
     assert_int_equal(inside(x, 0, 12), PER_HOST);
     assert_int_equal(x->called, 1);
@@ -134,6 +136,40 @@ static void test_open_connections_are_served(void **state)
     leave(x, 10, 2, true); /* servers take turns: one that connects never gets these places */
     assert_int_equal(inside(x, 0, 10), 6);
     assert_int_equal(inside(x, 12, 2), 2);
+}
+
+/* Those who have a connection come first, but however much they have to do, who wants one gets it:
+ * among as many as take all places of a server, or of all servers. */
+static void test_who_connects_is_not_passed_by_for_ever(void **state)
+{
+    static const struct {
+        size_t hosts, newcomer_at;
+    } rows[] = {{1, 0}, {4, 0}, {4, 9}};
+    struct fixture *x = *state;
+    char host[16];
+    size_t row, i, turns;
+
+    for (row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        for (i = 0; i < 32; i++) {
+            snprintf(host, sizeof host, "r%zuh%zu", row, i % rows[row].hosts);
+            join(x, i, 1, host);
+        }
+        snprintf(host, sizeof host, "r%zuh%zu", row, rows[row].newcomer_at);
+        join(x, 32, 1, host);
+        enter(x, 0, 32, false);
+        enter(x, 32, 1, true);
+        for (turns = 0; x->passes[32].at != IMAP_PASS_INSIDE && turns < 100; turns++)
+            for (i = 0; i < 32; i++)
+                if (x->passes[i].at == IMAP_PASS_INSIDE) {
+                    imap_gate_leave(x->gate, &x->passes[i], true);
+                    (void)imap_gate_enter(x->gate, &x->passes[i], false); /* at once, again */
+                    loop_run_until(x->loop, never, x, 1);
+                    break;
+                }
+        assert_in_range(turns, 0, 30);
+        for (i = 0; i < PASSES; i++)
+            imap_gate_part(x->gate, &x->passes[i]);
+    }
 }
 
 /* A thousand mailboxes of a server that is away hold one place, and when it is back they come a
@@ -197,6 +233,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_per_host, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_connections_are_served, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_connects_is_not_passed_by_for_ever, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_part, setup, teardown),

@@ -153,7 +153,7 @@ static void crowd_open(struct crowd *c, bool without_idle, int64_t retry_ms)
 static void crowd_close(struct crowd *c)
 {
     imap_boxes_stop(c->boxes, crowd_stopped, c);
-    crowd_run(c, crowd_is_stopped, 10000);
+    crowd_run(c, crowd_is_stopped, PATIENCE_MS);
     assert_true(c->is_stopped);
     imap_boxes_free(c->boxes);
     imap_hall_close(c->hall);
@@ -189,7 +189,7 @@ static void test_many(void **state)
     for (i = 0; i < MANY; i++)
         imap_box_remove(c.box[i]);
     assert_int_equal(imap_boxes_count(c.boxes), 0);
-    crowd_run(&c, none_left, 10000);
+    crowd_run(&c, none_left, PATIENCE_MS);
     assert_int_equal(imap_hall_counts(c.hall).now, 0);
     assert_true(all_have_two(&c));
     crowd_close(&c);
@@ -239,7 +239,7 @@ static void test_many_hurry(void **state)
     imap_hall_drop(c.hall);
     crowd_run(&c, nobody_watches, PATIENCE_MS);
     assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);
-    crowd_run(&c, one_failed_again, 5000);
+    crowd_run(&c, one_failed_again, PATIENCE_MS);
     assert_true(one_failed_again(&c));
     imap_hall_hush(c.hall, false);
     assert_int_equal(imap_box_change(c.box[0], &m, &e), 0);

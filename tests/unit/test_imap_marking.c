@@ -332,7 +332,7 @@ static void test_marks_of_another_uidvalidity(void **state)
 {
     struct fixture *x = *state;
 
-    x->settings.pace.retry_first_ms = 200;
+    x->settings.pace.retry_first_ms = 1500;
     rule(x, (struct fake_rule){.on = "UID STORE", .reply = "", .then_close = true, .times = 1});
     add_mails(x, 3);
     start(x);
