@@ -514,6 +514,7 @@ def test_a_mailbox_that_vanishes(prosody, provider):
         provider.users.write_text(users)
         if not is_back:
             provider.dovecot.start()
+    time.sleep(1.1)  # Dovecot looks at its users once a second
     answer = submit(juliet, imap_password=PASSWORD, smtp_password=PASSWORD)
     assert answer.get("type") == "result"
     wait_until("presence", lambda: len(juliet.stanzas(shows(None))) > seen, 60)
